@@ -1,0 +1,53 @@
+/**
+ * What zones are made from which clusters: the part of the configuration that decides records. It is logged whenever it
+ * changes, so that a replay of the log gives the same zones and serials.
+ */
+import type { DomainName } from '../dns/name.ts';
+import type { ClusterId, ObjectKind } from './event.ts';
+
+/** Name of one zone that is built: its apex, with `#2`, `#3` … where server blocks build different zones of one apex. */
+export type ZoneId = string;
+
+export type PodMode = 'disabled' | 'insecure' | 'verified';
+
+/** One stanza's part in one zone. */
+export interface StanzaPlan {
+  readonly plugin: 'kubernetes' | 'kubernetai' | 'multicluster';
+  readonly cluster: ClusterId;
+  /** Where PTR records of this stanza point: its first zone that is no reverse one. */
+  readonly primary: DomainName;
+  /** Seconds. */
+  readonly ttl: number;
+  /** Only these namespaces; absent: all. */
+  readonly namespaces?: readonly string[];
+  readonly pods: PodMode;
+  readonly endpointPodNames: boolean;
+  readonly noEndpoints: boolean;
+  readonly ignoreEmptyService: boolean;
+  readonly zonal: boolean;
+  /** Names at or below these go on to the next stanza when this one has not got them; absent: no fallthrough. */
+  readonly fallthrough?: readonly DomainName[];
+  /** The kinds that must have been listed before this stanza may deny a name. */
+  readonly needs: readonly ObjectKind[];
+}
+
+/**
+ * `cluster`: names of services and pods. `clusterset`: names of ServiceImports (KEP-1645). `reverse`: PTR records.
+ */
+export type ZoneKind = 'cluster' | 'clusterset' | 'reverse';
+
+export interface ZoneDefinition {
+  readonly id: ZoneId;
+  readonly apex: DomainName;
+  readonly kind: ZoneKind;
+  /** In Corefile order: the first that has a name owns it (kubernetai's fallthrough). */
+  readonly stanzas: readonly StanzaPlan[];
+  /** Fixed name servers (`nameservers NAME [ADDR…]`); absent: found from `localAddresses`. */
+  readonly nameservers?: readonly { readonly name: DomainName; readonly addresses: readonly string[] }[];
+  /** Addresses of this server, canonical text; never empty. */
+  readonly localAddresses: readonly string[];
+}
+
+export interface ZonePlan {
+  readonly zones: readonly ZoneDefinition[];
+}

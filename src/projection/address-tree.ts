@@ -1,0 +1,81 @@
+/**
+ * Which services hold an address: a tree along the labels of the reverse name (RFC 1035 §3.5, RFC 3596 §2.5), so that
+ * a reverse zone can be listed, and an empty non-terminal told from a missing name, without looking at every address.
+ * IPv4 has a level for each octet, IPv6 one for each 16 bits.
+ */
+import { PersistentMap } from './persistent-map.ts';
+
+/** Services as `namespace/name`, sorted. */
+export interface AddressHolders {
+  /** Those whose cluster IP it is. */
+  readonly services: readonly string[];
+  /** Those that have a slice with an endpoint of that address. */
+  readonly endpoints: readonly string[];
+}
+
+export interface AddressNode {
+  readonly children: PersistentMap<AddressNode>;
+  readonly holders?: AddressHolders;
+}
+
+export const EMPTY_ADDRESS_NODE: AddressNode = { children: PersistentMap.empty() };
+const NO_HOLDERS: AddressHolders = { services: [], endpoints: [] };
+
+/** The levels of an address in canonical text, most significant first: `['v4', '10', '0', '0', '1']`, `['v6', 'fd00', …]`. */
+export function addressPath(address: string): string[] {
+  return address.includes(':') ? ['v6', ...expandIpv6(address)] : ['v4', ...address.split('.')];
+}
+
+/** The eight groups of an IPv6 address in canonical text, four digits each. */
+export function expandIpv6(address: string): string[] {
+  const [head = '', tail] = address.split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : 8 - left.length - right.length;
+  return [...left, ...Array<string>(zeros).fill('0'), ...right].map((group) => group.padStart(4, '0'));
+}
+
+export function findAddress(root: AddressNode, address: string): AddressHolders | undefined {
+  let node: AddressNode | undefined = root;
+  for (const step of addressPath(address)) node = node?.children.get(step);
+  return node?.holders;
+}
+
+export type HolderRole = 'services' | 'endpoints';
+
+/** The tree in which `service` holds `address` in that role; the same tree when it did already. */
+export function addHolder(root: AddressNode, address: string, role: HolderRole, service: string): AddressNode {
+  return changeHolders(root, addressPath(address), 0, (holders) => {
+    const list = holders[role];
+    return list.includes(service) ? holders : { ...holders, [role]: [...list, service].sort() };
+  });
+}
+
+/** The tree in which `service` does not hold `address` in that role. */
+export function removeHolder(root: AddressNode, address: string, role: HolderRole, service: string): AddressNode {
+  return changeHolders(root, addressPath(address), 0, (holders) => {
+    const list = holders[role];
+    return list.includes(service) ? { ...holders, [role]: list.filter((other) => other !== service) } : holders;
+  });
+}
+
+function changeHolders(
+  node: AddressNode,
+  path: readonly string[],
+  at: number,
+  change: (holders: AddressHolders) => AddressHolders,
+): AddressNode {
+  if (at === path.length) {
+    const before = node.holders ?? NO_HOLDERS;
+    const after = change(before);
+    if (after === before) return node;
+    const isEmpty = after.services.length === 0 && after.endpoints.length === 0;
+    return isEmpty ? EMPTY_ADDRESS_NODE : { children: node.children, holders: after };
+  }
+  const step = path[at] as string;
+  const child = node.children.get(step) ?? EMPTY_ADDRESS_NODE;
+  const next = changeHolders(child, path, at + 1, change);
+  if (next === child) return node;
+  const isEmpty = next.children.size === 0 && next.holders === undefined;
+  return { ...node, children: isEmpty ? node.children.delete(step) : node.children.set(step, next) };
+}

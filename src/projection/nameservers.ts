@@ -1,0 +1,57 @@
+/** The name servers of a zone: who serves it, and under which addresses. */
+import { childOf, type DomainName, parseName } from '../dns/name.ts';
+import type { StanzaPlan, ZoneDefinition } from '../ingest/plan.ts';
+import { findAddress } from './address-tree.ts';
+import { serviceSlot } from './records/cluster.ts';
+import type { ClusterState } from './state.ts';
+
+export interface NameServer {
+  readonly name: DomainName;
+  /** Canonical text; those of both families. */
+  readonly addresses: readonly string[];
+}
+
+/**
+ * The configured ones; else the names of the services that one of our own addresses is an endpoint of, as the first
+ * stanza that knows such a service has them; else `ns.dns.ZONE` with our own addresses. Never empty: a secondary refuses
+ * a zone without NS records.
+ */
+export function nameserversOf(definition: ZoneDefinition, clusters: readonly ClusterState[]): readonly NameServer[] {
+  if (definition.nameservers !== undefined) return definition.nameservers;
+  if (definition.kind === 'cluster') {
+    for (const [i, stanza] of definition.stanzas.entries()) {
+      const found = serversInCluster(definition, stanza, clusters[i] as ClusterState);
+      if (found.length > 0) return found;
+    }
+  }
+  return [{ name: childOf('ns', childOf('dns', definition.apex)), addresses: definition.localAddresses }];
+}
+
+function serversInCluster(definition: ZoneDefinition, stanza: StanzaPlan, cluster: ClusterState): NameServer[] {
+  if (stanza.noEndpoints) return [];
+  const servers = new Map<DomainName, Set<string>>();
+  const add = (name: DomainName | undefined, address: string) => {
+    if (name === undefined) return;
+    const addresses = servers.get(name) ?? new Set();
+    servers.set(name, addresses.add(address));
+  };
+  for (const local of definition.localAddresses) {
+    for (const key of findAddress(cluster.addresses, local)?.endpoints ?? []) {
+      const [namespace = '', service = ''] = key.split('/');
+      const slot = serviceSlot(stanza, cluster, namespace, service, definition.apex);
+      if (slot === undefined || slot.externalName !== undefined) continue;
+      for (const address of slot.addresses ?? []) add(slot.base, address);
+      if (slot.addresses !== undefined) continue;
+      for (const slice of slot.slices) {
+        if (!slice.endpoints.some((endpoint) => endpoint.addresses.includes(local))) continue;
+        for (const endpoint of slice.endpoints) {
+          for (const address of endpoint.addresses) {
+            const name = slot.endpointName(endpoint, address, slice);
+            add(name === undefined ? undefined : parseName(`${name}.${slot.base}`), address);
+          }
+        }
+      }
+    }
+  }
+  return [...servers].map(([name, addresses]) => ({ name, addresses: [...addresses] }));
+}

@@ -1,0 +1,95 @@
+/**
+ * The copy of the zones that a serving thread answers from. It folds the same batches as the projector, and takes the
+ * serials from it: an update arrives only after its versions are in the journal.
+ *
+ * A large batch comes in several updates, so that folding it never holds back answers; the zones change with the last.
+ */
+import type { DomainName } from '../dns/name.ts';
+import type { Serial } from '../dns/serial.ts';
+import type { ClusterEvent } from '../ingest/event.ts';
+import type { ZoneId } from '../ingest/plan.ts';
+import { touchedSlots } from './changes.ts';
+import { clusterOf, foldEvents, type World } from './state.ts';
+import { Touched } from './touched.ts';
+import { makeZone, type Zone } from './zone.ts';
+
+/** What crosses from the writer to a serving thread: a batch, or a part of one. */
+export interface ReplicaUpdate {
+  readonly batch: number;
+  readonly events: readonly ClusterEvent[];
+  /** False for all but the last part of a batch. */
+  readonly isLast: boolean;
+  /** Serials of the versions that the batch made; with the last part. */
+  readonly serials: readonly (readonly [ZoneId, Serial])[];
+}
+
+/** Which kept answers of a zone are no longer right. */
+export interface StaleAnswers {
+  readonly zone: ZoneId;
+  readonly slots: ReadonlySet<DomainName> | 'all';
+}
+
+export interface Replica {
+  /** The last batch that was folded whole. */
+  readonly batch: number;
+  readonly world: World;
+  zone(id: ZoneId): Zone | undefined;
+  zones(): readonly Zone[];
+  /** Folds one update and tells which answers it made stale. */
+  apply(update: ReplicaUpdate): readonly StaleAnswers[];
+}
+
+export interface ReplicaStart {
+  readonly world: World;
+  readonly batch: number;
+  readonly serials: ReadonlyMap<ZoneId, Serial>;
+}
+
+export function createReplica(start: ReplicaStart): Replica {
+  let { world, batch } = start;
+  let touched = new Touched();
+  const zones = new Map<ZoneId, Zone>();
+  for (const definition of world.plan.zones) {
+    const clusters = definition.stanzas.map((stanza) => clusterOf(world, stanza.cluster));
+    zones.set(definition.id, makeZone(definition, clusters, start.serials.get(definition.id)));
+  }
+
+  const swap = (serials: ReplicaUpdate['serials']): StaleAnswers[] => {
+    const stale: StaleAnswers[] = [];
+    const newSerials = new Map(serials);
+    const ids = new Set(world.plan.zones.map((definition) => definition.id));
+    for (const id of zones.keys()) {
+      if (ids.has(id)) continue;
+      zones.delete(id);
+      stale.push({ zone: id, slots: 'all' });
+    }
+    for (const definition of world.plan.zones) {
+      const before = zones.get(definition.id);
+      const isTouched = touched.isPlanTouched || definition.stanzas.some((s) => touched.clusters.has(s.cluster));
+      if (!isTouched && before !== undefined) continue;
+      const clusters = definition.stanzas.map((stanza) => clusterOf(world, stanza.cluster));
+      const zone = makeZone(definition, clusters, newSerials.get(definition.id) ?? before?.serial);
+      zones.set(definition.id, zone);
+      stale.push({ zone: definition.id, slots: touchedSlots(before, zone, touched) });
+    }
+    touched = new Touched();
+    return stale;
+  };
+
+  return {
+    get batch() {
+      return batch;
+    },
+    get world() {
+      return world;
+    },
+    zone: (id) => zones.get(id),
+    zones: () => [...zones.values()],
+    apply(update) {
+      world = foldEvents(world, update.events, touched);
+      if (!update.isLast) return [];
+      batch = update.batch;
+      return swap(update.serials);
+    },
+  };
+}

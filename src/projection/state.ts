@@ -1,0 +1,364 @@
+/**
+ * What is known of the clusters: the fold of the event log. Immutable; a change shares everything that it did not touch,
+ * so a zone version pins it by keeping the object. Big keyed collections are PersistentMaps; the few fields around them
+ * are folded with immer, one `produce` a batch.
+ */
+import { produce } from 'immer';
+import type {
+  ClusterEvent,
+  ClusterId,
+  DeleteEvent,
+  EndpointSliceFacts,
+  FactsOf,
+  ObjectKind,
+  PodFacts,
+  ServiceFacts,
+  ServiceImportFacts,
+  UpsertEvent,
+} from '../ingest/event.ts';
+import type { ZonePlan } from '../ingest/plan.ts';
+import { type AddressNode, addHolder, EMPTY_ADDRESS_NODE, removeHolder } from './address-tree.ts';
+import { PersistentMap } from './persistent-map.ts';
+import type { Touched } from './touched.ts';
+
+export interface NamedSlice {
+  readonly name: string;
+  readonly facts: EndpointSliceFacts;
+}
+
+/** A service with the slices that select it; either may be there before the other. */
+export interface ServiceEntry {
+  readonly service?: ServiceFacts;
+  /** Sorted by name. */
+  readonly slices: readonly NamedSlice[];
+}
+
+export interface ImportEntry {
+  readonly imported?: ServiceImportFacts;
+  readonly slices: readonly NamedSlice[];
+}
+
+export interface NamespaceState {
+  readonly exists: boolean;
+  readonly services: PersistentMap<ServiceEntry>;
+  readonly imports: PersistentMap<ImportEntry>;
+  readonly slices: PersistentMap<EndpointSliceFacts>;
+  readonly pods: PersistentMap<PodFacts>;
+  /** Names of the pods that have the address. */
+  readonly podsByAddress: PersistentMap<readonly string[]>;
+}
+
+export interface ClusterState {
+  readonly id: ClusterId;
+  /** Kinds that have been listed completely at least once, with the time (Unix ms) at which contact was lost, if it is. */
+  readonly synced: Readonly<Partial<Record<ObjectKind, true>>>;
+  readonly lost: Readonly<Partial<Record<ObjectKind, string>>>;
+  readonly namespaces: PersistentMap<NamespaceState>;
+  readonly addresses: AddressNode;
+}
+
+export interface World {
+  readonly plan: ZonePlan;
+  readonly clusters: Readonly<Record<ClusterId, ClusterState>>;
+}
+
+export const EMPTY_WORLD: World = { plan: { zones: [] }, clusters: {} };
+
+const EMPTY_NAMESPACE: NamespaceState = {
+  exists: false,
+  services: PersistentMap.empty(),
+  imports: PersistentMap.empty(),
+  slices: PersistentMap.empty(),
+  pods: PersistentMap.empty(),
+  podsByAddress: PersistentMap.empty(),
+};
+
+export function emptyCluster(id: ClusterId): ClusterState {
+  return { id, synced: {}, lost: {}, namespaces: PersistentMap.empty(), addresses: EMPTY_ADDRESS_NODE };
+}
+
+/** The cluster's state, empty when nothing is known of it. */
+export function clusterOf(world: World, id: ClusterId): ClusterState {
+  return world.clusters[id] ?? emptyCluster(id);
+}
+
+/** The clusters that a plan looks at. */
+export function clustersOfPlan(plan: ZonePlan): Set<ClusterId> {
+  return new Set(plan.zones.flatMap((zone) => zone.stanzas.map((stanza) => stanza.cluster)));
+}
+
+/**
+ * The world after these events. A new plan drops the state of clusters that it does not look at any more: should they
+ * come back, they are listed anew.
+ * @param touched is told what changed, for the changesets and for the caches of answers.
+ */
+export function foldEvents(world: World, events: readonly ClusterEvent[], touched: Touched): World {
+  let plan = world.plan;
+  const clusters = new Map<ClusterId, ClusterState | undefined>();
+  for (const event of events) {
+    if (event.kind === 'PlanApplied') {
+      plan = event.plan;
+      const kept = clustersOfPlan(plan);
+      for (const id of [...Object.keys(world.clusters), ...clusters.keys()] as ClusterId[])
+        if (!kept.has(id)) clusters.set(id, undefined);
+      touched.plan();
+    } else {
+      const id = event.cluster;
+      const before = (clusters.has(id) ? clusters.get(id) : world.clusters[id]) ?? emptyCluster(id);
+      clusters.set(id, foldCluster(before, event, touched));
+    }
+  }
+  return produce(world, (draft: { plan: ZonePlan; clusters: Record<ClusterId, ClusterState> }) => {
+    draft.plan = plan;
+    for (const [id, state] of clusters) {
+      if (state === undefined) delete draft.clusters[id];
+      else draft.clusters[id] = state;
+    }
+  });
+}
+
+type FoldedEvent = Exclude<ClusterEvent, { kind: 'PlanApplied' }>;
+
+function foldCluster(state: ClusterState, event: FoldedEvent, touched: Touched): ClusterState {
+  if (event.kind === 'ClusterSynced') {
+    touched.sync(state.id);
+    const { [event.key]: _, ...lost } = state.lost;
+    return { ...state, synced: { ...state.synced, [event.key]: true }, lost };
+  }
+  if (event.kind === 'ClusterLost') return { ...state, lost: { ...state.lost, [event.key]: event.reason } };
+  switch (event.object) {
+    case 'Namespace':
+      return foldNamespace(state, event, touched);
+    case 'Service':
+      return foldService(state, event, touched);
+    case 'EndpointSlice':
+      return foldSlice(state, event, touched);
+    case 'Pod':
+      return foldPod(state, event, touched);
+    case 'ServiceImport':
+      return foldImport(state, event, touched);
+  }
+}
+
+type EventOf<K extends ObjectKind> = Extract<UpsertEvent | DeleteEvent, { object: K }>;
+
+function factsIn<K extends ObjectKind>(event: { kind: string; facts?: FactsOf[K] }): FactsOf[K] | undefined {
+  return event.facts;
+}
+
+function splitKey(key: string): [namespace: string, name: string] {
+  const at = key.indexOf('/');
+  return [key.slice(0, at), key.slice(at + 1)];
+}
+
+function changeNamespace(
+  state: ClusterState,
+  name: string,
+  change: (namespace: NamespaceState) => NamespaceState,
+): ClusterState {
+  const next = change(state.namespaces.get(name) ?? EMPTY_NAMESPACE);
+  const isEmpty =
+    !next.exists &&
+    next.services.size === 0 &&
+    next.imports.size === 0 &&
+    next.slices.size === 0 &&
+    next.pods.size === 0;
+  return { ...state, namespaces: isEmpty ? state.namespaces.delete(name) : state.namespaces.set(name, next) };
+}
+
+function foldNamespace(state: ClusterState, event: EventOf<'Namespace'>, touched: Touched): ClusterState {
+  const exists = factsIn<'Namespace'>(event) !== undefined;
+  touched.namespace(state.id, event.key);
+  return changeNamespace(state, event.key, (namespace) => ({ ...namespace, exists }));
+}
+
+function foldService(state: ClusterState, event: EventOf<'Service'>, touched: Touched): ClusterState {
+  const [namespace, name] = splitKey(event.key);
+  const facts = factsIn<'Service'>(event);
+  const before = state.namespaces.get(namespace)?.services.get(name) ?? { slices: [] };
+  const entry: ServiceEntry = { slices: before.slices, ...(facts && { service: facts }) };
+  touched.service(state.id, event.key);
+  const old = clusterAddresses(before);
+  const now = clusterAddresses(entry);
+  for (const address of [...old, ...now, ...endpointAddresses(entry.slices)]) touched.address(state.id, address);
+  let { addresses } = state;
+  for (const address of old)
+    if (!now.includes(address)) addresses = removeHolder(addresses, address, 'services', event.key);
+  for (const address of now)
+    if (!old.includes(address)) addresses = addHolder(addresses, address, 'services', event.key);
+  return changeNamespace({ ...state, addresses }, namespace, (ns) => ({
+    ...ns,
+    services: setEntry(ns.services, name, entry, entry.service === undefined),
+  }));
+}
+
+/** A service's cluster IPs that are addresses. */
+export function clusterAddresses(entry: ServiceEntry): readonly string[] {
+  return (entry.service?.clusterIPs ?? []).filter((ip) => ip !== 'None');
+}
+
+function* endpointAddresses(slices: readonly NamedSlice[]): Generator<string> {
+  for (const slice of slices) for (const endpoint of slice.facts.endpoints) yield* endpoint.addresses;
+}
+
+function setEntry<E extends { readonly slices: readonly NamedSlice[] }>(
+  map: PersistentMap<E>,
+  name: string,
+  entry: E,
+  isGone: boolean,
+): PersistentMap<E> {
+  return isGone && entry.slices.length === 0 ? map.delete(name) : map.set(name, entry);
+}
+
+function foldSlice(state: ClusterState, event: EventOf<'EndpointSlice'>, touched: Touched): ClusterState {
+  const [namespace, name] = splitKey(event.key);
+  const before = state.namespaces.get(namespace)?.slices.get(name);
+  const after = factsIn<'EndpointSlice'>(event);
+  let next = changeNamespace(state, namespace, (ns) => ({
+    ...ns,
+    slices: after ? ns.slices.set(name, after) : ns.slices.delete(name),
+  }));
+  for (const service of new Set([before?.service, after?.service])) {
+    if (service === undefined) continue;
+    next = attachSlice(next, namespace, service, name, after?.service === service ? after : undefined, touched);
+  }
+  for (const service of new Set([before?.imported?.service, after?.imported?.service])) {
+    if (service === undefined) continue;
+    const slice = after?.imported?.service === service ? after : undefined;
+    touched.import(state.id, `${namespace}/${service}`);
+    next = changeNamespace(next, namespace, (ns) => {
+      const old = ns.imports.get(service) ?? { slices: [] };
+      const entry: ImportEntry = { ...old, slices: replaceSlice(old.slices, name, slice) };
+      return { ...ns, imports: setEntry(ns.imports, service, entry, entry.imported === undefined) };
+    });
+  }
+  return next;
+}
+
+function attachSlice(
+  state: ClusterState,
+  namespace: string,
+  service: string,
+  name: string,
+  slice: EndpointSliceFacts | undefined,
+  touched: Touched,
+): ClusterState {
+  const key = `${namespace}/${service}`;
+  const old = state.namespaces.get(namespace)?.services.get(service) ?? { slices: [] };
+  const replaced = old.slices.find((other) => other.name === name)?.facts;
+  const entry: ServiceEntry = { ...old, slices: replaceSlice(old.slices, name, slice) };
+  touched.service(state.id, key);
+  // Whether a service is empty decides about the PTR records of its cluster IPs (`ignore empty_service`).
+  if (isEmptySlice(replaced) !== isEmptySlice(slice))
+    for (const address of clusterAddresses(entry)) touched.address(state.id, address);
+  const gone = new Set(replaced?.endpoints.flatMap((endpoint) => endpoint.addresses));
+  let { addresses } = state;
+  for (const address of gone) touched.address(state.id, address);
+  for (const endpoint of slice?.endpoints ?? []) {
+    for (const address of endpoint.addresses) {
+      touched.address(state.id, address);
+      if (!gone.delete(address)) addresses = addHolder(addresses, address, 'endpoints', key);
+    }
+  }
+  if (gone.size > 0) {
+    for (const address of endpointAddresses(entry.slices)) gone.delete(address);
+    for (const address of gone) addresses = removeHolder(addresses, address, 'endpoints', key);
+  }
+  return changeNamespace({ ...state, addresses }, namespace, (ns) => ({
+    ...ns,
+    services: setEntry(ns.services, service, entry, entry.service === undefined),
+  }));
+}
+
+function isEmptySlice(slice: EndpointSliceFacts | undefined): boolean {
+  return slice === undefined || slice.endpoints.length === 0;
+}
+
+function replaceSlice(
+  slices: readonly NamedSlice[],
+  name: string,
+  facts: EndpointSliceFacts | undefined,
+): readonly NamedSlice[] {
+  const at = slices.findIndex((slice) => slice.name >= name);
+  const isThere = at >= 0 && slices[at]?.name === name;
+  if (facts === undefined) return isThere ? slices.toSpliced(at, 1) : slices;
+  return slices.toSpliced(at < 0 ? slices.length : at, isThere ? 1 : 0, { name, facts });
+}
+
+function foldPod(state: ClusterState, event: EventOf<'Pod'>, touched: Touched): ClusterState {
+  const [namespace, name] = splitKey(event.key);
+  const after = factsIn<'Pod'>(event);
+  const before = state.namespaces.get(namespace)?.pods.get(name);
+  return changeNamespace(state, namespace, (ns) => {
+    let { podsByAddress } = ns;
+    for (const address of before?.addresses ?? []) {
+      touched.pod(state.id, namespace, address);
+      const others = (podsByAddress.get(address) ?? []).filter((pod) => pod !== name);
+      podsByAddress = others.length === 0 ? podsByAddress.delete(address) : podsByAddress.set(address, others);
+    }
+    for (const address of after?.addresses ?? []) {
+      touched.pod(state.id, namespace, address);
+      const others = (podsByAddress.get(address) ?? []).filter((pod) => pod !== name);
+      podsByAddress = podsByAddress.set(address, [...others, name].sort());
+    }
+    return { ...ns, pods: after ? ns.pods.set(name, after) : ns.pods.delete(name), podsByAddress };
+  });
+}
+
+function foldImport(state: ClusterState, event: EventOf<'ServiceImport'>, touched: Touched): ClusterState {
+  const [namespace, name] = splitKey(event.key);
+  const facts = factsIn<'ServiceImport'>(event);
+  touched.import(state.id, event.key);
+  return changeNamespace(state, namespace, (ns) => {
+    const before = ns.imports.get(name) ?? { slices: [] };
+    const entry: ImportEntry = { slices: before.slices, ...(facts && { imported: facts }) };
+    return { ...ns, imports: setEntry(ns.imports, name, entry, entry.imported === undefined) };
+  });
+}
+
+/** The facts of one object, as last logged. */
+export function factsAt(
+  world: World,
+  cluster: ClusterId,
+  kind: ObjectKind,
+  key: string,
+): FactsOf[ObjectKind] | undefined {
+  const state = world.clusters[cluster];
+  if (state === undefined) return undefined;
+  if (kind === 'Namespace') return state.namespaces.get(key)?.exists ? {} : undefined;
+  const [namespace, name] = splitKey(key);
+  const ns = state.namespaces.get(namespace);
+  switch (kind) {
+    case 'Service':
+      return ns?.services.get(name)?.service;
+    case 'EndpointSlice':
+      return ns?.slices.get(name);
+    case 'Pod':
+      return ns?.pods.get(name);
+    case 'ServiceImport':
+      return ns?.imports.get(name)?.imported;
+  }
+}
+
+/** The keys of all objects of a kind, in no order. */
+export function* keysAt(world: World, cluster: ClusterId, kind: ObjectKind): Generator<string> {
+  for (const [namespace, state] of world.clusters[cluster]?.namespaces.entries() ?? []) {
+    switch (kind) {
+      case 'Namespace':
+        if (state.exists) yield namespace;
+        break;
+      case 'Service':
+        for (const [name, entry] of state.services.entries()) if (entry.service) yield `${namespace}/${name}`;
+        break;
+      case 'EndpointSlice':
+        for (const name of state.slices.keys()) yield `${namespace}/${name}`;
+        break;
+      case 'Pod':
+        for (const name of state.pods.keys()) yield `${namespace}/${name}`;
+        break;
+      case 'ServiceImport':
+        for (const [name, entry] of state.imports.entries()) if (entry.imported) yield `${namespace}/${name}`;
+        break;
+    }
+  }
+}

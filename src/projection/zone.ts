@@ -1,0 +1,341 @@
+/**
+ * One version of one zone, and the questions that can be put to it. Answers, transfers and changesets all come from
+ * here, so that they can't differ.
+ *
+ * A zone holds no records: it holds the immutable states of the clusters that its stanzas look at, and makes the records
+ * of an owner name when asked (projection/records/). A version is pinned by keeping the object.
+ */
+import { childOf, compareNames, type DomainName, isSubdomain, labelsBelow } from '../dns/name.ts';
+import { type Rdata, type ResourceRecord, type RRset, RRType, type SoaRdata } from '../dns/rrset.ts';
+import { type Serial, toSerial } from '../dns/serial.ts';
+import type { StanzaPlan, ZoneDefinition, ZoneId } from '../ingest/plan.ts';
+import { type NameServer, nameserversOf } from './nameservers.ts';
+import { exposedNamespace, hasPod, podAddress, podLabel, serviceSlot } from './records/cluster.ts';
+import { importSlot } from './records/clusterset.ts';
+import { addressesAt, addressOfPath, namesOfAddress, placeOfReverse, reverseName } from './records/reverse.ts';
+import { addressSets, findInSlot, type Slot, setsOfSlot } from './records/slot.ts';
+import type { ClusterState } from './state.ts';
+
+export interface Zone {
+  readonly id: ZoneId;
+  readonly apex: DomainName;
+  readonly definition: ZoneDefinition;
+  /** One for each stanza of the definition, in its order. */
+  readonly clusters: readonly ClusterState[];
+  readonly nameservers: readonly NameServer[];
+  /** Of the published version; undefined before the first one, when the zone may answer but can't be transferred. */
+  readonly serial: Serial | undefined;
+}
+
+/** What a zone knows of a name at or below its apex. */
+export type FoundName =
+  /** The name owns records, or is one that exists without any (`svc.ZONE`, `NAMESPACE.svc.ZONE`). */
+  | {
+      readonly status: 'exists';
+      /** The set of that type, if the name has one. */
+      rrset(type: RRType): RRset | undefined;
+      /** Every set of the name, by ascending type. */
+      rrsets(): readonly RRset[];
+    }
+  /** No records, but names below it have (RFC 8020). */
+  | { readonly status: 'emptyNonTerminal' }
+  | {
+      readonly status: 'absent';
+      /** A stanza that was never synced was asked and may have it: to deny the name would be a guess. */
+      readonly isUnsure: boolean;
+      /** The last stanza's `fallthrough` covers the name: the next plugin may have it. */
+      readonly isPassedOn: boolean;
+    };
+
+/** A version of a zone over these cluster states. */
+export function makeZone(
+  definition: ZoneDefinition,
+  clusters: readonly ClusterState[],
+  serial: Serial | undefined,
+): Zone {
+  const { id, apex } = definition;
+  return { id, apex, definition, clusters, nameservers: nameserversOf(definition, clusters), serial };
+}
+
+/** TTL of a SOA record at most, in seconds: what a denial may be cached for (RFC 2308 §5). */
+const MAX_SOA_TTL = 300;
+
+/** The SOA record of this version; serial 0 before the first published one. */
+export function soaRecord(zone: Zone): ResourceRecord & { readonly rdata: SoaRdata } {
+  const ttl = zoneTtl(zone);
+  const rdata: SoaRdata = {
+    type: 'SOA',
+    mname: zone.definition.nameservers?.[0]?.name ?? childOf('ns', childOf('dns', zone.apex)),
+    rname: childOf('hostmaster', zone.apex),
+    serial: zone.serial ?? toSerial(0),
+    refresh: 7200,
+    retry: 1800,
+    expire: 86400,
+    minimum: ttl,
+  };
+  return { owner: zone.apex, type: RRType.SOA, ttl: Math.min(ttl, MAX_SOA_TTL), rdata };
+}
+
+/** TTL of the zone's own records, seconds: that of the first stanza. */
+function zoneTtl(zone: Zone): number {
+  return zone.definition.stanzas[0]?.ttl ?? 5;
+}
+
+/** Has every stanza been synced, now or in the log? Before that the zone must not be transferred. */
+export function isZoneSynced(zone: Zone): boolean {
+  return zone.definition.stanzas.every((stanza, i) => isStanzaSynced(stanza, zone.clusters[i]));
+}
+
+export function isStanzaSynced(stanza: StanzaPlan, cluster: ClusterState | undefined): boolean {
+  return stanza.needs.every((kind) => cluster?.synced[kind] === true);
+}
+
+/** What the zone knows of a name. */
+export function findName(zone: Zone, name: DomainName): FoundName {
+  const own = apexOwners(zone).get(name);
+  if (own !== undefined) return exists(own);
+  const found =
+    zone.definition.kind === 'reverse'
+      ? findReverse(zone, name)
+      : findForward(zone, name, labelsBelow(name, zone.apex));
+  if (found.status !== 'absent') return found;
+  for (const owner of apexOwners(zone).keys()) if (isSubdomain(owner, name)) return { status: 'emptyNonTerminal' };
+  return found;
+}
+
+/** `dns-version` is a promise about the form of the names below `svc` (Kubernetes DNS specification 1.1.0). */
+const SCHEMA_VERSION: RRset['rdatas'] = [{ type: 'TXT', texts: ['1.1.0'] }];
+const SCHEMA_VERSION_TTL = 28800;
+
+const apexOwnersOf = new WeakMap<Zone, Map<DomainName, readonly RRset[]>>();
+
+/** What the zone owns by itself, not for a service: the apex, the name servers' addresses, `dns-version`. */
+function apexOwners(zone: Zone): Map<DomainName, readonly RRset[]> {
+  const known = apexOwnersOf.get(zone);
+  if (known !== undefined) return known;
+  const ttl = zoneTtl(zone);
+  const owners = new Map<DomainName, readonly RRset[]>();
+  const names = zone.nameservers.map(({ name }): Rdata => ({ type: 'NS', target: name }));
+  const soa = soaRecord(zone);
+  owners.set(zone.apex, [
+    { owner: zone.apex, type: RRType.NS, ttl, rdatas: names },
+    { owner: zone.apex, type: RRType.SOA, ttl: soa.ttl, rdatas: [soa.rdata] },
+  ]);
+  if (zone.definition.kind !== 'reverse') {
+    const version = childOf('dns-version', zone.apex);
+    owners.set(version, [{ owner: version, type: RRType.TXT, ttl: SCHEMA_VERSION_TTL, rdatas: SCHEMA_VERSION }]);
+  }
+  if (zone.definition.nameservers === undefined) {
+    const name = childOf('ns', childOf('dns', zone.apex));
+    owners.set(name, addressSets(name, ttl, zone.definition.localAddresses));
+  } else {
+    for (const { name, addresses } of zone.definition.nameservers) {
+      if (addresses.length > 0 && isSubdomain(name, zone.apex)) owners.set(name, addressSets(name, ttl, addresses));
+    }
+  }
+  // A reverse zone may begin at a whole address, whose PTR is then at the apex.
+  const ptr = zone.definition.kind === 'reverse' ? ptrSet(zone, zone.apex) : undefined;
+  if (ptr !== undefined) owners.set(zone.apex, [...(owners.get(zone.apex) ?? []), ptr]);
+  apexOwnersOf.set(zone, owners);
+  return owners;
+}
+
+type Probe = (stanza: StanzaPlan, cluster: ClusterState) => readonly RRset[] | 'emptyNonTerminal' | undefined;
+
+/**
+ * Asks the stanzas in their order: the first that has records for the name, or has it without any, owns it; one without
+ * matching fallthrough ends the list (as kubernetai's chain does, query by query).
+ */
+function findInStanzas(zone: Zone, name: DomainName, probe: Probe): FoundName {
+  let isEmptyNonTerminal = false;
+  let isUnsure = false;
+  let isPassedOn = true;
+  for (const [i, stanza] of zone.definition.stanzas.entries()) {
+    const cluster = zone.clusters[i] as ClusterState;
+    const sets = probe(stanza, cluster);
+    if (sets === 'emptyNonTerminal') isEmptyNonTerminal = true;
+    else if (sets !== undefined) return exists(sets);
+    else if (!isStanzaSynced(stanza, cluster)) isUnsure = true;
+    if (!fallsThrough(stanza, name)) {
+      isPassedOn = false;
+      break;
+    }
+  }
+  return isEmptyNonTerminal ? { status: 'emptyNonTerminal' } : { status: 'absent', isUnsure, isPassedOn };
+}
+
+/** Does the stanza hand the name on when it has not got it? */
+export function fallsThrough(stanza: StanzaPlan, name: DomainName): boolean {
+  return stanza.fallthrough?.some((zone) => isSubdomain(name, zone)) ?? false;
+}
+
+function exists(sets: readonly RRset[]): FoundName {
+  return {
+    status: 'exists',
+    rrset: (type) => sets.find((set) => set.type === type),
+    rrsets: () => sets,
+  };
+}
+
+function findForward(zone: Zone, name: DomainName, below: readonly string[] | undefined): FoundName {
+  const labels = below?.toReversed() ?? [];
+  const [kind, namespace, service] = labels;
+  const isService = kind === 'svc';
+  if (!isService && kind !== 'pod') return findInStanzas(zone, name, () => undefined);
+  if (namespace === undefined) return exists([]);
+  if (service === undefined) {
+    return findInStanzas(zone, name, (stanza, cluster) => {
+      const isShown = isService || (stanza.pods !== 'disabled' && zone.definition.kind === 'cluster');
+      return isShown && exposedNamespace(stanza, cluster, namespace) ? [] : undefined;
+    });
+  }
+  if (isService) {
+    const rest = labels.slice(3).reverse().join('.');
+    return findInStanzas(zone, name, (stanza, cluster) => {
+      const slot = slotOf(zone, stanza, cluster, namespace, service);
+      return slot && findInSlot(slot, rest);
+    });
+  }
+  return findInStanzas(zone, name, (stanza, cluster) => {
+    const address = podAddress(service);
+    const isThere = labels.length === 3 && zone.definition.kind === 'cluster';
+    return isThere && hasPod(stanza, cluster, namespace, address)
+      ? addressSets(name, stanza.ttl, [address])
+      : undefined;
+  });
+}
+
+/** A service or import as this zone shows it. */
+export function slotOf(
+  zone: Zone,
+  stanza: StanzaPlan,
+  cluster: ClusterState,
+  namespace: string,
+  service: string,
+): Slot | undefined {
+  const find = zone.definition.kind === 'clusterset' ? importSlot : serviceSlot;
+  return find(stanza, cluster, namespace, service, zone.apex);
+}
+
+function findReverse(zone: Zone, name: DomainName): FoundName {
+  const place = placeOfReverse(name);
+  if (place === undefined) return findInStanzas(zone, name, () => undefined);
+  return findInStanzas(zone, name, (stanza, cluster) => {
+    if (place.address !== undefined) {
+      const targets = namesOfAddress(stanza, cluster, place.address);
+      return targets.length > 0 ? [ptrRecords(name, stanza.ttl, targets)] : undefined;
+    }
+    for (const path of addressesAt([cluster.addresses], place)) {
+      if (namesOfAddress(stanza, cluster, addressOfPath(path)).length > 0) return 'emptyNonTerminal';
+    }
+    return undefined;
+  });
+}
+
+function ptrRecords(owner: DomainName, ttl: number, targets: readonly DomainName[]): RRset {
+  return { owner, type: RRType.PTR, ttl, rdatas: targets.map((target): Rdata => ({ type: 'PTR', target })) };
+}
+
+/** The PTR set of a reverse name in this zone. */
+export function ptrSet(zone: Zone, name: DomainName): RRset | undefined {
+  const found = findReverse(zone, name);
+  return found.status === 'exists' ? found.rrset(RRType.PTR) : undefined;
+}
+
+/** The sets at and below one service's name, by owner: for each owner those of the first stanza that has it. */
+export function serviceSets(zone: Zone, namespace: string, service: string): Map<DomainName, readonly RRset[]> {
+  const owners = new Map<DomainName, readonly RRset[]>();
+  for (const [i, stanza] of zone.definition.stanzas.entries()) {
+    const slot = slotOf(zone, stanza, zone.clusters[i] as ClusterState, namespace, service);
+    if (slot === undefined) continue;
+    for (const [owner, sets] of setsOfSlot(slot)) {
+      if (!owners.has(owner) && isReached(zone, i, owner)) owners.set(owner, sets);
+    }
+  }
+  return owners;
+}
+
+/** Do all stanzas before this one hand the name on? */
+function isReached(zone: Zone, stanza: number, name: DomainName): boolean {
+  for (let i = 0; i < stanza; i++) if (!fallsThrough(zone.definition.stanzas[i] as StanzaPlan, name)) return false;
+  return true;
+}
+
+/** The name and sets of a verified pod's address; the sets are empty when no stanza knows such a pod. */
+export function podSets(zone: Zone, namespace: string, address: string): [DomainName, readonly RRset[]] {
+  const name = podName(zone, namespace, address);
+  const found = findForward(zone, name, labelsBelow(name, zone.apex));
+  return [name, found.status === 'exists' ? found.rrsets() : []];
+}
+
+function podName(zone: Zone, namespace: string, address: string): DomainName {
+  return childOf(podLabel(address), childOf(namespace, childOf('pod', zone.apex)));
+}
+
+/** Every set of the zone in canonical order of the owners, but for the SOA, which a transfer puts first and last. */
+export function* zoneRRsets(zone: Zone): Generator<RRset> {
+  const own = [...apexOwners(zone)].sort(([a], [b]) => compareNames(a, b));
+  const others = zone.definition.kind === 'reverse' ? reverseOwners(zone) : forwardOwners(zone);
+  let next = others.next();
+  for (const [owner, sets] of own) {
+    while (!next.done && compareNames(next.value[0], owner) < 0) {
+      yield* next.value[1];
+      next = others.next();
+    }
+    if (!next.done && next.value[0] === owner) next = others.next();
+    yield* sets.filter((set) => set.type !== RRType.SOA);
+  }
+  for (; !next.done; next = others.next()) yield* next.value[1];
+}
+
+type OwnerSets = [DomainName, readonly RRset[]];
+
+function* forwardOwners(zone: Zone): Generator<OwnerSets> {
+  const namespaces = namespacesOf(zone);
+  if (zone.definition.kind === 'cluster') {
+    for (const namespace of namespaces) yield* sortOwners(podOwners(zone, namespace));
+  }
+  for (const namespace of namespaces) {
+    for (const service of servicesOf(zone, namespace)) yield* sortOwners(serviceSets(zone, namespace, service));
+  }
+}
+
+function sortOwners(owners: Iterable<OwnerSets>): OwnerSets[] {
+  return [...owners].filter(([, sets]) => sets.length > 0).sort(([a], [b]) => compareNames(a, b));
+}
+
+function* podOwners(zone: Zone, namespace: string): Generator<OwnerSets> {
+  const addresses = new Set<string>();
+  for (const [i, stanza] of zone.definition.stanzas.entries()) {
+    if (stanza.pods !== 'verified') continue;
+    for (const address of zone.clusters[i]?.namespaces.get(namespace)?.podsByAddress.keys() ?? [])
+      addresses.add(address);
+  }
+  for (const address of addresses) yield podSets(zone, namespace, address);
+}
+
+/** Names of the namespaces of all stanzas, sorted. */
+export function namespacesOf(zone: Zone): string[] {
+  return [...new Set(zone.clusters.flatMap((cluster) => [...cluster.namespaces.keys()]))].sort();
+}
+
+/** Names of the services (or imports) of a namespace in all stanzas, sorted. */
+export function servicesOf(zone: Zone, namespace: string): string[] {
+  const isImport = zone.definition.kind === 'clusterset';
+  const names = zone.clusters.flatMap((cluster) => {
+    const state = cluster.namespaces.get(namespace);
+    return [...((isImport ? state?.imports.keys() : state?.services.keys()) ?? [])];
+  });
+  return [...new Set(names)].sort();
+}
+
+function* reverseOwners(zone: Zone): Generator<OwnerSets> {
+  const place = placeOfReverse(zone.apex);
+  if (place === undefined) return;
+  const roots = zone.clusters.map((cluster) => cluster.addresses);
+  for (const path of addressesAt(roots, place)) {
+    const name = reverseName(path);
+    const set = ptrSet(zone, name);
+    if (set !== undefined && name !== zone.apex) yield [name, [set]];
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The plugin chain of one server block: each handler answers a request or hands it to the next.
+ *
+ * Handlers for our own zones are synchronous; only those that must ask somebody else return a promise.
+ */
+import type { DomainName } from '../dns/name.ts';
+import { Rcode, type ResourceRecord, type RRClass, type RRType } from '../dns/rrset.ts';
+import type { ZoneId } from '../ingest/plan.ts';
+
+/** One option of an OPT record (RFC 6891 §6.1.2). */
+export interface EdnsOption {
+  readonly code: number;
+  readonly data: Uint8Array;
+}
+
+export interface Edns {
+  readonly version: number;
+  /** The sender's UDP payload size, octets. */
+  readonly udpSize: number;
+  readonly isDnssecOk: boolean;
+  readonly options: readonly EdnsOption[];
+}
+
+export interface Request {
+  readonly id: number;
+  readonly opcode: number;
+  readonly isRecursionDesired: boolean;
+  readonly isCheckingDisabled: boolean;
+  readonly isAuthenticData: boolean;
+  readonly question: {
+    readonly name: DomainName;
+    /** The name's spelling in the packet, presentation text with a final dot: for the echo and for owner names (0x20). */
+    readonly spelling: string;
+    readonly type: RRType;
+    readonly class: RRClass;
+  };
+  /** Records of the authority section: an IXFR request carries the client's SOA there. */
+  readonly authority: readonly ResourceRecord[];
+  readonly edns: Edns | undefined;
+  readonly transport: 'udp' | 'tcp' | 'tls' | 'https';
+  readonly remote: { readonly address: string; readonly port: number };
+  readonly local: { readonly address: string; readonly port: number };
+  /** The key's zone that the name matched, as in CoreDNS's `zone` label. */
+  readonly serverZone: DomainName;
+  /** The message as it came, where it came from the network: a TSIG signature is over its octets. */
+  readonly packet?: Uint8Array;
+  /** Offset of the TSIG record in `packet`; absent: not signed. */
+  readonly tsigOffset?: number;
+  /** How many questions of the server to itself this one is inside of; absent: none. */
+  readonly depth?: number;
+}
+
+/** RFC 8914. */
+export interface ExtendedError {
+  readonly code: number;
+  readonly text: string;
+}
+
+/**
+ * One message back. Names in the records are lower-case; where one equals the question's name, or ends in `spelledZone`,
+ * the encoder writes that part as the question spelled it.
+ */
+export interface Reply {
+  readonly kind: 'reply';
+  readonly rcode: Rcode;
+  readonly isAuthoritative: boolean;
+  readonly isRecursionAvailable?: boolean;
+  readonly isTruncated?: boolean;
+  readonly answer: readonly ResourceRecord[];
+  readonly authority: readonly ResourceRecord[];
+  readonly additional: readonly ResourceRecord[];
+  readonly spelledZone?: DomainName;
+  readonly ede?: ExtendedError;
+  /**
+   * Where the reply comes from, if it is a function of zone content alone: it may then be kept encoded until a name that
+   * it depends on is touched. A SOA of that zone in it gets the serial of the moment when it is sent.
+   */
+  readonly source?: { readonly zone: ZoneId; readonly names: readonly DomainName[] };
+  /** What went wrong, for the `errors` plugin's log: `plugin/NAME: why`. */
+  readonly failure?: string;
+  /** The plugin that made the reply, for the metrics; the chain fills it in. Empty: the server itself. */
+  readonly writer?: string;
+  /** Overrides the request's RD, which is echoed otherwise. */
+  readonly isRecursionDesired?: boolean;
+  /** Overrides the client's EDNS payload size (octets): as the limit of the reply, and as the size in its OPT. */
+  readonly udpSize?: number;
+  /** Overrides the options of the reply's OPT, which are echoes otherwise. No OPT in the request: none in the reply. */
+  readonly ednsOptions?: readonly EdnsOption[];
+  /**
+   * The A, AAAA and MX records at the answer's end may be sent in any order: each time that the reply is sent from the
+   * cache they are rotated (`loadbalance`).
+   */
+  readonly isOrderFree?: boolean;
+  /** Makes of the encoded message what is sent: signs it (RFC 8945 §5.3), which adds `octets` at most. */
+  readonly seal?: { readonly octets: number; apply(message: Buffer): Buffer };
+}
+
+/** Many messages back, on a stream transport: a zone transfer. */
+export interface ReplyStream {
+  readonly kind: 'stream';
+  /** Whole DNS messages without the length prefix. Pulled one at a time, as the client reads. */
+  readonly messages: Iterator<Uint8Array>;
+  /** Called once, at the end or when the connection broke. */
+  readonly onEnd?: (outcome: 'sent' | 'broken') => void;
+}
+
+/** No answer at all (for example an ACL's `drop`). */
+export interface NoReply {
+  readonly kind: 'none';
+}
+
+export type Outcome = Reply | ReplyStream | NoReply;
+export type MaybePromise<T> = T | Promise<T>;
+export type Next = (request: Request) => MaybePromise<Outcome>;
+
+/** What was sent for a request. */
+export interface Sent {
+  readonly rcode: Rcode;
+  /** The header's second 16 bits. */
+  readonly flags: number;
+  /** Octets, of the first message if there are several. */
+  readonly size: number;
+  /** Octets of the request. */
+  readonly requestSize: number;
+  /** Seconds from the request's arrival to the reply. */
+  readonly seconds: number;
+}
+
+export interface Handler {
+  /** The plugin's name in the Corefile. */
+  readonly name: string;
+  /**
+   * For equal questions (flags, EDNS and transport included) the handler does the same, whoever asks and whenever. Only
+   * then are replies with a `source` that went through it kept: leave it out where the client's address, the clock or
+   * anything else outside the zone decides.
+   */
+  readonly isPure?: boolean;
+  handle(request: Request, next: Next): MaybePromise<Outcome>;
+  /** Called after each reply of the block, replies from the cache included. `sent` is undefined when there was none. */
+  observe?(request: Request, sent: Sent | undefined): void;
+  /** Called when the block goes away: timers end here. */
+  close?(): void;
+}
+
+/** Does `change` to an outcome, now or when it comes. */
+export function mapOutcome(outcome: MaybePromise<Outcome>, change: (outcome: Outcome) => Outcome): MaybePromise<Outcome> {
+  return outcome instanceof Promise ? outcome.then(change) : change(outcome);
+}
+
+/** A reply without records. Authoritative only where the caller says so. */
+export function emptyReply(rcode: Rcode, failure?: string): Reply {
+  const reply: Reply = { kind: 'reply', rcode, isAuthoritative: false, answer: [], authority: [], additional: [] };
+  return failure === undefined ? reply : { ...reply, failure };
+}
+
+/**
+ * One function of a list of handlers: each one's `next` is the one after it. The last one's `next` is SERVFAIL with a
+ * `failure`, as a chain has to end in a plugin that answers.
+ */
+export function composeChain(handlers: readonly Handler[]): Next {
+  let next: Next | undefined;
+  for (const handler of handlers.toReversed()) {
+    const after =
+      next ?? (() => ({ ...emptyReply(Rcode.SERVFAIL, `plugin/${handler.name}: no next plugin found`), writer: '' }));
+    const sign = (outcome: Outcome): Outcome =>
+      outcome.kind === 'reply' && outcome.writer === undefined ? { ...outcome, writer: handler.name } : outcome;
+    next = (request) => mapOutcome(handler.handle(request, after), sign);
+  }
+  return next ?? (() => ({ ...emptyReply(Rcode.REFUSED), writer: '' }));
+}
