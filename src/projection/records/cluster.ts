@@ -34,7 +34,11 @@ export function serviceSlot(
   if (base === undefined) return undefined;
   if (service.type === 'ExternalName') {
     const externalName = externalTarget(service.externalName);
-    return externalName && { ...EMPTY_SLOT, base, ttl: stanza.ttl, externalName };
+    const externalSpelling = absolute(service.externalName ?? '');
+    if (externalName === undefined) return undefined;
+    const isSpelled = externalSpelling !== externalName && externalSpelling.toLowerCase() === externalName;
+    const slot = { ...EMPTY_SLOT, base, ttl: stanza.ttl, externalName };
+    return isSpelled ? { ...slot, externalSpelling } : slot;
   }
   const isHeadless = isHeadlessService(entry);
   if (stanza.ignoreEmptyService && !isHeadless && !hasEndpoints(entry)) return undefined;
@@ -64,6 +68,10 @@ const ADDRESS = /^[0-9.]+$|:/;
 /** Where an ExternalName points; an address is no name and gives none. */
 function externalTarget(text: string | undefined): DomainName | undefined {
   return text === undefined || ADDRESS.test(text) ? undefined : parseName(text);
+}
+
+function absolute(name: string): string {
+  return name.endsWith('.') ? name : `${name}.`;
 }
 
 /** The name of a pod's address: `10-0-0-1`, `fd00--1`. */

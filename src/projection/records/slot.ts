@@ -20,6 +20,8 @@ export interface Slot {
   /** Seconds. */
   readonly ttl: number;
   readonly externalName?: DomainName;
+  /** The external name as its service has it, absolute; absent where that is the name itself. */
+  readonly externalSpelling?: string;
   /** The service's addresses; absent for a headless one, which has those of its endpoints. */
   readonly addresses?: readonly string[];
   readonly ports: readonly PortFacts[];
@@ -69,7 +71,9 @@ export function findInSlot(slot: Slot, below: string): readonly RRset[] | 'empty
 }
 
 function externalNameSet(slot: Slot, target: DomainName): RRset {
-  return { owner: slot.base, type: RRType.CNAME, ttl: slot.ttl, rdatas: [{ type: 'CNAME', target }] };
+  const spelling = slot.externalSpelling;
+  const rdata: Rdata = { type: 'CNAME', target, ...(spelling !== undefined && { spelling }) };
+  return { owner: slot.base, type: RRType.CNAME, ttl: slot.ttl, rdatas: [rdata] };
 }
 
 function ownerOf(slot: Slot, below: string): DomainName | undefined {

@@ -1,0 +1,89 @@
+/**
+ * Sends batches to one serving thread, a part at a time: the next part goes out when the last has been folded there, so
+ * that the thread answers queries between parts however much there is to fold.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { Serial } from '../dns/serial.ts';
+import type { Batch, ClusterEvent } from '../ingest/event.ts';
+import type { ZoneId } from '../ingest/plan.ts';
+import type { ReplicaUpdate } from '../projection/replica.ts';
+import type { FromFollower, ToFollower } from './messages.ts';
+
+export type Serials = readonly (readonly [ZoneId, Serial])[];
+
+/** Weight of one part: about a millisecond of folding. An event weighs one, and one more for each ten endpoints. */
+const PART_WEIGHT = 100;
+
+/** Parts that may wait. A thread that is further behind is sent to read the log by itself instead. */
+const MAX_WAITING = 5_000;
+
+export interface Follower {
+  /** Queues a batch whose versions are in the journal. */
+  send(batch: Batch, serials: Serials): void;
+  /** Parts that are not folded there yet. */
+  readonly behind: number;
+  close(): void;
+}
+
+/** @param current the last batch in the journal, with the serial of every zone */
+export function startFollower(
+  port: MessagePort,
+  current: () => { readonly batch: number; readonly serials: Serials },
+  onClose: () => void,
+): Follower {
+  let queue: ReplicaUpdate[] = [];
+  let isReady = true;
+  let isLagging = true;
+  let open: number | undefined;
+  const post = (message: ToFollower) => port.postMessage(message);
+  const pump = () => {
+    if (!isReady) return;
+    const update = queue.shift();
+    if (update !== undefined) {
+      open = update.isLast ? undefined : update.batch;
+      isReady = false;
+      post({ kind: 'update', update });
+    } else if (isLagging) {
+      isLagging = false;
+      isReady = false;
+      post({ kind: 'position', ...current() });
+    }
+  };
+  port.on('message', (_: FromFollower) => {
+    isReady = true;
+    pump();
+  });
+  port.on('close', onClose);
+  pump();
+  return {
+    send(batch, newSerials) {
+      if (isLagging) return;
+      queue.push(...partsOf(batch, newSerials));
+      if (queue.length > MAX_WAITING) {
+        // A batch that was begun is sent to its end: half of it is folded there.
+        queue = queue.filter((update) => update.batch === open);
+        isLagging = true;
+      }
+      pump();
+    },
+    get behind() {
+      return queue.length + (isReady ? 0 : 1);
+    },
+    close: () => port.close(),
+  };
+}
+
+function* partsOf({ batch, events }: Batch, serials: Serials): Generator<ReplicaUpdate> {
+  let part: ClusterEvent[] = [];
+  let weight = 0;
+  for (const event of events) {
+    if (weight >= PART_WEIGHT) {
+      yield { batch, events: part, isLast: false, serials: [] };
+      part = [];
+      weight = 0;
+    }
+    part.push(event);
+    weight += 1 + (event.kind === 'EndpointSliceUpserted' ? event.facts.endpoints.length / 10 : 0);
+  }
+  yield { batch, events: part, isLast: true, serials };
+}

@@ -1,0 +1,73 @@
+/** The serving thread's end of the log: loads the state by itself, then folds what the writer sends. */
+import type { MessagePort } from 'node:worker_threads';
+import type { Database } from '../database.ts';
+import type { ClusterId, ObjectKind } from '../ingest/event.ts';
+import { EventLog } from '../ingest/log.ts';
+import { createReplica, type Replica, type StaleAnswers } from '../projection/replica.ts';
+import { readSnapshot } from '../projection/snapshot.ts';
+import { factsAt, foldEvents } from '../projection/state.ts';
+import { Touched } from '../projection/touched.ts';
+import type { FromFollower, ToFollower } from './messages.ts';
+
+export interface Following {
+  /** Undefined until the state is loaded. */
+  readonly replica: Replica | undefined;
+}
+
+/**
+ * @param db a read-only connection; its schema is up to date
+ * @param onLoaded called once, when answers can be given
+ * @param onStale called after each change of the zones
+ * @param onFailure called when an update can't be folded: a bug or a damaged log, after which this thread can't go on
+ */
+export function followWriter(
+  port: MessagePort,
+  db: Database,
+  on: {
+    readonly onLoaded: (replica: Replica) => void;
+    readonly onStale: (stale: readonly StaleAnswers[]) => void;
+    readonly onFailure: (error: unknown) => void;
+  },
+): Following {
+  const log = new EventLog(db);
+  // Both threads read the snapshot at the same time; what came after it is read when the writer has said how far.
+  let start: ReturnType<typeof readSnapshot> | undefined = readSnapshot(db, Number.MAX_SAFE_INTEGER);
+  let replica: Replica | undefined;
+
+  const load = ({ batch: until, serials }: Extract<ToFollower, { kind: 'position' }>) => {
+    if (replica === undefined) {
+      let { world, batch: position } = start ?? readSnapshot(db, until);
+      start = undefined;
+      const previous = (cluster: ClusterId, kind: ObjectKind, key: string) => factsAt(world, cluster, kind, key);
+      for (const batch of log.read(position + 1, previous)) {
+        if (batch.batch > until) break;
+        world = foldEvents(world, batch.events, new Touched());
+        position = batch.batch;
+      }
+      replica = createReplica({ world, batch: position, serials: new Map(serials) });
+      on.onLoaded(replica);
+      return;
+    }
+    const previous = (cluster: ClusterId, kind: ObjectKind, key: string) =>
+      factsAt((replica as Replica).world, cluster, kind, key);
+    for (const { batch, events } of log.read(replica.batch + 1, previous)) {
+      if (batch > until) break;
+      on.onStale(replica.apply({ batch, events, isLast: true, serials: batch === until ? serials : [] }));
+    }
+  };
+
+  port.on('message', (message: ToFollower) => {
+    try {
+      if (message.kind === 'position') load(message);
+      else if (replica !== undefined) on.onStale(replica.apply(message.update));
+      port.postMessage({ kind: 'next' } satisfies FromFollower);
+    } catch (error) {
+      on.onFailure(error);
+    }
+  });
+  return {
+    get replica() {
+      return replica;
+    },
+  };
+}

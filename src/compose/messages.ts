@@ -1,0 +1,82 @@
+/** What the threads say to each other. Everything here is structured-clonable. */
+import type { MessagePort } from 'node:worker_threads';
+import type { Serial } from '../dns/serial.ts';
+import type { ClusterId } from '../ingest/event.ts';
+import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
+import type { MetricsSnapshot } from '../metrics.ts';
+import type { ReplicaUpdate } from '../projection/replica.ts';
+import type { ClusterView } from './plan.ts';
+
+/** Main to the writer. */
+export type ToWriter =
+  | { readonly kind: 'configure'; readonly plan: ZonePlan; readonly clusters: readonly ClusterView[] }
+  /** A serving thread follows the log through this port. */
+  | { readonly kind: 'follow'; readonly port: MessagePort }
+  | { readonly kind: 'metrics'; readonly request: number }
+  | { readonly kind: 'stop' };
+
+/** How a cluster stands. */
+export interface ClusterStatus {
+  readonly id: ClusterId;
+  /** Every kind that is needed was listed once, now or in the log. */
+  readonly isSynced: boolean;
+  /** Why it can't be reached at the moment, by kind. */
+  readonly lost: readonly string[];
+}
+
+export interface WriterStatus {
+  readonly clusters: readonly ClusterStatus[];
+  /** Why the log can't be written at the moment. */
+  readonly logFailure?: string;
+}
+
+/** The writer to main. */
+export type FromWriter =
+  /** The database is open and its schema is up to date. */
+  | { readonly kind: 'opened' }
+  /** The configuration is in force: its plan is in the log, its clusters are followed. */
+  | { readonly kind: 'configured'; readonly status: WriterStatus }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'status'; readonly status: WriterStatus }
+  | { readonly kind: 'metrics'; readonly request: number; readonly snapshot: MetricsSnapshot }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'stopped' };
+
+/** The writer to a serving thread. */
+export type ToFollower =
+  /** Up to this batch the thread reads the log by itself; what comes after is sent. */
+  | { readonly kind: 'position'; readonly batch: number; readonly serials: readonly (readonly [ZoneId, Serial])[] }
+  | { readonly kind: 'update'; readonly update: ReplicaUpdate };
+
+/** A serving thread to the writer: the last update was folded, the next may come. */
+export interface FromFollower {
+  readonly kind: 'next';
+}
+
+/** Main to a serving thread. */
+export type ToServer =
+  | { readonly kind: 'database'; readonly file: string }
+  | { readonly kind: 'serve'; readonly configuration: ServerConfiguration }
+  | { readonly kind: 'metrics'; readonly request: number }
+  | { readonly kind: 'stop' };
+
+/** What a serving thread builds its listeners and chains from. */
+export interface ServerConfiguration {
+  /** The Corefile with everything that it imports, as `loadConfig` read it. */
+  readonly config: import('../corefile/config.ts').Config;
+  readonly blockZones: readonly (readonly ZoneId[])[];
+  /** The port of blocks that name none. */
+  readonly defaultPort: number;
+  /** Serving threads in all: with more than one they share each port. */
+  readonly threads: number;
+}
+
+/** A serving thread to main. */
+export type FromServer =
+  /** The zones are as of the log: answers can be given. */
+  | { readonly kind: 'loaded' }
+  | { readonly kind: 'serving'; readonly lines: readonly string[] }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'metrics'; readonly request: number; readonly snapshot: MetricsSnapshot }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'stopped' };

@@ -1,0 +1,218 @@
+/**
+ * From the configuration to what is built of it: the zones with their stanzas, and the views of clusters that they need.
+ */
+import type { BlockConfig, Config } from '../corefile/config.ts';
+import { isReverseZone } from '../corefile/config.ts';
+import type { KubernetesOptions } from '../corefile/options/kubernetes.ts';
+import type { MulticlusterOptions } from '../corefile/options/multicluster.ts';
+import type { DomainName } from '../dns/name.ts';
+import type { ClusterId, ObjectKind } from '../ingest/event.ts';
+import type { StanzaPlan, ZoneDefinition, ZoneId, ZoneKind, ZonePlan } from '../ingest/plan.ts';
+
+/** How the API server of a stanza is reached, and what of it is looked at. */
+export interface ClusterView {
+  readonly id: ClusterId;
+  readonly connection:
+    | { readonly kind: 'in-cluster' }
+    | { readonly kind: 'kubeconfig'; readonly file: string; readonly context?: string }
+    | {
+        readonly kind: 'endpoint';
+        readonly url: string;
+        readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };
+      };
+  /** Union of what its stanzas need. */
+  readonly kinds: readonly ObjectKind[];
+  readonly namespaces: readonly string[];
+  readonly namespaceLabels?: string;
+  readonly labels?: string;
+  readonly qps?: number;
+  readonly burst?: number;
+  readonly maxInflight?: number;
+  /** Where the first stanza stands, for messages. */
+  readonly file: string;
+  readonly line: number;
+}
+
+export interface PlannedConfig {
+  readonly plan: ZonePlan;
+  readonly clusters: readonly ClusterView[];
+  /** For each server block, the zones that its stanzas serve, in their order. */
+  readonly blockZones: readonly (readonly ZoneId[])[];
+  /** The longest that a stanza wants the start to wait for its cluster, in milliseconds; 0 without any. */
+  readonly startupTimeoutMs: number;
+}
+
+/** @param localAddresses this server's own addresses as the block is bound; never empty */
+export function planConfig(config: Config, localAddresses: (block: BlockConfig) => readonly string[]): PlannedConfig {
+  const clusters = new Map<ClusterId, ClusterView>();
+  const zones: ZoneDefinition[] = [];
+  const blockZones = config.serverBlocks.map((block) => {
+    const definitions = definitionsOf(block, localAddresses(block), clusters);
+    return definitions.map((definition) => addDefinition(zones, definition));
+  });
+  const stanzas = config.serverBlocks.flatMap(kubernetesStanzas);
+  const isMulticluster = config.serverBlocks.some((block) => block.options.multicluster !== undefined);
+  return {
+    plan: { zones },
+    clusters: [...clusters.values()],
+    blockZones,
+    startupTimeoutMs: Math.max(0, ...stanzas.map((s) => s.startupTimeoutMs), isMulticluster ? 5000 : 0),
+  };
+}
+
+function kubernetesStanzas(block: BlockConfig): KubernetesOptions[] {
+  return [...(block.options.kubernetes ?? []), ...(block.options.kubernetai ?? [])];
+}
+
+/** Zones of one apex that are built differently are told apart by a number; equal ones are one. */
+function addDefinition(zones: ZoneDefinition[], definition: ZoneDefinition): ZoneId {
+  const same = zones.filter((zone) => zone.apex === definition.apex);
+  const text = JSON.stringify({ ...definition, id: '' });
+  const equal = same.find((zone) => JSON.stringify({ ...zone, id: '' }) === text);
+  if (equal !== undefined) return equal.id;
+  const id = same.length === 0 ? definition.apex : `${definition.apex}#${same.length + 1}`;
+  zones.push({ ...definition, id });
+  return id;
+}
+
+interface ZonePart {
+  readonly apex: DomainName;
+  readonly kind: ZoneKind;
+  readonly stanza: StanzaPlan;
+  readonly nameservers: KubernetesOptions['nameservers'];
+}
+
+/** The zones of one block: stanzas with the same zone are merged, each zone at the place of its first stanza. */
+function definitionsOf(
+  block: BlockConfig,
+  localAddresses: readonly string[],
+  clusters: Map<ClusterId, ClusterView>,
+): ZoneDefinition[] {
+  const parts = [
+    ...(block.options.kubernetes ?? []).flatMap((options) => partsOfKubernetes('kubernetes', options, clusters)),
+    ...(block.options.kubernetai ?? []).flatMap((options) => partsOfKubernetes('kubernetai', options, clusters)),
+    ...(block.options.multicluster ?? []).flatMap((options) => partsOfMulticluster(options, clusters)),
+  ];
+  return [...Map.groupBy(parts, (part) => `${part.kind} ${part.apex}`).values()].map((group) => {
+    const { apex, kind } = group[0] as ZonePart;
+    const nameservers = group.find((part) => part.nameservers.length > 0)?.nameservers;
+    const stanzas = group.map((part) => part.stanza);
+    return { id: apex, apex, kind, stanzas, localAddresses, ...(nameservers && { nameservers }) };
+  });
+}
+
+function partsOfKubernetes(
+  plugin: 'kubernetes' | 'kubernetai',
+  options: KubernetesOptions,
+  clusters: Map<ClusterId, ClusterView>,
+): ZonePart[] {
+  return options.zones.map((apex) => {
+    const isImport = options.multiclusterZones.includes(apex);
+    const kind: ZoneKind = isImport ? 'clusterset' : isReverseZone(apex) ? 'reverse' : 'cluster';
+    const needs = needsOf(kind, options.noendpoints, options.pods === 'verified');
+    const stanza: StanzaPlan = {
+      plugin,
+      cluster: viewCluster(viewOfKubernetes(options, needs), clusters),
+      primary: options.primaryZone,
+      ttl: options.ttl,
+      ...(options.namespaces.size > 0 && { namespaces: [...options.namespaces].sort() }),
+      pods: options.pods,
+      endpointPodNames: options.endpointPodNames,
+      noEndpoints: options.noendpoints,
+      ignoreEmptyService: options.ignoreEmptyService,
+      zonal: options.zonal,
+      ...(options.fallthrough && { fallthrough: options.fallthrough }),
+      needs,
+    };
+    return { apex, kind, stanza, nameservers: options.nameservers };
+  });
+}
+
+function partsOfMulticluster(options: MulticlusterOptions, clusters: Map<ClusterId, ClusterView>): ZonePart[] {
+  return options.zones.map((apex) => {
+    const kind: ZoneKind = isReverseZone(apex) ? 'reverse' : 'clusterset';
+    const needs = needsOf(kind, options.noendpoints, false);
+    const stanza: StanzaPlan = {
+      plugin: 'multicluster',
+      cluster: viewCluster(viewOfMulticluster(options, needs), clusters),
+      primary: options.zones.find((zone) => !isReverseZone(zone)) ?? apex,
+      ttl: 5,
+      pods: 'disabled',
+      endpointPodNames: false,
+      noEndpoints: options.noendpoints,
+      ignoreEmptyService: false,
+      zonal: false,
+      ...(options.fallthrough && { fallthrough: options.fallthrough }),
+      needs,
+    };
+    return { apex, kind, stanza, nameservers: [] };
+  });
+}
+
+function needsOf(kind: ZoneKind, noEndpoints: boolean, hasPods: boolean): ObjectKind[] {
+  const needs: ObjectKind[] = ['Namespace', kind === 'clusterset' ? 'ServiceImport' : 'Service'];
+  if (!noEndpoints) needs.push('EndpointSlice');
+  if (hasPods && kind === 'cluster') needs.push('Pod');
+  return needs;
+}
+
+type ViewDraft = Omit<ClusterView, 'id'>;
+
+function viewOfKubernetes(options: KubernetesOptions, kinds: readonly ObjectKind[]): ViewDraft {
+  const { kubeconfig, endpoint, tls } = options;
+  return {
+    connection: kubeconfig
+      ? { kind: 'kubeconfig', file: kubeconfig.file, ...(kubeconfig.context && { context: kubeconfig.context }) }
+      : endpoint
+        ? { kind: 'endpoint', url: endpoint, ...(tls && { tls: { cert: tls.cert, key: tls.key, ca: tls.ca } }) }
+        : { kind: 'in-cluster' },
+    kinds,
+    namespaces: [...options.namespaces].sort(),
+    ...(options.namespaceLabels !== undefined && { namespaceLabels: options.namespaceLabels }),
+    ...(options.labels !== undefined && { labels: options.labels }),
+    ...(options.apiserverQps !== undefined && { qps: options.apiserverQps }),
+    ...(options.apiserverBurst !== undefined && { burst: options.apiserverBurst }),
+    ...(options.apiserverMaxInflight !== undefined && { maxInflight: options.apiserverMaxInflight }),
+    file: options.file,
+    line: options.line,
+  };
+}
+
+function viewOfMulticluster(options: MulticlusterOptions, kinds: readonly ObjectKind[]): ViewDraft {
+  const { kubeconfig } = options;
+  return {
+    connection: kubeconfig
+      ? { kind: 'kubeconfig', file: kubeconfig.file, ...(kubeconfig.context && { context: kubeconfig.context }) }
+      : { kind: 'in-cluster' },
+    kinds,
+    namespaces: [],
+    file: options.file,
+    line: options.line,
+  };
+}
+
+/** Registers the view; stanzas that look at the same share it. */
+function viewCluster(draft: ViewDraft, clusters: Map<ClusterId, ClusterView>): ClusterId {
+  const id = clusterIdOf(draft);
+  const known = clusters.get(id);
+  const kinds = [...new Set([...(known?.kinds ?? []), ...draft.kinds])];
+  clusters.set(id, { ...(known ?? { ...draft, id }), kinds });
+  return id;
+}
+
+/** How operators will see the cluster named: its server or context, and what narrows the view. */
+function clusterIdOf({ connection, namespaces, namespaceLabels, labels }: ViewDraft): ClusterId {
+  const filters = new URLSearchParams();
+  if (namespaces.length > 0) filters.set('namespaces', namespaces.join(','));
+  if (namespaceLabels !== undefined) filters.set('namespace_labels', namespaceLabels);
+  if (labels !== undefined) filters.set('labels', labels);
+  const query = filters.size > 0 ? `?${decodeURIComponent(filters.toString().replaceAll('+', ' '))}` : '';
+  switch (connection.kind) {
+    case 'in-cluster':
+      return `in-cluster${query}` as ClusterId;
+    case 'endpoint':
+      return `${connection.url.replace(/\/$/, '')}${query}` as ClusterId;
+    case 'kubeconfig':
+      return `${connection.file}${connection.context ? `#${connection.context}` : ''}${query}` as ClusterId;
+  }
+}

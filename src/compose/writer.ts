@@ -1,0 +1,207 @@
+/**
+ * The writer: ingest → log → projection → journal, then the serving threads. One for each database; everything that
+ * changes the log or the journal happens here, in this order.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { OwnedDatabase } from '../database.ts';
+import type { Serial } from '../dns/serial.ts';
+import type { Batch, ClusterId, ObjectKind } from '../ingest/event.ts';
+import { EventLog } from '../ingest/log.ts';
+import { type Ingest, startIngest } from '../ingest/pipeline.ts';
+import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
+import type { Logger } from '../logger.ts';
+import { Journal } from '../projection/journal.ts';
+import { createProjector, type Projector, type PublishedVersion } from '../projection/projector.ts';
+import { readSnapshot, writeSnapshot } from '../projection/snapshot.ts';
+import { factsAt, keysAt } from '../projection/state.ts';
+import { type Follower, type Serials, startFollower } from './follower.ts';
+import type { ClusterStatus, WriterStatus } from './messages.ts';
+import type { ClusterView } from './plan.ts';
+import { createRetryingStore } from './retrying-store.ts';
+import { sourcesOf } from './sources.ts';
+
+export interface WriterOptions {
+  readonly database: OwnedDatabase;
+  /** Unix milliseconds. */
+  readonly clock: () => number;
+  /** 0 ≤ n < 1. */
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly userAgent: string;
+  /** For tests that end the process at a named point. */
+  readonly crashPoint: (name: string) => void;
+  readonly onStatus: (status: WriterStatus) => void;
+}
+
+export interface Writer {
+  /** Puts a plan in force and follows its clusters; those that stay are not listed again. */
+  configure(plan: ZonePlan, clusters: readonly ClusterView[]): Promise<void>;
+  follow(port: MessagePort): void;
+  status(): WriterStatus;
+  readonly ingest: Ingest | undefined;
+  readonly projector: Projector;
+  /** Stops following, writes a snapshot, closes the database. */
+  stop(): Promise<void>;
+}
+
+/** A snapshot is written after so many events, so that a start replays no more than that. */
+const SNAPSHOT_EVERY = 20_000;
+
+/** @throws OperatorError when the log can't be read */
+export function createWriter(options: WriterOptions): Writer {
+  const { database, clock, logger, crashPoint } = options;
+  const { db } = database;
+  const log = new EventLog(db, { crashPoint });
+  const journal = new Journal(db, undefined, crashPoint);
+  const published: { batch: Batch; serials: Serials }[] = [];
+  const followers = new Set<Follower>();
+  const store = createRetryingStore(journal, {
+    onFailure: (message) => {
+      logger.error(`journal: ${message}; answers go on, changes wait`);
+      options.onStatus(status());
+    },
+    onCommitted: () => release(),
+  });
+  const projector = createProjector(readSnapshot(db, Number.MAX_SAFE_INTEGER), store, journal.position());
+  let ingest: Ingest | undefined;
+  let clusters: readonly ClusterView[] = [];
+  let eventsSinceSnapshot = 0;
+  let snapshot: Generator<undefined> | undefined;
+  let released: Serials = [];
+
+  const previous = (cluster: ClusterId, kind: ObjectKind, key: string) => factsAt(projector.world, cluster, kind, key);
+  for (const batch of log.read(projector.batch + 1, previous)) {
+    projector.apply(batch);
+    eventsSinceSnapshot += batch.events.length;
+  }
+  released = serialsOf(projector);
+
+  /** Folds a batch that is in the log, and hands it on once its versions are in the journal. */
+  function fold(batch: Batch): void {
+    const versions = projector.apply(batch);
+    published.push({ batch, serials: versions.map(({ zone, serial }: PublishedVersion) => [zone, serial] as const) });
+    release();
+    eventsSinceSnapshot += batch.events.length;
+    if (eventsSinceSnapshot >= SNAPSHOT_EVERY) beginSnapshot();
+  }
+
+  function release(): void {
+    while (published[0] !== undefined && published[0].batch.batch < store.firstWaiting) {
+      const { batch, serials } = published.shift() as (typeof published)[number];
+      released = mergeSerials(released, serials);
+      for (const follower of followers) follower.send(batch, serials);
+      lastReleased = batch.batch;
+      if (
+        batch.events.some((e) => e.kind === 'ClusterSynced' || e.kind === 'ClusterLost' || e.kind === 'PlanApplied')
+      ) {
+        options.onStatus(status());
+      }
+    }
+  }
+  let lastReleased = projector.batch;
+
+  function beginSnapshot(): void {
+    if (snapshot !== undefined || projector.isBehind() || published.length > 0) return;
+    eventsSinceSnapshot = 0;
+    snapshot = writeSnapshot(db, projector.world, projector.batch, serialsOf(projector));
+    const step = () => {
+      if (snapshot === undefined) return;
+      if (stepSnapshot()) setImmediate(step);
+    };
+    setImmediate(step);
+  }
+
+  /** @returns whether there is more to do */
+  function stepSnapshot(): boolean {
+    try {
+      if (snapshot?.next().done === false) return true;
+    } catch (error) {
+      logger.error(`snapshot: ${error instanceof Error ? error.message : String(error)}; the log has everything`);
+    }
+    snapshot = undefined;
+    return false;
+  }
+
+  function status(): WriterStatus {
+    const failure = store.failure ?? ingest?.health().logFailure;
+    return {
+      clusters: clusters.map((view): ClusterStatus => {
+        const state = projector.world.clusters[view.id];
+        return {
+          id: view.id,
+          isSynced: view.kinds.every((kind) => state?.synced[kind] === true),
+          lost: Object.entries(state?.lost ?? {}).map(([kind, reason]) => `${kind}: ${reason}`),
+        };
+      }),
+      ...(failure !== undefined && { logFailure: failure }),
+    };
+  }
+
+  return {
+    projector,
+    get ingest() {
+      return ingest;
+    },
+    status,
+    async configure(plan, views) {
+      clusters = views;
+      if (JSON.stringify(projector.world.plan) !== JSON.stringify(plan)) {
+        const appended = log.append([{ kind: 'PlanApplied', plan }], [], clock(), previous);
+        if (!appended.ok) throw new Error(`${database.file}: ${appended.error.message}`);
+        fold(appended.value);
+      }
+      const sources = sourcesOf(views);
+      if (ingest !== undefined) {
+        await ingest.reconfigure(sources);
+        return;
+      }
+      ingest = startIngest({
+        log,
+        known: {
+          get: previous,
+          keys: (cluster, kind) => keysAt(projector.world, cluster, kind),
+          sync: (cluster, kind) => {
+            const state = projector.world.clusters[cluster];
+            return state?.synced[kind] !== true ? 'never' : state.lost[kind] === undefined ? 'synced' : 'lost';
+          },
+        },
+        sources,
+        clock,
+        random: options.random,
+        logger: logger.forPlugin('kubernetes'),
+        userAgent: options.userAgent,
+      });
+      ingest.batches$.subscribe((batch) => {
+        const wasSynced = status().clusters.every((cluster) => cluster.isSynced);
+        fold(batch);
+        // The lists of a first start are the longest part of the log: no later start shall replay them.
+        if (!wasSynced && status().clusters.every((cluster) => cluster.isSynced)) beginSnapshot();
+      });
+      ingest.logHealth$.subscribe(() => options.onStatus(status()));
+    },
+    follow(port) {
+      const follower = startFollower(
+        port,
+        () => ({ batch: lastReleased, serials: released }),
+        () => followers.delete(follower),
+      );
+      followers.add(follower);
+    },
+    async stop() {
+      await ingest?.stop();
+      if (snapshot === undefined && eventsSinceSnapshot > 0) beginSnapshot();
+      while (stepSnapshot());
+      for (const follower of followers) follower.close();
+      database.close();
+    },
+  };
+}
+
+function serialsOf(projector: Projector): Serials {
+  return projector.zones().flatMap((zone) => (zone.serial === undefined ? [] : [[zone.id, zone.serial] as const]));
+}
+
+function mergeSerials(before: Serials, newer: Serials): Serials {
+  if (newer.length === 0) return before;
+  return [...new Map<ZoneId, Serial>([...before, ...newer])];
+}
