@@ -5,7 +5,8 @@ import type { ClusterId } from '../ingest/event.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
 import type { ReplicaUpdate } from '../projection/replica.ts';
-import type { ClusterView } from './plan.ts';
+import type { ServingBlock } from '../serve/blocks.ts';
+import type { BlockZones, ClusterView } from './plan.ts';
 
 /** Main to the writer. */
 export type ToWriter =
@@ -62,13 +63,9 @@ export type ToServer =
 
 /** What a serving thread builds its listeners and chains from. */
 export interface ServerConfiguration {
-  /** The Corefile with everything that it imports, as `loadConfig` read it. */
-  readonly config: import('../corefile/config.ts').Config;
-  readonly blockZones: readonly (readonly ZoneId[])[];
-  /** The port of blocks that name none. */
-  readonly defaultPort: number;
-  /** Serving threads in all: with more than one they share each port. */
-  readonly threads: number;
+  readonly blocks: readonly ServingBlock[];
+  /** What the blocks serve of clusters; in the order of `blocks`. */
+  readonly zones: readonly BlockZones[];
 }
 
 /** A serving thread to main. */

@@ -36,26 +36,50 @@ export interface ClusterView {
 export interface PlannedConfig {
   readonly plan: ZonePlan;
   readonly clusters: readonly ClusterView[];
-  /** For each server block, the zones that its stanzas serve, in their order. */
-  readonly blockZones: readonly (readonly ZoneId[])[];
+  /** For each server block, what each of its plugins serves. */
+  readonly blocks: readonly BlockZones[];
   /** The longest that a stanza wants the start to wait for its cluster, in milliseconds; 0 without any. */
   readonly startupTimeoutMs: number;
+}
+
+/** A zone under the name by which it is built. */
+export interface ServedZone {
+  readonly id: ZoneId;
+  readonly apex: DomainName;
+}
+
+/** The zones of each stanza, in the order of the Corefile. */
+export interface BlockZones {
+  /** Those of `kubernetes` and of `kubernetai`, which are one chain. */
+  readonly kubernetes: readonly (readonly ServedZone[])[];
+  readonly multicluster: readonly (readonly ServedZone[])[];
 }
 
 /** @param localAddresses this server's own addresses as the block is bound; never empty */
 export function planConfig(config: Config, localAddresses: (block: BlockConfig) => readonly string[]): PlannedConfig {
   const clusters = new Map<ClusterId, ClusterView>();
   const zones: ZoneDefinition[] = [];
-  const blockZones = config.serverBlocks.map((block) => {
-    const definitions = definitionsOf(block, localAddresses(block), clusters);
-    return definitions.map((definition) => addDefinition(zones, definition));
+  const blocks = config.serverBlocks.map((block): BlockZones => {
+    const served = new Map<string, ServedZone>();
+    for (const definition of definitionsOf(block, localAddresses(block), clusters)) {
+      served.set(zoneKey(definition), { id: addDefinition(zones, definition), apex: definition.apex });
+    }
+    const servedOf = (apex: DomainName, kind: ZoneKind) => served.get(zoneKey({ apex, kind })) ?? [];
+    return {
+      kubernetes: kubernetesStanzas(block).map((options) =>
+        options.zones.flatMap((apex) => servedOf(apex, kindOfZone(options, apex))),
+      ),
+      multicluster: (block.options.multicluster ?? []).map(({ zones }) =>
+        zones.flatMap((apex) => servedOf(apex, isReverseZone(apex) ? 'reverse' : 'clusterset')),
+      ),
+    };
   });
   const stanzas = config.serverBlocks.flatMap(kubernetesStanzas);
   const isMulticluster = config.serverBlocks.some((block) => block.options.multicluster !== undefined);
   return {
     plan: { zones },
     clusters: [...clusters.values()],
-    blockZones,
+    blocks,
     startupTimeoutMs: Math.max(0, ...stanzas.map((s) => s.startupTimeoutMs), isMulticluster ? 5000 : 0),
   };
 }
@@ -73,6 +97,15 @@ function addDefinition(zones: ZoneDefinition[], definition: ZoneDefinition): Zon
   const id = same.length === 0 ? definition.apex : `${definition.apex}#${same.length + 1}`;
   zones.push({ ...definition, id });
   return id;
+}
+
+function zoneKey({ apex, kind }: { readonly apex: DomainName; readonly kind: ZoneKind }): string {
+  return `${kind} ${apex}`;
+}
+
+function kindOfZone(options: KubernetesOptions, apex: DomainName): ZoneKind {
+  if (options.multiclusterZones.includes(apex)) return 'clusterset';
+  return isReverseZone(apex) ? 'reverse' : 'cluster';
 }
 
 interface ZonePart {
@@ -93,7 +126,7 @@ function definitionsOf(
     ...(block.options.kubernetai ?? []).flatMap((options) => partsOfKubernetes('kubernetai', options, clusters)),
     ...(block.options.multicluster ?? []).flatMap((options) => partsOfMulticluster(options, clusters)),
   ];
-  return [...Map.groupBy(parts, (part) => `${part.kind} ${part.apex}`).values()].map((group) => {
+  return [...Map.groupBy(parts, zoneKey).values()].map((group) => {
     const { apex, kind } = group[0] as ZonePart;
     const nameservers = group.find((part) => part.nameservers.length > 0)?.nameservers;
     const stanzas = group.map((part) => part.stanza);
@@ -107,8 +140,7 @@ function partsOfKubernetes(
   clusters: Map<ClusterId, ClusterView>,
 ): ZonePart[] {
   return options.zones.map((apex) => {
-    const isImport = options.multiclusterZones.includes(apex);
-    const kind: ZoneKind = isImport ? 'clusterset' : isReverseZone(apex) ? 'reverse' : 'cluster';
+    const kind = kindOfZone(options, apex);
     const needs = needsOf(kind, options.noendpoints, options.pods === 'verified');
     const stanza: StanzaPlan = {
       plugin,

@@ -5,9 +5,12 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { OwnedDatabase } from '../database.ts';
 import type { Serial } from '../dns/serial.ts';
+import { OperatorError } from '../errors.ts';
+import type { Connector } from '../ingest/credentials.ts';
 import type { Batch, ClusterId, ObjectKind } from '../ingest/event.ts';
+import type { ClusterSource } from '../ingest/feed.ts';
 import { EventLog } from '../ingest/log.ts';
-import { type Ingest, startIngest } from '../ingest/pipeline.ts';
+import type { Ingest } from '../ingest/pipeline.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
 import { Journal } from '../projection/journal.ts';
@@ -28,6 +31,7 @@ export interface WriterOptions {
   readonly random: () => number;
   readonly logger: Logger;
   readonly userAgent: string;
+  readonly connect: Connector;
   /** For tests that end the process at a named point. */
   readonly crashPoint: (name: string) => void;
   readonly onStatus: (status: WriterStatus) => void;
@@ -151,10 +155,16 @@ export function createWriter(options: WriterOptions): Writer {
         fold(appended.value);
       }
       const sources = sourcesOf(views);
+      const checked = checkConnections(sources, options.connect);
+      // What the log knows is served without waiting for anything.
+      if (status().clusters.every((cluster) => cluster.isSynced)) {
+        checked.catch((error: unknown) => logger.error(String(error instanceof Error ? error.message : error)));
+      } else await checked;
       if (ingest !== undefined) {
         await ingest.reconfigure(sources);
         return;
       }
+      const { startIngest } = await import('../ingest/pipeline.ts');
       ingest = startIngest({
         log,
         known: {
@@ -170,6 +180,7 @@ export function createWriter(options: WriterOptions): Writer {
         random: options.random,
         logger: logger.forPlugin('kubernetes'),
         userAgent: options.userAgent,
+        connect: options.connect,
       });
       ingest.batches$.subscribe((batch) => {
         const wasSynced = status().clusters.every((cluster) => cluster.isSynced);
@@ -195,6 +206,16 @@ export function createWriter(options: WriterOptions): Writer {
       database.close();
     },
   };
+}
+
+/** A configuration that can't work is refused at the start; a server that is away is not. @throws OperatorError */
+async function checkConnections(sources: readonly ClusterSource[], connect: Connector): Promise<void> {
+  await Promise.all(
+    sources.map(async ({ connection }) => {
+      const result = await connect(connection);
+      if (!result.ok) throw new OperatorError(`plugin/kubernetes: ${result.error}`);
+    }),
+  );
 }
 
 function serialsOf(projector: Projector): Serials {

@@ -56,7 +56,12 @@ export interface SoaRdata {
 
 export type Rdata =
   | { readonly type: 'A' | 'AAAA'; readonly address: string }
-  | { readonly type: 'NS' | 'CNAME' | 'PTR'; readonly target: DomainName }
+  | {
+      readonly type: 'NS' | 'CNAME' | 'PTR';
+      readonly target: DomainName;
+      /** The target as somebody wrote it, absolute, where its letter case is kept in answers: the same name, so no other data. */
+      readonly spelling?: string;
+    }
   | SoaRdata
   | { readonly type: 'MX'; readonly preference: number; readonly target: DomainName }
   /** Each text is raw bytes, one character a byte, 255 at most. */

@@ -4,7 +4,17 @@ import type { RRset } from '../dns/rrset.ts';
 import { addressPath } from './address-tree.ts';
 import { reverseName } from './records/reverse.ts';
 import type { Touched, TouchedCluster } from './touched.ts';
-import { findName, podSets, ptrSet, serviceSets, servicesOf, type Zone, zoneRRsets } from './zone.ts';
+import {
+  findName,
+  hasReverseNames,
+  isReverseName,
+  podSets,
+  ptrSet,
+  serviceSets,
+  servicesOf,
+  type Zone,
+  zoneRRsets,
+} from './zone.ts';
 
 export type OwnerChange = [owner: DomainName, before: readonly RRset[], after: readonly RRset[]];
 
@@ -22,8 +32,8 @@ export function* changedOwners(before: Zone, after: Zone, touched: Touched | und
   }
   const seen = new Set<string>();
   for (const cluster of clustersOf(after, touched)) {
-    if (after.definition.kind === 'reverse') yield* reverseChanges(before, after, cluster, seen);
-    else yield* forwardChanges(before, after, cluster, seen);
+    if (hasReverseNames(after)) yield* reverseChanges(before, after, cluster, seen);
+    if (after.definition.kind !== 'reverse') yield* forwardChanges(before, after, cluster, seen);
   }
 }
 
@@ -149,7 +159,7 @@ function groupByOwner(sets: Iterable<RRset>): Map<DomainName, RRset[]> {
  * own name, for others the name itself. Answers about a service depend on nothing else than that service.
  */
 export function answerSlot(zone: Zone, name: DomainName): DomainName {
-  if (zone.definition.kind === 'reverse') return name;
+  if (isReverseName(zone, name)) return name;
   const extra = (labelsBelow(name, zone.apex)?.length ?? 0) - 3;
   let slot = name;
   for (let i = 0; i < extra; i++) slot = parentOf(slot) as DomainName;
@@ -164,10 +174,8 @@ export function touchedSlots(before: Zone | undefined, after: Zone, touched: Tou
   for (const cluster of clustersOf(after, touched)) {
     // A namespace decides about names that nobody can list: of pods, and of itself.
     if (cluster.namespaces.size > 0) return 'all';
-    if (after.definition.kind === 'reverse') {
-      for (const address of cluster.addresses) addReverseSlots(slots, address, after.apex);
-      continue;
-    }
+    if (hasReverseNames(after)) for (const address of cluster.addresses) addReverseSlots(slots, address, after.apex);
+    if (after.definition.kind === 'reverse') continue;
     const services = after.definition.kind === 'clusterset' ? cluster.imports : cluster.services;
     for (const key of services) {
       const [namespace = '', service = ''] = key.split('/');

@@ -5,7 +5,7 @@
  * A zone holds no records: it holds the immutable states of the clusters that its stanzas look at, and makes the records
  * of an owner name when asked (projection/records/). A version is pinned by keeping the object.
  */
-import { childOf, compareNames, type DomainName, isSubdomain, labelsBelow } from '../dns/name.ts';
+import { childOf, compareNames, type DomainName, isSubdomain, labelsBelow, ROOT } from '../dns/name.ts';
 import { type Rdata, type ResourceRecord, type RRset, RRType, type SoaRdata } from '../dns/rrset.ts';
 import { type Serial, toSerial } from '../dns/serial.ts';
 import type { StanzaPlan, ZoneDefinition, ZoneId } from '../ingest/plan.ts';
@@ -94,10 +94,9 @@ export function isStanzaSynced(stanza: StanzaPlan, cluster: ClusterState | undef
 export function findName(zone: Zone, name: DomainName): FoundName {
   const own = apexOwners(zone).get(name);
   if (own !== undefined) return exists(own);
-  const found =
-    zone.definition.kind === 'reverse'
-      ? findReverse(zone, name)
-      : findForward(zone, name, labelsBelow(name, zone.apex));
+  const found = isReverseName(zone, name)
+    ? findReverse(zone, name)
+    : findForward(zone, name, labelsBelow(name, zone.apex));
   if (found.status !== 'absent') return found;
   for (const owner of apexOwners(zone).keys()) if (isSubdomain(owner, name)) return { status: 'emptyNonTerminal' };
   return found;
@@ -175,6 +174,17 @@ function exists(sets: readonly RRset[]): FoundName {
     rrset: (type) => sets.find((set) => set.type === type),
     rrsets: () => sets,
   };
+}
+
+const ARPA = 'arpa.' as DomainName;
+
+/** Has the zone PTR records: a reverse zone, or a cluster's zone so high up that reverse names lie in it (`.`)? */
+export function hasReverseNames({ apex, definition }: Zone): boolean {
+  return definition.kind === 'reverse' || (definition.kind === 'cluster' && isSubdomain(ARPA, apex));
+}
+
+export function isReverseName(zone: Zone, name: DomainName): boolean {
+  return zone.definition.kind === 'reverse' || (hasReverseNames(zone) && isSubdomain(name, ARPA));
 }
 
 function findForward(zone: Zone, name: DomainName, below: readonly string[] | undefined): FoundName {
@@ -291,6 +301,8 @@ export function* zoneRRsets(zone: Zone): Generator<RRset> {
 type OwnerSets = [DomainName, readonly RRset[]];
 
 function* forwardOwners(zone: Zone): Generator<OwnerSets> {
+  // `arpa` sorts before `pod` and `svc`.
+  if (hasReverseNames(zone)) yield* reverseOwners(zone);
   const namespaces = namespacesOf(zone);
   if (zone.definition.kind === 'cluster') {
     for (const namespace of namespaces) yield* sortOwners(podOwners(zone, namespace));
@@ -330,7 +342,7 @@ export function servicesOf(zone: Zone, namespace: string): string[] {
 }
 
 function* reverseOwners(zone: Zone): Generator<OwnerSets> {
-  const place = placeOfReverse(zone.apex);
+  const place = placeOfReverse(zone.apex === ROOT ? ARPA : zone.apex);
   if (place === undefined) return;
   const roots = zone.clusters.map((cluster) => cluster.addresses);
   for (const path of addressesAt(roots, place)) {

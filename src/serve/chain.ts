@@ -118,6 +118,9 @@ export interface Sent {
   readonly rcode: Rcode;
   /** The header's second 16 bits. */
   readonly flags: number;
+  /** Records in the answer and in the authority section. */
+  readonly answers: number;
+  readonly authorities: number;
   /** Octets, of the first message if there are several. */
   readonly size: number;
   /** Octets of the request. */
@@ -130,9 +133,9 @@ export interface Handler {
   /** The plugin's name in the Corefile. */
   readonly name: string;
   /**
-   * For equal questions (flags, EDNS and transport included) the handler does the same, whoever asks and whenever. Only
-   * then are replies with a `source` that went through it kept: leave it out where the client's address, the clock or
-   * anything else outside the zone decides.
+   * A reply with a `source` that comes from this handler or through it is the same for equal questions (flags, EDNS and
+   * transport included), whoever asks and whenever. Only if all handlers of a chain say so are its replies kept. To be
+   * left out where the client's address, the clock or anything else outside the zone decides (`acl`, say).
    */
   readonly isPure?: boolean;
   handle(request: Request, next: Next): MaybePromise<Outcome>;
@@ -143,7 +146,10 @@ export interface Handler {
 }
 
 /** Does `change` to an outcome, now or when it comes. */
-export function mapOutcome(outcome: MaybePromise<Outcome>, change: (outcome: Outcome) => Outcome): MaybePromise<Outcome> {
+export function mapOutcome(
+  outcome: MaybePromise<Outcome>,
+  change: (outcome: Outcome) => Outcome,
+): MaybePromise<Outcome> {
   return outcome instanceof Promise ? outcome.then(change) : change(outcome);
 }
 

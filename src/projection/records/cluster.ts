@@ -1,5 +1,5 @@
 /** What a stanza of `kubernetes` or `kubernetai` sees of a cluster: services, their endpoints, pods. */
-import { type DomainName, parseName } from '../../dns/name.ts';
+import { childOf, type DomainName, parseName } from '../../dns/name.ts';
 import type { StanzaPlan } from '../../ingest/plan.ts';
 import type { ClusterState, NamespaceState, ServiceEntry } from '../state.ts';
 import { endpointLabel, type Slot } from './slot.ts';
@@ -30,7 +30,7 @@ export function serviceSlot(
   const entry = exposedNamespace(stanza, cluster, namespace)?.services.get(name);
   const service = entry?.service;
   if (entry === undefined || service === undefined) return undefined;
-  const base = parseName(`${name}.${namespace}.svc.${apex}`);
+  const base = parseName(`${name}.${namespace}.${childOf('svc', apex)}`);
   if (base === undefined) return undefined;
   if (service.type === 'ExternalName') {
     const externalName = externalTarget(service.externalName);

@@ -1,5 +1,5 @@
 /** What a multicluster zone sees of a cluster: ServiceImports and the slices that other clusters exported (KEP-1645). */
-import { type DomainName, parseName } from '../../dns/name.ts';
+import { childOf, type DomainName, parseName } from '../../dns/name.ts';
 import type { StanzaPlan } from '../../ingest/plan.ts';
 import type { ClusterState } from '../state.ts';
 import { exposedNamespace } from './cluster.ts';
@@ -20,7 +20,7 @@ export function importSlot(
   const entry = exposedNamespace(stanza, cluster, namespace)?.imports.get(name);
   const imported = entry?.imported;
   if (entry === undefined || imported === undefined) return undefined;
-  const base = parseName(`${name}.${namespace}.svc.${apex}`);
+  const base = parseName(`${name}.${namespace}.${childOf('svc', apex)}`);
   if (base === undefined) return undefined;
   const isHeadless = imported.type === 'Headless';
   const isEmpty = entry.slices.every((slice) => slice.facts.endpoints.length === 0);

@@ -50,6 +50,7 @@ export interface ReversePlace {
 export function placeOfReverse(name: DomainName): ReversePlace | undefined {
   const labels = labelsOf(name).reverse();
   if (labels[0] !== 'arpa') return undefined;
+  if (labels.length === 1) return { path: [], partial: '' };
   const rest = labels.slice(2);
   if (labels[1] === 'in-addr') {
     if (rest.length > 4 || !rest.every((label) => /^(?:0|[1-9]\d{0,2})$/.test(label) && Number(label) < 256)) {

@@ -1,0 +1,139 @@
+/** The commands beside the server: they read, and never write, a Corefile or a database. */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { databaseOf } from './compose/database-path.ts';
+import { loadConfig } from './corefile/config.ts';
+import { openReadOnly } from './database.ts';
+import { parseName } from './dns/name.ts';
+import { parseType } from './dns/type-text.ts';
+import { recordText } from './dns/zonefile.ts';
+import { OperatorError } from './errors.ts';
+import { EventLog } from './ingest/log.ts';
+import { historyOfName, type NameChange, zonesOfName } from './projection/history.ts';
+
+const OK = 0;
+const FOUND_WRONG = 1;
+const USAGE = 2;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @returns the exit code. @throws OperatorError with the line for the operator */
+export async function runCommand(argv: readonly string[], env: Environment): Promise<number> {
+  let code = OK;
+  const print = (line: string): void => {
+    process.stdout.write(`${line}\n`);
+  };
+  const program = new Command('zonelog')
+    .description('An event-sourced DNS server for Kubernetes. Without a command it serves: see zonelog -help.')
+    .exitOverride();
+  const database = (command: Command) =>
+    command.option('--db <file>', 'file of the event log (default: $STATE_DIRECTORY/zonelog.db, else ./zonelog.db)');
+
+  program
+    .command('check')
+    .description('read a Corefile and say what is wrong with it')
+    .option('--conf <file>', 'the Corefile', 'Corefile')
+    .action(({ conf }: { conf: string }) => print(checkCorefile(conf, env)));
+  database(program.command('verify').description('recompute the hash chain of the log and read every event'))
+    .addHelpText('after', '\nExample: zonelog verify -db zonelog.db')
+    .action(({ db }: { db?: string }) => {
+      const result = verifyLog(db ?? databaseOf(env));
+      print(result.line);
+      if (!result.isWhole) code = FOUND_WRONG;
+    });
+  database(
+    program
+      .command('history')
+      .description('every change of a name: when, from what to what, and why')
+      .argument('<name>')
+      .argument('[type]'),
+  )
+    .addHelpText('after', '\nExample: zonelog history web.apps.svc.cluster.local A -db zonelog.db')
+    .action((name: string, type: string | undefined, { db }: { db?: string }) => {
+      let count = 0;
+      for (const line of historyLines(db ?? databaseOf(env), name, type)) {
+        print(line);
+        count += 1;
+      }
+      if (count === 0) code = FOUND_WRONG;
+    });
+
+  try {
+    await program.parseAsync(argv.map(twoDashes), { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE;
+    throw error;
+  }
+  return code;
+}
+
+/** Flags may have one dash, as the server's have. */
+function twoDashes(word: string): string {
+  return /^-[a-z]{2}/.test(word) ? `-${word}` : word;
+}
+
+function checkCorefile(conf: string, env: Environment): string {
+  let text: string;
+  try {
+    text = readFileSync(conf === 'stdin' ? 0 : conf, 'utf8');
+  } catch (error) {
+    throw new OperatorError(`open ${conf}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const config = loadConfig(text, {
+    file: conf,
+    env: (name) => env[name],
+    readFile: (name) => readFileSync(name, 'utf8'),
+    listDir: (name) => readdirSync(name),
+    warn: (warning) => process.stderr.write(`[WARNING] ${warning}\n`),
+  });
+  if (!config.ok) throw new OperatorError(config.error.message);
+  const blocks = config.value.serverBlocks.length;
+  return `${conf}: ${blocks} server ${blocks === 1 ? 'block' : 'blocks'}, nothing wrong`;
+}
+
+function verifyLog(file: string): { readonly line: string; readonly isWhole: boolean } {
+  const db = openReadOnly(file);
+  try {
+    const result = new EventLog(db).verify();
+    if (result.ok) {
+      const { batches, events, headHash } = result.value;
+      return {
+        line: `${file}: ${events} events in ${batches} batches, the chain is whole, head ${headHash}`,
+        isWhole: true,
+      };
+    }
+    const { batch, position, problem } = result.error;
+    const place = position === undefined ? `batch ${batch}` : `batch ${batch}, event ${position}`;
+    return { line: `${file}: broken at ${place}: ${problem}`, isWhole: false };
+  } finally {
+    db.close();
+  }
+}
+
+function* historyLines(file: string, text: string, typeName: string | undefined): Generator<string> {
+  const name = parseName(text);
+  if (name === undefined) throw new OperatorError(`${text}: not a domain name`);
+  const type = typeName === undefined ? undefined : parseType(typeName.toUpperCase());
+  if (typeName !== undefined && type === undefined) throw new OperatorError(`${typeName}: not a record type`);
+  const db = openReadOnly(path.resolve(file));
+  try {
+    if (zonesOfName(db, name).length === 0) throw new OperatorError(`${name} is in no zone of ${file}`);
+    for (const change of historyOfName(db, name)) yield* changeLines(change, type);
+  } finally {
+    db.close();
+  }
+}
+
+function* changeLines(change: NameChange, type: number | undefined): Generator<string> {
+  const removed = change.removed.filter((record) => type === undefined || record.type === type);
+  const added = change.added.filter((record) => type === undefined || record.type === type);
+  if (removed.length === 0 && added.length === 0) return;
+  yield `${new Date(change.time).toISOString()}  ${change.zone} serial ${change.serial}`;
+  for (const record of removed) yield `  - ${recordText(record)}`;
+  for (const record of added) yield `  + ${recordText(record)}`;
+  for (const { cluster, kind, key, resourceVersion, manager } of change.causes) {
+    const version = resourceVersion === null ? '' : ` resourceVersion ${resourceVersion}`;
+    yield `  because ${kind} ${key} in ${cluster}${version}${manager === null ? '' : ` by ${manager}`}`;
+  }
+}

@@ -1,0 +1,46 @@
+/** The plugins that answer from zones, joined to the serving side: `kubernetes`, `kubernetai`, `multicluster`. */
+import type { ZoneId } from '../ingest/plan.ts';
+import type { Zone } from '../projection/zone.ts';
+import type { HandlerFactory, HandlerTools, ServingBlock } from '../serve/blocks.ts';
+import type { Handler } from '../serve/chain.ts';
+import { kubernetesHandler } from '../serve/plugins/kubernetes.ts';
+import type { BlockZones, ServedZone } from './plan.ts';
+
+/**
+ * @param zonesOf what a block serves, under the configuration that is being built
+ * @param zoneOf the version of a zone to answer from
+ */
+export function zoneFactories(
+  zonesOf: (block: ServingBlock) => BlockZones,
+  zoneOf: (id: ZoneId) => Zone | undefined,
+): [string, HandlerFactory][] {
+  const make = (
+    plugin: 'kubernetes' | 'kubernetai' | 'multicluster',
+    stanzas: readonly (readonly ServedZone[])[],
+    tools: HandlerTools,
+  ): Handler => ({
+    ...kubernetesHandler({
+      plugin,
+      stanzas,
+      zoneOf,
+      async resolve(name, type, request) {
+        const outcome = await tools.askServer({
+          ...request,
+          question: { ...request.question, name, spelling: name, type },
+        });
+        return outcome?.kind === 'reply' ? outcome : undefined;
+      },
+    }),
+    isPure: true,
+  });
+  return [
+    ['kubernetes', (block, tools) => make('kubernetes', zonesOf(block).kubernetes, tools)],
+    [
+      'kubernetai',
+      // In a block with both, the stanzas are one chain, which `kubernetes` begins.
+      (block, tools) =>
+        block.plugins.includes('kubernetes') ? undefined : make('kubernetai', zonesOf(block).kubernetes, tools),
+    ],
+    ['multicluster', (block, tools) => make('multicluster', zonesOf(block).multicluster, tools)],
+  ];
+}

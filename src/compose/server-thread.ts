@@ -1,0 +1,124 @@
+/**
+ * A serving thread: listeners, chains and answers over its own copy of the zones. Composition root of that thread; the
+ * clock and randomness enter here.
+ */
+import { hostname } from 'node:os';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { type Database, openReadOnly } from '../database.ts';
+import { OperatorError } from '../errors.ts';
+import { createLogger } from '../logger.ts';
+import type { Replica, StaleAnswers } from '../projection/replica.ts';
+import { PLUGINS } from '../serve/plugins.ts';
+import { createServing } from '../serve/serving.ts';
+import { zoneFactories } from './factories.ts';
+import { followWriter } from './following.ts';
+import type { FromServer, ServerConfiguration, ToServer } from './messages.ts';
+import type { BlockZones } from './plan.ts';
+import { createTransfers } from './transfers.ts';
+import { VERSION } from './version.ts';
+
+/** What main hands to the thread when it makes it. */
+export interface ServerThreadData {
+  /** To the writer. */
+  readonly writer: MessagePort;
+  /** Serving threads in all; several share each address and port. */
+  readonly threads: number;
+  readonly isDebug: boolean;
+}
+
+const NO_ZONES: BlockZones = { kubernetes: [], multicluster: [] };
+
+function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData): void {
+  const post = (message: FromServer) => main.postMessage(message);
+  const logger = createLogger((line) => process.stdout.write(line), { isDebug: () => isDebug });
+  let replica: Replica | undefined;
+  let db: Database | undefined;
+  // The zones of the configuration that is being built: handlers are made for it before it is in force.
+  let zones = new Map<object, BlockZones>();
+
+  const transfers = createTransfers(
+    () => db,
+    (id) => replica?.zone(id),
+    logger.forPlugin('transfer'),
+  );
+  const serving = createServing({
+    factories: new Map([
+      ...PLUGINS,
+      ...zoneFactories(
+        (block) => zones.get(block) ?? NO_ZONES,
+        (id) => replica?.zone(id),
+      ),
+      ...transfers.factories((block) => zones.get(block) ?? NO_ZONES),
+    ]),
+    logger,
+    reusePort: threads > 1,
+    now: () => performance.now() / 1000,
+    random: Math.random,
+    hostName: hostname(),
+    version: `zonelog-${VERSION}`,
+    writeLine: (line) => process.stdout.write(line.endsWith('\n') ? line : `${line}\n`),
+  });
+
+  const refresh = (stale: readonly StaleAnswers[]) => {
+    for (const { zone, slots } of stale) {
+      const serial = replica?.zone(zone)?.serial;
+      if (serial !== undefined) serving.setSerial(zone, serial);
+      serving.invalidate(zone, slots);
+    }
+  };
+  const fail = (error: unknown) => {
+    post({ kind: 'failed', message: error instanceof OperatorError ? error.message : describe(error) });
+  };
+
+  const serve = async ({ blocks, zones: served }: ServerConfiguration) => {
+    const before = zones;
+    zones = new Map(blocks.map((block, i) => [block, served[i] ?? NO_ZONES]));
+    const result = await serving.configure(blocks);
+    if (result.ok) post({ kind: 'serving', lines: result.value.lines });
+    else {
+      zones = before;
+      post({ kind: 'refused', message: result.error });
+    }
+  };
+
+  main.on('message', (message: ToServer) => {
+    switch (message.kind) {
+      case 'database':
+        try {
+          db = openReadOnly(message.file);
+          followWriter(writer, db, {
+            onLoaded: (loaded) => {
+              replica = loaded;
+              for (const zone of loaded.zones()) if (zone.serial !== undefined) serving.setSerial(zone.id, zone.serial);
+              post({ kind: 'loaded' });
+            },
+            onStale: refresh,
+            onFailure: fail,
+          });
+        } catch (error) {
+          fail(error);
+        }
+        break;
+      case 'serve':
+        serve(message.configuration).catch(fail);
+        break;
+      case 'metrics':
+        post({ kind: 'metrics', request: message.request, snapshot: [...serving.snapshot(), ...transfers.snapshot()] });
+        break;
+      case 'stop':
+        serving.stop().then(() => {
+          db?.close();
+          post({ kind: 'stopped' });
+          main.close();
+          writer.close();
+        }, fail);
+        break;
+    }
+  });
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+if (parentPort !== null) run(parentPort, workerData as ServerThreadData);

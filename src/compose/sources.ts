@@ -1,0 +1,22 @@
+/** From the views that the configuration needs to what ingest follows. */
+import { type ClusterSource, planFeeds } from '../ingest/feed.ts';
+import type { ClusterView } from './plan.ts';
+
+export function sourcesOf(views: readonly ClusterView[]): ClusterSource[] {
+  return views.map((view) => ({
+    id: view.id,
+    connection: view.connection,
+    feeds: planFeeds({
+      kinds: view.kinds,
+      namespaces: view.namespaces,
+      ...(view.labels !== undefined && { labels: view.labels }),
+      ...(view.namespaceLabels !== undefined && { namespaceLabels: view.namespaceLabels }),
+      hasOnlyImportedSlices: !view.kinds.includes('Service'),
+    }),
+    limits: {
+      ...(view.qps !== undefined && { qps: view.qps }),
+      ...(view.burst !== undefined && { burst: view.burst }),
+      ...(view.maxInflight !== undefined && { maxInflight: view.maxInflight }),
+    },
+  }));
+}

@@ -1,0 +1,203 @@
+/** The whole server: reads the configuration, starts the threads in their order, reloads and stops them. */
+
+import { type BlockConfig, type Config, checkListeners, loadConfig, type Surroundings } from '../corefile/config.ts';
+import { OperatorError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { type MetricsSnapshot, mergeSnapshots } from '../metrics.ts';
+import { servingBlock } from '../serve/blocks.ts';
+import { type Interfaces, listenAddresses, serverAddresses } from './addresses.ts';
+import { createHttp } from './http.ts';
+import type { ServerConfiguration, WriterStatus } from './messages.ts';
+import { type PlannedConfig, planConfig } from './plan.ts';
+import { ServerThread, WriterThread } from './threads.ts';
+import { VERSION } from './version.ts';
+
+export interface StartOptions {
+  /** Reads the Corefile anew; called at each reload. @throws OperatorError when it can't be read */
+  readonly readCorefile: () => string;
+  readonly surroundings: Surroundings;
+  /** Port of the blocks that name none. */
+  readonly defaultPort: number;
+  readonly database: string;
+  readonly isQuiet: boolean;
+  readonly interfaces: () => Interfaces;
+  /** Processors of the machine. */
+  readonly processors: number;
+  /** Writes a line to the standard output. */
+  readonly print: (line: string) => void;
+  readonly logger: Logger;
+  readonly crashAt?: { readonly point: string; readonly count: number };
+  /** Something broke for good: the process should end. */
+  readonly onFatal: (message: string) => void;
+}
+
+export interface RunningServer {
+  /** Reads the Corefile again and goes over to it; when that fails, all stays as it was, and the log says why. */
+  reload(): Promise<void>;
+  /** Lame duck, then everything closes. */
+  stop(): Promise<void>;
+}
+
+interface Loaded {
+  readonly config: Config;
+  readonly planned: PlannedConfig;
+  readonly serving: ServerConfiguration;
+}
+
+/** Milliseconds between two lines that say what a start waits for. */
+const WAIT_LINE_EVERY = 500;
+
+/** @throws OperatorError with the line for the operator */
+export async function startServer(options: StartOptions): Promise<RunningServer> {
+  const { logger, print } = options;
+  let loaded = load(options);
+  const isDebug = loaded.config.serverBlocks.some((block) => block.directives.has('debug'));
+  const writer = new WriterThread(
+    { file: options.database, isDebug, ...(options.crashAt && { crashAt: options.crashAt }) },
+    options.onFatal,
+  );
+  const threads = threadsOf(loaded.config, options.processors);
+  const servers = Array.from(
+    { length: threads },
+    () => new ServerThread({ threads, isDebug }, writer, options.onFatal),
+  );
+  const http = createHttp({
+    logger,
+    metrics: () => collectMetrics(writer, servers),
+    unready: () => unreadyPlugins(loaded, writer.status),
+    isServing: () => isServing,
+  });
+  let isServing = false;
+
+  const stopThreads = async () => {
+    await Promise.all(servers.map((server) => server.stop()));
+    await writer.stop();
+  };
+  try {
+    await writer.opened;
+    for (const server of servers) server.open(options.database);
+    await http.configure(loaded.config);
+    await writer.configure(loaded.planned.plan, loaded.planned.clusters);
+    await Promise.all(servers.map((server) => server.loaded));
+    await waitForClusters(writer, loaded.planned, logger);
+    const lines = await serve(servers, loaded.serving);
+    isServing = true;
+    if (!options.isQuiet) for (const line of [...lines, ...versionLines()]) print(line);
+  } catch (error) {
+    await http.stop();
+    await stopThreads();
+    throw error;
+  }
+
+  let isReloading = false;
+  return {
+    async reload() {
+      if (isReloading) return;
+      isReloading = true;
+      logger.info('Reloading');
+      try {
+        const next = load(options);
+        await http.configure(next.config);
+        await writer.configure(next.planned.plan, next.planned.clusters);
+        await waitForClusters(writer, next.planned, logger);
+        await serve(servers, next.serving);
+        loaded = next;
+        logger.info('Reloading complete');
+      } catch (error) {
+        logger.error(`Restart failed: ${error instanceof Error ? error.message : String(error)}`);
+        http.countFailedReload();
+        // Whatever went over already comes back.
+        await http.configure(loaded.config);
+        await writer.configure(loaded.planned.plan, loaded.planned.clusters);
+      } finally {
+        isReloading = false;
+      }
+    },
+    async stop() {
+      await http.lameDuck(loaded.config);
+      await Promise.all(servers.map((server) => server.stop()));
+      await http.stop();
+      await writer.stop();
+    },
+  };
+}
+
+/** Reads and understands the configuration. @throws OperatorError */
+function load(options: StartOptions): Loaded {
+  const read = loadConfig(options.readCorefile(), options.surroundings);
+  if (!read.ok) throw new OperatorError(read.error.message);
+  const config = read.value;
+  const interfaces = options.interfaces();
+  const bind = config.serverBlocks.map((block) => listenAddresses(block, interfaces));
+  const conflict = checkListeners(
+    config.serverBlocks.map((block, i) => ({
+      keys: block.keys,
+      bind: bind[i] ?? [],
+      isFiltered: block.directives.has('view'),
+    })),
+    options.defaultPort,
+  );
+  if (!conflict.ok) throw new OperatorError(conflict.error.message);
+  const planned = planConfig(config, (block: BlockConfig) => serverAddresses(block, interfaces));
+  const blocks = config.serverBlocks.map((block, i) => servingBlock(block, options.defaultPort, bind[i] ?? []));
+  return { config, planned, serving: { blocks, zones: planned.blocks } };
+}
+
+function threadsOf(config: Config, processors: number): number {
+  const wanted = config.serverBlocks
+    .flatMap((block) => block.options.multisocket ?? [])
+    .map((m) => m.sockets ?? processors);
+  return Math.max(1, ...wanted);
+}
+
+async function serve(servers: readonly ServerThread[], configuration: ServerConfiguration): Promise<readonly string[]> {
+  const lines = await Promise.all(servers.map((server) => server.serve(configuration)));
+  return lines[0] ?? [];
+}
+
+function versionLines(): string[] {
+  return [`zonelog-${VERSION}`, `${process.platform}/${process.arch}, node ${process.version}`];
+}
+
+/** Waits until every cluster was listed, or the time that the stanzas give it is over. */
+async function waitForClusters(writer: WriterThread, planned: PlannedConfig, logger: Logger): Promise<void> {
+  const isSynced = () => writer.status.clusters.every((cluster) => cluster.isSynced);
+  if (isSynced() || planned.clusters.length === 0) return;
+  const plugin = logger.forPlugin('kubernetes');
+  await new Promise<void>((resolve) => {
+    const lines = setInterval(() => plugin.info('waiting for Kubernetes API before starting server'), WAIT_LINE_EVERY);
+    const end = (isTimeout: boolean) => {
+      clearInterval(lines);
+      clearTimeout(timeout);
+      writer.onStatus = undefined;
+      if (isTimeout) {
+        plugin.warning('starting server with unsynced Kubernetes API');
+        for (const { id, isSynced: has, lost } of writer.status.clusters) {
+          if (!has) plugin.warning(`${id}: ${lost.length > 0 ? lost.join('; ') : 'no complete list yet'}`);
+        }
+      }
+      resolve();
+    };
+    const timeout = setTimeout(() => end(true), planned.startupTimeoutMs);
+    writer.onStatus = () => {
+      if (isSynced()) end(false);
+    };
+  });
+}
+
+async function collectMetrics(writer: WriterThread, servers: readonly ServerThread[]): Promise<MetricsSnapshot> {
+  return mergeSnapshots(await Promise.all([writer.metrics(), ...servers.map((server) => server.metrics())]));
+}
+
+/** Plugins that are not ready, each with its reason. */
+function unreadyPlugins({ planned }: Loaded, status: WriterStatus): { plugin: string; reason: string }[] {
+  const waiting = status.clusters.filter((cluster) => !cluster.isSynced).map((cluster) => cluster.id);
+  const plugins = new Map<string, Set<string>>();
+  for (const zone of planned.plan.zones) {
+    for (const { plugin, cluster } of zone.stanzas) {
+      if (!waiting.includes(cluster)) continue;
+      plugins.set(plugin, (plugins.get(plugin) ?? new Set()).add(cluster));
+    }
+  }
+  return [...plugins].map(([plugin, clusters]) => ({ plugin, reason: `not synced: ${[...clusters].join(', ')}` }));
+}

@@ -1,0 +1,209 @@
+/** Main's view of the threads: what it asks of them, as promises. */
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { OperatorError } from '../errors.ts';
+import type { ZonePlan } from '../ingest/plan.ts';
+import type { MetricsSnapshot } from '../metrics.ts';
+import type { FromServer, FromWriter, ServerConfiguration, ToServer, ToWriter, WriterStatus } from './messages.ts';
+import type { ClusterView } from './plan.ts';
+import type { ServerThreadData } from './server-thread.ts';
+import type { WriterThreadData } from './writer-thread.ts';
+
+/** The build renames imports, but not the file name of a thread. */
+const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+
+/** How long a thread may take to hand over its counters, milliseconds. */
+const METRICS_TIMEOUT = 2_000;
+
+type Settle<T> = PromiseWithResolvers<T>;
+
+/** Requests that wait for a thread's counters. */
+class MetricsRequests {
+  readonly #waiting = new Map<number, (snapshot: MetricsSnapshot) => void>();
+  #last = 0;
+
+  ask(post: (request: number) => void): Promise<MetricsSnapshot> {
+    const request = ++this.#last;
+    return new Promise((resolve) => {
+      // A thread that is busy for so long is left out of this scrape.
+      const timeout = setTimeout(() => this.answer(request, []), METRICS_TIMEOUT);
+      this.#waiting.set(request, (snapshot) => {
+        clearTimeout(timeout);
+        resolve(snapshot);
+      });
+      post(request);
+    });
+  }
+
+  answer(request: number, snapshot: MetricsSnapshot): void {
+    this.#waiting.get(request)?.(snapshot);
+    this.#waiting.delete(request);
+  }
+}
+
+export class WriterThread {
+  readonly #worker: Worker;
+  readonly #metrics = new MetricsRequests();
+  readonly #opened: Settle<void> = Promise.withResolvers();
+  readonly #stopped: Settle<void> = Promise.withResolvers();
+  #configured: Settle<void> | undefined;
+  status: WriterStatus = { clusters: [] };
+  /** Called after each change of `status`. */
+  onStatus: (() => void) | undefined;
+
+  /** @param onFatal the thread is lost */
+  constructor(data: WriterThreadData, onFatal: (message: string) => void) {
+    this.#worker = new Worker(new URL(`./writer-thread${EXTENSION}`, import.meta.url), { workerData: data });
+    let isOpen = false;
+    const fail = (message: string) => {
+      const error = new OperatorError(message);
+      if (!isOpen) this.#opened.reject(error);
+      else if (this.#configured !== undefined) this.#configured.reject(error);
+      else onFatal(message);
+    };
+    this.#worker.on('error', (error) => fail(error instanceof Error ? (error.stack ?? error.message) : String(error)));
+    this.#worker.on('exit', () => this.#stopped.resolve());
+    this.#worker.on('message', (message: FromWriter) => {
+      switch (message.kind) {
+        case 'opened':
+          isOpen = true;
+          this.#opened.resolve();
+          break;
+        case 'configured':
+          this.#setStatus(message.status);
+          this.#configured?.resolve();
+          this.#configured = undefined;
+          break;
+        case 'refused':
+          this.#configured?.reject(new OperatorError(message.message));
+          this.#configured = undefined;
+          break;
+        case 'status':
+          this.#setStatus(message.status);
+          break;
+        case 'metrics':
+          this.#metrics.answer(message.request, message.snapshot);
+          break;
+        case 'failed':
+          fail(message.message);
+          break;
+        case 'stopped':
+          this.#stopped.resolve();
+          break;
+      }
+    });
+  }
+
+  /** The database is open. Rejected with an OperatorError when it can't be. */
+  get opened(): Promise<void> {
+    return this.#opened.promise;
+  }
+
+  /** Puts a plan in force. Rejected with an OperatorError when it can't be. */
+  configure(plan: ZonePlan, clusters: readonly ClusterView[]): Promise<void> {
+    this.#configured = Promise.withResolvers();
+    this.#post({ kind: 'configure', plan, clusters });
+    return this.#configured.promise;
+  }
+
+  follow(port: import('node:worker_threads').MessagePort): void {
+    this.#worker.postMessage({ kind: 'follow', port } satisfies ToWriter, [port]);
+  }
+
+  metrics(): Promise<MetricsSnapshot> {
+    return this.#metrics.ask((request) => this.#post({ kind: 'metrics', request }));
+  }
+
+  async stop(): Promise<void> {
+    this.#post({ kind: 'stop' });
+    await this.#stopped.promise;
+  }
+
+  #setStatus(status: WriterStatus): void {
+    this.status = status;
+    this.onStatus?.();
+  }
+
+  #post(message: ToWriter): void {
+    this.#worker.postMessage(message);
+  }
+}
+
+export class ServerThread {
+  readonly #worker: Worker;
+  readonly #metrics = new MetricsRequests();
+  readonly #loaded: Settle<void> = Promise.withResolvers();
+  readonly #stopped: Settle<void> = Promise.withResolvers();
+  #serving: Settle<readonly string[]> | undefined;
+
+  constructor(data: Omit<ServerThreadData, 'writer'>, writer: WriterThread, onFatal: (message: string) => void) {
+    const { port1, port2 } = new MessageChannel();
+    const workerData: ServerThreadData = { ...data, writer: port2 };
+    this.#worker = new Worker(new URL(`./server-thread${EXTENSION}`, import.meta.url), {
+      workerData,
+      transferList: [port2],
+    });
+    writer.follow(port1);
+    let isLoaded = false;
+    const fail = (message: string) => {
+      if (isLoaded) onFatal(message);
+      else this.#loaded.reject(new OperatorError(message));
+    };
+    // Nobody waits for it when the start fails earlier.
+    this.#loaded.promise.catch(() => {});
+    this.#worker.on('error', (error) => fail(error instanceof Error ? (error.stack ?? error.message) : String(error)));
+    this.#worker.on('exit', () => this.#stopped.resolve());
+    this.#worker.on('message', (message: FromServer) => {
+      switch (message.kind) {
+        case 'loaded':
+          isLoaded = true;
+          this.#loaded.resolve();
+          break;
+        case 'serving':
+          this.#serving?.resolve(message.lines);
+          break;
+        case 'refused':
+          this.#serving?.reject(new OperatorError(message.message));
+          break;
+        case 'metrics':
+          this.#metrics.answer(message.request, message.snapshot);
+          break;
+        case 'failed':
+          fail(message.message);
+          break;
+        case 'stopped':
+          this.#stopped.resolve();
+          break;
+      }
+    });
+  }
+
+  /** The database may be read: its schema is up to date. */
+  open(file: string): void {
+    this.#post({ kind: 'database', file });
+  }
+
+  /** The zones are as of the log. */
+  get loaded(): Promise<void> {
+    return this.#loaded.promise;
+  }
+
+  /** Goes over to a configuration; the lines say what is served where. Rejected with an OperatorError. */
+  serve(configuration: ServerConfiguration): Promise<readonly string[]> {
+    this.#serving = Promise.withResolvers();
+    this.#post({ kind: 'serve', configuration });
+    return this.#serving.promise;
+  }
+
+  metrics(): Promise<MetricsSnapshot> {
+    return this.#metrics.ask((request) => this.#post({ kind: 'metrics', request }));
+  }
+
+  async stop(): Promise<void> {
+    this.#post({ kind: 'stop' });
+    await this.#stopped.promise;
+  }
+
+  #post(message: ToServer): void {
+    this.#worker.postMessage(message);
+  }
+}

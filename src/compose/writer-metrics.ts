@@ -1,0 +1,37 @@
+/** What the writer's thread tells of itself. */
+import { gaugeFamily, type MetricsSnapshot } from '../metrics.ts';
+import type { Writer } from './writer.ts';
+
+export function writerMetrics(writer: Writer): MetricsSnapshot {
+  const { projector } = writer;
+  const zones = projector.zones();
+  const { clusters, logFailure } = writer.status();
+  return [
+    ...(writer.ingest?.metrics() ?? []),
+    gaugeFamily(
+      'zonelog_zone_serial',
+      'SOA serial of the published version.',
+      ['zone'],
+      zones.flatMap((zone) => (zone.serial === undefined ? [] : [[[zone.id], zone.serial] as const])),
+    ),
+    gaugeFamily('zonelog_log_batch', 'Last batch of the event log that is folded.', [], [[[], projector.batch]]),
+    gaugeFamily(
+      'zonelog_log_failing',
+      'Is the disk refusing the log or the journal? 1 is yes.',
+      [],
+      [[[], logFailure === undefined ? 0 : 1]],
+    ),
+    gaugeFamily(
+      'zonelog_cluster_synced',
+      'Was every needed kind of the cluster listed once? 1 is yes.',
+      ['cluster'],
+      clusters.map(({ id, isSynced }) => [[id], isSynced ? 1 : 0] as const),
+    ),
+    gaugeFamily(
+      'zonelog_cluster_lost',
+      'Kinds of objects that can not be followed at the moment; answers come from what is known.',
+      ['cluster'],
+      clusters.map(({ id, lost }) => [[id], lost.length] as const),
+    ),
+  ];
+}

@@ -1,0 +1,78 @@
+/** The writer's thread: composition root of ingest, log, projection and journal; the clock and randomness enter here. */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { openDatabase } from '../database.ts';
+import { OperatorError } from '../errors.ts';
+import { createConnector } from '../ingest/credentials.ts';
+import { createLogger } from '../logger.ts';
+import type { FromWriter, ToWriter } from './messages.ts';
+import { VERSION } from './version.ts';
+import { createWriter, type Writer } from './writer.ts';
+import { writerMetrics } from './writer-metrics.ts';
+
+/** What main hands to the thread when it makes it. */
+export interface WriterThreadData {
+  readonly file: string;
+  readonly isDebug: boolean;
+  /** For tests: the process kills itself when it comes to this point for the `count`th time. */
+  readonly crashAt?: { readonly point: string; readonly count: number };
+}
+
+function run(main: MessagePort, { file, isDebug, crashAt }: WriterThreadData): void {
+  const post = (message: FromWriter) => main.postMessage(message);
+  const logger = createLogger((line) => process.stdout.write(line), { isDebug: () => isDebug });
+  let crashes = 0;
+  const crashPoint = (name: string) => {
+    if (name === crashAt?.point && ++crashes === crashAt.count) process.kill(process.pid, 'SIGKILL');
+  };
+  const fail = (error: unknown) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    post({ kind: 'failed', message: error instanceof OperatorError ? error.message : text });
+  };
+
+  let writer: Writer;
+  try {
+    const database = openDatabase(file);
+    post({ kind: 'opened' });
+    writer = createWriter({
+      database,
+      clock: Date.now,
+      random: Math.random,
+      logger,
+      userAgent: `zonelog/${VERSION}`,
+      connect: createConnector({ env: process.env }),
+      crashPoint,
+      onStatus: (status) => post({ kind: 'status', status }),
+    });
+  } catch (error) {
+    fail(error);
+    return;
+  }
+
+  main.on('message', (message: ToWriter) => {
+    switch (message.kind) {
+      case 'configure':
+        writer.configure(message.plan, message.clusters).then(
+          () => post({ kind: 'configured', status: writer.status() }),
+          (error: unknown) => {
+            if (error instanceof OperatorError) post({ kind: 'refused', message: error.message });
+            else fail(error);
+          },
+        );
+        break;
+      case 'follow':
+        writer.follow(message.port);
+        break;
+      case 'metrics':
+        post({ kind: 'metrics', request: message.request, snapshot: writerMetrics(writer) });
+        break;
+      case 'stop':
+        writer.stop().then(() => {
+          post({ kind: 'stopped' });
+          main.close();
+        }, fail);
+        break;
+    }
+  });
+}
+
+if (parentPort !== null) run(parentPort, workerData as WriterThreadData);

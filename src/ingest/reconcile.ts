@@ -1,0 +1,279 @@
+/**
+ * From what an API server says to what is new in it.
+ *
+ * A feed's objects are compared with what is known: an update without a new fact is nothing, a list (the first, or one
+ * after a watch broke) gives the events that were missed, deletions included, and these only when it is complete.
+ * Versions are opaque; what counts is the order in which things are said, and whether facts are equal.
+ */
+import type { Cause, ClusterEvent, ClusterId, DeleteEvent, FactsOf, ObjectKind, UpsertEvent } from './event.ts';
+import { type FeedSignal, type FeedSpec, feedName } from './feed.ts';
+import type { WatchPosition } from './log.ts';
+import { equalFacts, identify, normalize, type RejectReason } from './normalize.ts';
+
+type Facts = FactsOf[ObjectKind];
+
+/** What has been folded of the log. */
+export interface KnownFacts {
+  get(cluster: ClusterId, kind: ObjectKind, key: string): Facts | undefined;
+  keys(cluster: ClusterId, kind: ObjectKind): Iterable<string>;
+  /** Whether a kind was ever listed completely; `lost` after a ClusterLost. */
+  sync(cluster: ClusterId, kind: ObjectKind): 'never' | 'synced' | 'lost';
+}
+
+/** Objects that a complete list did not have any more. */
+export interface MissingObjects {
+  readonly cluster: ClusterId;
+  readonly kind: ObjectKind;
+  readonly scope: string;
+  readonly known: number;
+  readonly missing: number;
+}
+
+/** May they be deleted now? If not they are held until they are listed again or `release` is called. */
+export type AdmitDeletions = (missing: MissingObjects) => boolean;
+
+/** What a signal comes to: to be committed together. */
+export interface Step {
+  readonly events: readonly ClusterEvent[];
+  readonly position?: WatchPosition;
+  readonly rejected: readonly {
+    readonly kind: ObjectKind;
+    readonly reason: RejectReason | 'out of scope';
+    readonly key?: string;
+  }[];
+}
+
+interface FeedState {
+  readonly feed: FeedSpec;
+  /** Keys that the list in progress has shown. */
+  seen: Set<string> | undefined;
+  /** Completely listed, or resumed where a complete list was followed to. */
+  isComplete: boolean;
+  isFailing: boolean;
+  /** Deletions that were not admitted. */
+  held: Set<string>;
+}
+
+/** The feeds of one cluster. Events are known here from when they are given out until `settle`. */
+export class ClusterReconciler {
+  readonly #cluster: ClusterId;
+  readonly #known: KnownFacts;
+  readonly #admitDeletions: AdmitDeletions;
+  readonly #feeds = new Map<string, FeedState>();
+  /** Facts of events that are given out and not yet settled, with how many of them are on their way. */
+  readonly #pending = new Map<string, { kind: ObjectKind; key: string; facts: Facts | undefined; count: number }>();
+  readonly #sync = new Map<ObjectKind, 'synced' | 'lost'>();
+
+  constructor(cluster: ClusterId, known: KnownFacts, admitDeletions: AdmitDeletions = () => true) {
+    this.#cluster = cluster;
+    this.#known = known;
+    this.#admitDeletions = admitDeletions;
+  }
+
+  /**
+   * Makes a feed known, as one that has said nothing yet. All that are to be followed should be, before the first signal of
+   * any: a kind is synced when all of its feeds are.
+   */
+  addFeed(feed: FeedSpec): void {
+    this.#feeds.set(feedName(feed), { feed, seen: undefined, isComplete: false, isFailing: false, held: new Set() });
+  }
+
+  removeFeed(feed: FeedSpec): void {
+    this.#feeds.delete(feedName(feed));
+  }
+
+  /** Deletions that wait for `release`, per feed. */
+  held(): { readonly feed: FeedSpec; readonly keys: ReadonlySet<string> }[] {
+    return [...this.#feeds.values()]
+      .filter(({ held }) => held.size > 0)
+      .map(({ feed, held }) => ({ feed, keys: held }));
+  }
+
+  /** What the next signal of a feed comes to; nothing for a feed that is not (or no longer) among the cluster's. */
+  accept(feed: FeedSpec, signal: FeedSignal): Step {
+    const state = this.#feeds.get(feedName(feed));
+    if (!state) return NOTHING;
+    switch (signal.type) {
+      case 'listBegan':
+        state.seen = new Set();
+        return NOTHING;
+      case 'listed':
+        return this.#takeListed(state, signal.objects);
+      case 'listEnded':
+        return this.#endList(state, signal.resourceVersion);
+      case 'changed':
+        return this.#at(state, signal.resourceVersion, this.#takeObject(state, signal.object));
+      case 'deleted':
+        return this.#at(state, signal.resourceVersion, this.#takeDeletion(state, signal.object));
+      case 'bookmark':
+        return this.#at(state, signal.resourceVersion, NOTHING);
+      case 'live':
+        state.isFailing = false;
+        // A watch was resumed: what it continues had been complete.
+        if (state.seen === undefined) state.isComplete = true;
+        return { ...NOTHING, events: this.#noteSync(feed.kind) };
+      case 'failing':
+        state.isFailing = true;
+        return { ...NOTHING, events: this.#noteLoss(feed.kind, signal.reason) };
+    }
+  }
+
+  /** Lets the held deletions of all feeds happen. */
+  release(): Step[] {
+    return [...this.#feeds.values()].map((state) => {
+      const events = [...state.held].flatMap((key) => this.#delete(state.feed.kind, key, {}));
+      state.held = new Set();
+      return { ...NOTHING, events };
+    });
+  }
+
+  /** These events are folded now: `known` tells of them itself. */
+  settle(events: Iterable<ClusterEvent>): void {
+    for (const event of events) {
+      if (!('object' in event) || event.cluster !== this.#cluster) continue;
+      const name = pendingName(event.object, event.key);
+      const pending = this.#pending.get(name);
+      if (!pending) continue;
+      pending.count -= 1;
+      if (pending.count === 0) this.#pending.delete(name);
+    }
+  }
+
+  #takeListed(state: FeedState, objects: readonly unknown[]): Step {
+    const steps = objects.map((object) => this.#takeObject(state, object));
+    return { events: steps.flatMap((step) => step.events), rejected: steps.flatMap((step) => step.rejected) };
+  }
+
+  #takeObject(state: FeedState, object: unknown): Step {
+    const { kind, scope } = state.feed;
+    const normalized = normalize(kind, object);
+    const { key } = normalized;
+    if (key !== undefined && !isInScope(kind, scope, key)) {
+      return { events: [], rejected: [{ kind, key, reason: 'out of scope' }] };
+    }
+    if (normalized.status === 'rejected') {
+      // It is there, in whatever state: what is known of it stays.
+      if (key !== undefined) this.#show(state, key);
+      return { events: [], rejected: [{ kind, ...normalized }] };
+    }
+    switch (normalized.status) {
+      case 'gone':
+        return { ...NOTHING, events: this.#delete(kind, normalized.key, normalized.cause) };
+      case 'ending':
+        this.#show(state, normalized.key);
+        return NOTHING;
+      case 'facts':
+        this.#show(state, normalized.key);
+        return { ...NOTHING, events: this.#upsert(kind, normalized.key, normalized.facts, normalized.cause) };
+    }
+  }
+
+  #takeDeletion(state: FeedState, object: unknown): Step {
+    const { kind, scope } = state.feed;
+    const identified = identify(kind, object);
+    if ('status' in identified) return { events: [], rejected: [{ kind, ...identified }] };
+    if (!isInScope(kind, scope, identified.key)) {
+      return { events: [], rejected: [{ kind, key: identified.key, reason: 'out of scope' }] };
+    }
+    state.held.delete(identified.key);
+    return { ...NOTHING, events: this.#delete(kind, identified.key, identified.cause) };
+  }
+
+  #endList(state: FeedState, resourceVersion: string | undefined): Step {
+    const { kind, scope } = state.feed;
+    const seen = state.seen ?? new Set();
+    state.seen = undefined;
+    state.isComplete = true;
+    state.isFailing = false;
+    const known = [...this.#keys(kind)].filter((key) => isInScope(kind, scope, key));
+    const missing = known.filter((key) => !seen.has(key));
+    const isAdmitted =
+      missing.length === 0 ||
+      this.#admitDeletions({ cluster: this.#cluster, kind, scope, known: known.length, missing: missing.length });
+    state.held = new Set(isAdmitted ? [] : missing);
+    const deletions = isAdmitted ? missing.flatMap((key) => this.#delete(kind, key, {})) : [];
+    const events = [...deletions, ...this.#noteSync(kind)];
+    return resourceVersion === undefined
+      ? { ...NOTHING, events }
+      : this.#at(state, resourceVersion, { ...NOTHING, events });
+  }
+
+  /**
+   * The position of a feed with held deletions is not stored: after a restart it is listed again, and they are found
+   * again.
+   */
+  #at(state: FeedState, resourceVersion: string, step: Step): Step {
+    if (state.held.size > 0 || state.seen !== undefined) return step;
+    const { kind, scope } = state.feed;
+    return { ...step, position: { cluster: this.#cluster, kind, scope, resourceVersion } };
+  }
+
+  #show(state: FeedState, key: string): void {
+    state.seen?.add(key);
+    state.held.delete(key);
+  }
+
+  #upsert(kind: ObjectKind, key: string, facts: Facts, cause: Cause): ClusterEvent[] {
+    if (equalFacts(this.#get(kind, key), facts)) return [];
+    this.#note(kind, key, facts);
+    // Kind and facts come from one call of `normalize`.
+    const event = { kind: `${kind}Upserted`, object: kind, cluster: this.#cluster, key, facts, cause };
+    return [event as UpsertEvent];
+  }
+
+  #delete(kind: ObjectKind, key: string, cause: Cause): ClusterEvent[] {
+    if (this.#get(kind, key) === undefined) return [];
+    this.#note(kind, key, undefined);
+    const event = { kind: `${kind}Deleted`, object: kind, cluster: this.#cluster, key, cause };
+    return [event as DeleteEvent];
+  }
+
+  #noteSync(kind: ObjectKind): ClusterEvent[] {
+    const feeds = [...this.#feeds.values()].filter(({ feed }) => feed.kind === kind);
+    if (!feeds.every(({ isComplete, isFailing }) => isComplete && !isFailing)) return [];
+    if (this.#syncOf(kind) === 'synced') return [];
+    this.#sync.set(kind, 'synced');
+    return [{ kind: 'ClusterSynced', cluster: this.#cluster, key: kind }];
+  }
+
+  #noteLoss(kind: ObjectKind, reason: string): ClusterEvent[] {
+    if (this.#syncOf(kind) !== 'synced') return [];
+    this.#sync.set(kind, 'lost');
+    return [{ kind: 'ClusterLost', cluster: this.#cluster, key: kind, reason }];
+  }
+
+  #syncOf(kind: ObjectKind): 'never' | 'synced' | 'lost' {
+    return this.#sync.get(kind) ?? this.#known.sync(this.#cluster, kind);
+  }
+
+  #get(kind: ObjectKind, key: string): Facts | undefined {
+    const pending = this.#pending.get(pendingName(kind, key));
+    return pending ? pending.facts : this.#known.get(this.#cluster, kind, key);
+  }
+
+  *#keys(kind: ObjectKind): Generator<string> {
+    for (const key of this.#known.keys(this.#cluster, kind)) {
+      if (!this.#pending.has(pendingName(kind, key))) yield key;
+    }
+    for (const pending of this.#pending.values()) {
+      if (pending.kind === kind && pending.facts !== undefined) yield pending.key;
+    }
+  }
+
+  #note(kind: ObjectKind, key: string, facts: Facts | undefined): void {
+    const name = pendingName(kind, key);
+    const count = (this.#pending.get(name)?.count ?? 0) + 1;
+    this.#pending.set(name, { kind, key, facts, count });
+  }
+}
+
+const NOTHING: Step = { events: [], rejected: [] };
+
+function pendingName(kind: ObjectKind, key: string): string {
+  return `${kind} ${key}`;
+}
+
+function isInScope(kind: ObjectKind, scope: string, key: string): boolean {
+  if (scope === '') return true;
+  return kind === 'Namespace' ? key === scope : key.startsWith(`${scope}/`);
+}

@@ -1,0 +1,150 @@
+/** The process: arguments, environment, signals. Everything that is not a function of its inputs enters here. */
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, networkInterfaces } from 'node:os';
+import path from 'node:path';
+import { databaseOf } from './compose/database-path.ts';
+import { parseServerFlags, type ServerFlags, usage } from './compose/flags.ts';
+import { type RunningServer, startServer } from './compose/start.ts';
+import { VERSION } from './compose/version.ts';
+import { DIRECTIVES, defaultCorefile, isSupportedDirective } from './corefile/config.ts';
+import { OperatorError } from './errors.ts';
+import { createLogger } from './logger.ts';
+
+const COMMANDS = new Set(['check', 'verify', 'history', 'help']);
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const logger = createLogger((line) => process.stdout.write(line));
+
+async function main(argv: readonly string[]): Promise<void> {
+  if (COMMANDS.has(argv[0] ?? '')) {
+    // The server has no use for what the commands need.
+    const { runCommand } = await import('./cli.ts');
+    process.exitCode = await runCommand(argv, process.env);
+    return;
+  }
+  if (argv[0] === 'demo' && argv.length === 1) {
+    await demo();
+    return;
+  }
+  const flags = parseServerFlags(argv);
+  if (!flags.ok) {
+    process.stderr.write(`${flags.error}\n${usage()}`);
+    process.exitCode = 2;
+    return;
+  }
+  if (flags.value.rest.length > 0)
+    throw new OperatorError(`extra command line arguments: [${flags.value.rest.join(' ')}]`);
+  if (flags.value.isHelp) process.stderr.write(usage());
+  else if (flags.value.isVersion) {
+    print(`zonelog-${VERSION}`);
+    print(`${process.platform}/${process.arch}, node ${process.version}`);
+  } else if (flags.value.isPluginList) {
+    for (const name of DIRECTIVES) if (isSupportedDirective(name)) print(name);
+  } else await serve(flags.value);
+}
+
+/** Two built-in clusters and a Corefile for them: needs nothing, leaves its log in a folder of the project. */
+async function demo(): Promise<void> {
+  const { runDemo } = await import('./demo/demo.ts');
+  await runDemo({
+    print,
+    startServer: ({ corefile, file, database }) => run(QUIET, file, () => corefile, database),
+  });
+}
+
+const QUIET = { port: 53, isQuiet: true };
+
+async function serve(flags: ServerFlags): Promise<void> {
+  const file = flags.conf === undefined ? path.resolve('Corefile') : flags.conf;
+  const text = readCorefile(file, flags.conf === undefined);
+  // The standard input can be read only once: a reload sees what it was.
+  const first = text ?? defaultCorefile(flags.port);
+  const again = () => (file === 'stdin' ? first : (readCorefile(file, false) ?? first));
+  let isFirst = true;
+  const read = () => {
+    if (!isFirst) return again();
+    isFirst = false;
+    return first;
+  };
+  await run(flags, file, read, flags.db ?? databaseOf(process.env));
+}
+
+/** @returns undefined when the file may be missing and is */
+function readCorefile(file: string, isOptional: boolean): string | undefined {
+  try {
+    return readFileSync(file === 'stdin' ? 0 : file, 'utf8');
+  } catch (error) {
+    if (isOptional && error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw new OperatorError(`open ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function run(
+  flags: Pick<ServerFlags, 'port' | 'isQuiet' | 'pidfile'>,
+  file: string,
+  read: () => string,
+  database: string,
+): Promise<void> {
+  const crash = /^([a-z-]+):(\d+)$/.exec(process.env.ZONELOG_CRASH_AT ?? '');
+  const server = await startServer({
+    readCorefile: read,
+    surroundings: {
+      file,
+      env: (name) => process.env[name],
+      readFile: (name) => readFileSync(name, 'utf8'),
+      listDir: (name) => readdirSync(name),
+      warn: (warning) => logger.warning(warning),
+    },
+    defaultPort: flags.port,
+    database,
+    isQuiet: flags.isQuiet,
+    interfaces: networkInterfaces,
+    processors: availableParallelism(),
+    print,
+    logger,
+    ...(crash && { crashAt: { point: crash[1] as string, count: Number(crash[2]) } }),
+    onFatal: (message) => {
+      logger.fatal(message);
+      process.exit(1);
+    },
+  });
+  if (flags.pidfile !== undefined) writeFileSync(flags.pidfile, `${process.pid}\n`);
+  handleSignals(server, flags.pidfile);
+}
+
+function handleSignals(server: RunningServer, pidfile: string | undefined): void {
+  let isStopping = false;
+  const stop = (line: string) => {
+    isStopping = true;
+    logger.info(line);
+    server.stop().then(
+      () => end(0),
+      (error: unknown) => {
+        logger.error(String(error));
+        end(3);
+      },
+    );
+  };
+  const end = (code: number) => {
+    if (pidfile !== undefined) rmSync(pidfile, { force: true });
+    process.exit(code);
+  };
+  process.on('SIGTERM', () => {
+    if (!isStopping) stop('SIGTERM: Shutting down servers then terminating');
+  });
+  process.on('SIGINT', () => {
+    if (isStopping) end(2);
+    else stop('SIGINT: Shutting down');
+  });
+  process.on('SIGQUIT', () => end(0));
+  process.on('SIGHUP', () => {});
+  process.on('SIGUSR1', () => {
+    logger.info('SIGUSR1: Reloading');
+    void server.reload();
+  });
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${error instanceof OperatorError ? error.message : text}\n`);
+  process.exit(1);
+});

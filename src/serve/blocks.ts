@@ -1,0 +1,138 @@
+/** Server blocks: from what the Corefile says of them to handlers at work. */
+import { type BlockConfig, type BlockOptions, DIRECTIVES, portOf, type Transport } from '../corefile/config.ts';
+import type { DomainName } from '../dns/name.ts';
+import { fail, OperatorError, ok, type Result } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { composeChain, type Handler, type MaybePromise, type Outcome, type Request } from './chain.ts';
+import type { RunningBlock } from './entry.ts';
+
+/** One zone on one port. */
+export interface ServingKey {
+  readonly transport: Transport;
+  readonly zone: DomainName;
+  readonly port: number;
+}
+
+/** A server block as plain data, which can be handed to another thread. */
+export interface ServingBlock {
+  readonly keys: readonly ServingKey[];
+  /** All zones of the keys, each once. */
+  readonly zones: readonly DomainName[];
+  /** Addresses to listen on; empty: all of the host. */
+  readonly addresses: readonly string[];
+  /** Names of the directives, in the order of their plugins. */
+  readonly plugins: readonly string[];
+  readonly options: BlockOptions;
+}
+
+/** What handlers are made with. */
+export interface HandlerTools {
+  /** Its lines carry `plugin/NAME: `. */
+  readonly logger: Logger;
+  /** Seconds, monotonic. */
+  readonly now: () => number;
+  /** From 0 up to, but not including, 1. */
+  readonly random: () => number;
+  readonly hostName: string;
+  /** `zonelog-VERSION`, for `chaos`. */
+  readonly version: string;
+  /** Writes a whole line of the query log. */
+  readonly writeLine: (line: string) => void;
+  /**
+   * Asks the server itself, on the listener that the request came from: whole block choice and chain. Undefined when
+   * there is no reply, or when such questions are nested too deep.
+   */
+  askServer(request: Request): MaybePromise<Outcome | undefined>;
+}
+
+/**
+ * Makes the handler of a plugin for one server block. Undefined: the directive stands for no handler here.
+ * Throws OperatorError for what can't be had.
+ */
+export type HandlerFactory = (block: ServingBlock, tools: HandlerTools) => Handler | undefined;
+
+/** Directives that set something up and see no query. */
+const WITHOUT_HANDLER: ReadonlySet<string> = new Set([
+  'root',
+  'timeouts',
+  'multisocket',
+  'reload',
+  'bind',
+  'debug',
+  'ready',
+  'health',
+  'tls',
+]);
+
+/** The block of a Corefile as the serving side takes it. */
+export function servingBlock(
+  config: BlockConfig,
+  dnsPort: number,
+  /** IP addresses that the block's `bind` stands for. */
+  addresses: readonly string[],
+): ServingBlock {
+  return {
+    keys: config.keys.flatMap((key) =>
+      key.zones.map((zone) => ({ transport: key.transport, zone, port: portOf(key, dnsPort) })),
+    ),
+    zones: config.zones,
+    addresses,
+    plugins: [...config.directives.keys()],
+    options: config.options,
+  };
+}
+
+/** A block at work, and what is to be closed with it. */
+export interface BuiltBlock {
+  readonly block: ServingBlock;
+  readonly running: RunningBlock;
+  readonly handlers: readonly Handler[];
+}
+
+/** @returns the line for the operator when a directive can't be had. */
+export function buildBlock(
+  block: ServingBlock,
+  factories: ReadonlyMap<string, HandlerFactory>,
+  tools: Omit<HandlerTools, 'logger'>,
+  logger: Logger,
+): Result<BuiltBlock, string> {
+  const handlers: Handler[] = [];
+  for (const name of inPluginOrder(block.plugins)) {
+    const made = makeHandler(name, block, factories.get(name), { ...tools, logger: logger.forPlugin(name) });
+    if (!made.ok) {
+      for (const handler of handlers) handler.close?.();
+      return made;
+    }
+    if (made.value) handlers.push(made.value);
+  }
+  const running: RunningBlock = {
+    view: '',
+    run: handlers.length > 0 ? composeChain(handlers) : undefined,
+    observers: handlers.filter((handler) => handler.observe !== undefined),
+    isPure: handlers.every((handler) => handler.isPure === true),
+  };
+  return ok({ block, running, handlers });
+}
+
+function makeHandler(
+  name: string,
+  block: ServingBlock,
+  factory: HandlerFactory | undefined,
+  tools: HandlerTools,
+): Result<Handler | undefined, string> {
+  if (!factory) {
+    // To leave out what was asked for (an `acl`, say) would be worse than not to start.
+    return WITHOUT_HANDLER.has(name) ? ok(undefined) : fail(`plugin/${name}: not supported by zonelog`);
+  }
+  try {
+    return ok(factory(block, tools));
+  } catch (error) {
+    if (error instanceof OperatorError) return fail(`plugin/${name}: ${error.message}`);
+    throw error;
+  }
+}
+
+function inPluginOrder(names: readonly string[]): string[] {
+  const order: readonly string[] = DIRECTIVES;
+  return [...new Set(names)].sort((a, b) => order.indexOf(a) - order.indexOf(b));
+}

@@ -1,0 +1,54 @@
+/** DNS messages on a stream: each after its length in two octets (RFC 1035 §4.2.2). */
+
+const EMPTY: readonly Buffer[] = [];
+
+/** Cuts what came in into messages. Copies only messages that came in several pieces. */
+export class FrameReader {
+  #chunks: readonly Buffer[] = EMPTY;
+  #length = 0;
+
+  /** Octets that wait for the rest of their message, or to be taken. */
+  get length(): number {
+    return this.#length;
+  }
+
+  push(chunk: Buffer): void {
+    this.#chunks = this.#length === 0 ? [chunk] : [...this.#chunks, chunk];
+    this.#length += chunk.length;
+  }
+
+  /** The next whole message; undefined until there is one. A length of zero gives an empty message. */
+  next(): Buffer | undefined {
+    if (this.#length < 2) return undefined;
+    const size = (this.#octet(0) << 8) | this.#octet(1);
+    if (this.#length < size + 2) return undefined;
+    const joined = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
+    const rest = joined.subarray(size + 2);
+    this.#length = rest.length;
+    this.#chunks = rest.length === 0 ? EMPTY : [rest];
+    return joined.subarray(2, size + 2);
+  }
+
+  #octet(at: number): number {
+    let left = at;
+    for (const chunk of this.#chunks) {
+      if (left < chunk.length) return chunk[left] as number;
+      left -= chunk.length;
+    }
+    throw new RangeError('no such octet');
+  }
+}
+
+/** The messages with their lengths, in one new buffer. */
+export function frameMessages(messages: readonly Uint8Array[]): Buffer {
+  let length = 0;
+  for (const message of messages) length += message.length + 2;
+  const framed = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const message of messages) {
+    at = framed.writeUInt16BE(message.length, at);
+    framed.set(message, at);
+    at += message.length;
+  }
+  return framed;
+}

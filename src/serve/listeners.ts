@@ -1,0 +1,185 @@
+/** The sockets of one address and port: UDP and TCP, for each family that the address stands for. */
+import type { Transport } from '../corefile/config.ts';
+import { fail, ok, type Result } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { Entry, Remote } from './entry.ts';
+import type { Pump } from './pump.ts';
+import type { Family, Proto } from './tally.ts';
+import { listenTcp, type TcpLimits, type TcpListener } from './tcp.ts';
+import { listenUdp, type UdpListener } from './udp.ts';
+
+/** Where to listen. */
+export interface ListenPoint {
+  readonly transport: Transport;
+  /** An IP address; empty: all of the host, of both families. */
+  readonly address: string;
+  /** 0: any free one (for tests). */
+  readonly port: number;
+}
+
+export function describePoint({ transport, address, port }: ListenPoint): string {
+  const host = address.includes(':') ? `[${address}]` : address;
+  return `${transport}://${host}:${port}`;
+}
+
+/** What an entry has to know of its socket. */
+export interface SocketPlace {
+  readonly proto: Proto;
+  readonly family: Family;
+  readonly local: Remote;
+}
+
+export interface ListenTools {
+  readonly reusePort: boolean;
+  readonly pump: Pump;
+  /** Seconds, monotonic. */
+  readonly now: () => number;
+  readonly logger: Logger;
+}
+
+interface SocketPair {
+  readonly place: (proto: Proto) => SocketPlace;
+  readonly udp: UdpListener;
+  readonly tcp: TcpListener;
+}
+
+export interface Listener {
+  readonly point: ListenPoint;
+  /** The real one, where the point's is 0. */
+  readonly port: number;
+  /** Sends the questions of each socket to an entry made for it. */
+  use(makeEntry: (place: SocketPlace) => Entry): void;
+  setLimits(limits: TcpLimits): void;
+  counts(): {
+    readonly udpDropped: number;
+    readonly udpErrors: number;
+    readonly tcpOpen: number;
+    readonly tcpRefused: number;
+  };
+  stop(graceMs: number): Promise<void>;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+};
+
+/** No IPv6 on this host. */
+const NO_FAMILY: ReadonlySet<string> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EPROTONOSUPPORT']);
+
+/**
+ * Opens the sockets of a point. All or none.
+ * @returns why it could not, as the peer words it: `listen udp :53: bind: permission denied`
+ */
+export async function openListener(
+  point: ListenPoint,
+  limits: TcpLimits,
+  tools: ListenTools,
+  makeEntry: (place: SocketPlace) => Entry,
+): Promise<Result<Listener, string>> {
+  const addresses = point.address === '' ? ['0.0.0.0', '::'] : [point.address];
+  const pairs: SocketPair[] = [];
+  let { port } = point;
+  for (const address of addresses) {
+    const pair = await openPair(address, port, limits, tools, makeEntry);
+    if (pair.ok) {
+      pairs.push(pair.value);
+      port = pair.value.udp.port;
+    } else if (!(point.address === '' && address === '::' && NO_FAMILY.has(pair.error.code))) {
+      await Promise.all(pairs.map(({ udp, tcp }) => Promise.all([udp.stop(0), tcp.stop(0)])));
+      const host = point.address.includes(':') ? `[${point.address}]` : point.address;
+      return fail(
+        `listen ${pair.error.proto} ${host}:${point.port}: bind: ${REASONS[pair.error.code] ?? pair.error.code}`,
+      );
+    }
+  }
+  return ok(listenerOf(point, port, pairs));
+}
+
+function listenerOf(point: ListenPoint, port: number, pairs: readonly SocketPair[]): Listener {
+  return {
+    point,
+    port,
+    use(makeEntry) {
+      for (const { udp, tcp, place } of pairs) {
+        udp.use(makeEntry(place('udp')));
+        tcp.use(makeEntry(place('tcp')));
+      }
+    },
+    setLimits(limits) {
+      for (const { tcp } of pairs) tcp.setLimits(limits);
+    },
+    counts() {
+      const all = { udpDropped: 0, udpErrors: 0, tcpOpen: 0, tcpRefused: 0 };
+      for (const { udp, tcp } of pairs) {
+        all.udpDropped += udp.counts().dropped;
+        all.udpErrors += udp.counts().sendErrors;
+        all.tcpOpen += tcp.counts().open;
+        all.tcpRefused += tcp.counts().refused;
+      }
+      return all;
+    },
+    async stop(graceMs) {
+      await Promise.all(pairs.map(({ udp, tcp }) => Promise.all([udp.stop(graceMs), tcp.stop(graceMs)])));
+    },
+  };
+}
+
+interface OpenFailure {
+  readonly proto: 'udp' | 'tcp';
+  readonly code: string;
+}
+
+async function openPair(
+  address: string,
+  wanted: number,
+  limits: TcpLimits,
+  tools: ListenTools,
+  makeEntry: (place: SocketPlace) => Entry,
+): Promise<Result<SocketPair, OpenFailure>> {
+  const { reusePort, pump, now, logger } = tools;
+  const isV6 = address.includes(':');
+  const place = (port: number) => (proto: Proto) => ({
+    proto,
+    family: isV6 ? ('2' as const) : ('1' as const),
+    local: { address, port },
+  });
+  const entryFor = (proto: Proto) => makeEntry(place(wanted)(proto));
+  const udp = await attempt('udp', () =>
+    listenUdp({ address, port: wanted, isV6, reusePort, logger }, entryFor('udp')),
+  );
+  if (!udp.ok) return udp;
+  const { port } = udp.value;
+  const tcp = await attempt('tcp', () =>
+    listenTcp(
+      {
+        address,
+        port,
+        isV6,
+        reusePort,
+        limits,
+        pump,
+        now: () => now() * 1000,
+        onFailure: (error) =>
+          logger.error(`TCP on ${address}: ${error instanceof Error ? error.message : String(error)}`),
+      },
+      entryFor('tcp'),
+    ),
+  );
+  if (!tcp.ok) {
+    await udp.value.stop(0);
+    return tcp;
+  }
+  return ok({ place: place(port), udp: udp.value, tcp: tcp.value });
+}
+
+async function attempt<T>(proto: 'udp' | 'tcp', open: () => Promise<T>): Promise<Result<T, OpenFailure>> {
+  try {
+    return ok(await open());
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && typeof error.code === 'string')
+      return fail({ proto, code: error.code });
+    throw error;
+  }
+}

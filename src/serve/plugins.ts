@@ -1,0 +1,39 @@
+/** The plugins that need nothing but their options. */
+import type { HandlerFactory } from './blocks.ts';
+import type { Handler } from './chain.ts';
+import { createAny } from './plugins/any.ts';
+import { createBufsize } from './plugins/bufsize.ts';
+import { createChaos } from './plugins/chaos.ts';
+import { createErrors } from './plugins/errors.ts';
+import { createLoadbalance } from './plugins/loadbalance.ts';
+import { createLog } from './plugins/log.ts';
+import { createMinimal } from './plugins/minimal.ts';
+import { createNsid } from './plugins/nsid.ts';
+import { createWhoami } from './plugins/whoami.ts';
+
+/** Sees every query of its block and changes none: what it asks for is done elsewhere. */
+function passing(name: string): Handler {
+  return { name, isPure: true, handle: (request, next) => next(request) };
+}
+
+/** By the name of the directive. `kubernetes` and its like, and `transfer`, are for the composition root to add. */
+export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, HandlerFactory>([
+  ['prometheus', () => passing('prometheus')],
+  ['metadata', () => passing('metadata')],
+  ['cancel', () => passing('cancel')],
+  ['loop', () => passing('loop')],
+  ['nsid', ({ options }, { hostName }) => createNsid(options.nsid?.data ?? hostName)],
+  ['bufsize', ({ options }) => createBufsize(options.bufsize ?? 1232)],
+  [
+    'errors',
+    ({ options }, { logger }) => createErrors(options.errors ?? { stacktrace: false, consolidate: [] }, logger),
+  ],
+  ['log', ({ options }, { writeLine }) => createLog(options.log ?? [], writeLine)],
+  ['any', () => createAny()],
+  ['chaos', ({ options }, own) => createChaos(options.chaos ?? { version: undefined, authors: undefined }, own)],
+  ['loadbalance', ({ options }, { random }) => createLoadbalance(options.loadbalance ?? ROUND_ROBIN, random)],
+  ['minimal', () => createMinimal()],
+  ['whoami', () => createWhoami()],
+]);
+
+const ROUND_ROBIN = { policy: 'round_robin', weightFile: undefined, reloadMs: 30_000, prefer: [] } as const;

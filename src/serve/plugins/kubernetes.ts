@@ -1,0 +1,87 @@
+/**
+ * The handler of `kubernetes`, `kubernetai` and `multicluster`: finds the zone that a name belongs to and answers from it.
+ *
+ * Stanzas that serve one apex are one zone already (projection/zone.ts); what is left of the chain is its order: each
+ * stanza's longest matching zone, first stanza first.
+ */
+import { type DomainName, isSubdomain } from '../../dns/name.ts';
+import { Rcode, type RRType } from '../../dns/rrset.ts';
+import type { ClusterId } from '../../ingest/event.ts';
+import type { ZoneDefinition, ZoneId } from '../../ingest/plan.ts';
+import type { Zone } from '../../projection/zone.ts';
+import { type AnswerContext, answer, refuseToGuess } from '../answer.ts';
+import type { Handler, MaybePromise, Next, Outcome, Reply, Request } from '../chain.ts';
+
+export type ServedZone = Pick<ZoneDefinition, 'id' | 'apex'>;
+
+export interface KubernetesOptions {
+  readonly plugin: 'kubernetes' | 'kubernetai' | 'multicluster';
+  /** The zones of each stanza of the server block, in Corefile order. */
+  readonly stanzas: readonly (readonly ServedZone[])[];
+  /** The version to answer from, at this moment. */
+  zoneOf(id: ZoneId): Zone | undefined;
+  /** Asks the server itself, for an alias that leaves the zone; see `AnswerContext.resolve`. */
+  resolve(name: DomainName, type: RRType, request: Request): MaybePromise<Reply | undefined>;
+}
+
+/** Makes the handler of one server block. */
+export function kubernetesHandler(options: KubernetesOptions): Handler {
+  const stanzas = options.stanzas.map((zones) => zones.toSorted((a, b) => b.apex.length - a.apex.length));
+  return { name: options.plugin, handle: (request, next) => handle(options, stanzas, request, next) };
+}
+
+function handle(
+  options: KubernetesOptions,
+  stanzas: readonly (readonly ServedZone[])[],
+  request: Request,
+  next: Next,
+): MaybePromise<Outcome> {
+  const candidates = zonesFor(stanzas, request.question.name);
+  return tryZones(options, stanzas, candidates, request, next);
+}
+
+/** The zones that may have the name, in the order in which they are asked. */
+function zonesFor(stanzas: readonly (readonly ServedZone[])[], name: DomainName): ZoneId[] {
+  const ids: ZoneId[] = [];
+  for (const zones of stanzas) {
+    const longest = zones.find((zone) => isSubdomain(name, zone.apex));
+    if (longest !== undefined && !ids.includes(longest.id)) ids.push(longest.id);
+  }
+  return ids;
+}
+
+/** Asks one zone after another, then the next plugin. */
+function tryZones(
+  options: KubernetesOptions,
+  stanzas: readonly (readonly ServedZone[])[],
+  candidates: readonly ZoneId[],
+  request: Request,
+  next: Next,
+): MaybePromise<Outcome> {
+  const unsure = new Set<ClusterId>();
+  let doubted: Zone | undefined;
+  for (const id of candidates) {
+    const zone = options.zoneOf(id);
+    if (zone === undefined) throw new Error(`zone ${id} is served but was never built`);
+    const context: AnswerContext = {
+      resolve: options.resolve,
+      isOwn: (name) => zonesFor(stanzas, name)[0] === id,
+    };
+    const answered = answer(zone, request, context);
+    if (answered instanceof Promise) return answered;
+    if (answered.kind === 'reply') return doubt(answered, unsure, doubted);
+    for (const cluster of answered.unsure) unsure.add(cluster);
+    if (answered.unsure.length > 0) doubted ??= zone;
+  }
+  const outcome = next(request);
+  if (doubted === undefined) return outcome;
+  return outcome instanceof Promise
+    ? outcome.then((late) => doubt(late, unsure, doubted))
+    : doubt(outcome, unsure, doubted);
+}
+
+/** A denial after a cluster was passed over that may have the name is a guess, whoever makes it. */
+function doubt<O extends Outcome>(outcome: O, unsure: ReadonlySet<ClusterId>, zone: Zone | undefined): O | Reply {
+  const isDenial = outcome.kind === 'reply' && outcome.rcode === Rcode.NXDOMAIN;
+  return zone !== undefined && isDenial ? refuseToGuess([...unsure], zone) : outcome;
+}

@@ -1,0 +1,326 @@
+/**
+ * The serving side of one thread: server blocks, listeners, kept answers. Made of plain data and of handler factories that
+ * are handed in, so that plugins of other parts (`kubernetes`, `transfer`) need not be known here.
+ */
+import { MessageEncoder } from '../dns/encode.ts';
+import type { DomainName } from '../dns/name.ts';
+import type { Serial } from '../dns/serial.ts';
+import { fail, ok, type Result } from '../errors.ts';
+import type { ZoneId } from '../ingest/plan.ts';
+import type { Logger } from '../logger.ts';
+import { gaugeFamily, type MetricsSnapshot } from '../metrics.ts';
+import { AnswerCache, type AnswerCacheLimits, type SerialCell } from './answer-cache.ts';
+import { type BuiltBlock, buildBlock, type HandlerFactory, type HandlerTools, type ServingBlock } from './blocks.ts';
+import type { MaybePromise, Outcome, Request } from './chain.ts';
+import { Entry } from './entry.ts';
+import { describePoint, type Listener, type ListenPoint, openListener, type SocketPlace } from './listeners.ts';
+import { createPump } from './pump.ts';
+import { createRouter } from './router.ts';
+import { createTally } from './tally.ts';
+import { DEFAULT_TCP_LIMITS, type TcpLimits } from './tcp.ts';
+
+export interface ServingOptions extends Omit<HandlerTools, 'logger' | 'askServer'> {
+  readonly factories: ReadonlyMap<string, HandlerFactory>;
+  readonly logger: Logger;
+  /** Several threads listen on the same addresses. */
+  readonly reusePort: boolean;
+  /** Of all kept answers of the thread together. */
+  readonly cacheLimits?: AnswerCacheLimits;
+  readonly tcpLimits?: Partial<TcpLimits>;
+}
+
+/** What went wrong, in one line for the operator. */
+export type StartResult = Result<{ readonly lines: readonly string[] }, string>;
+
+export interface Serving {
+  /**
+   * Goes over to these server blocks: opens what is new, keeps what stays, closes what is gone. When it fails all is as
+   * before. The first call starts the server.
+   * @returns the lines of the start output: zones and where they are served
+   */
+  configure(blocks: readonly ServingBlock[]): Promise<StartResult>;
+  /** Drops the kept answers that depend on these names of a zone. */
+  invalidate(zone: ZoneId, names: Iterable<DomainName> | 'all'): void;
+  /** Answers with the SOA of the zone carry this serial from now on. */
+  setSerial(zone: ZoneId, serial: Serial): void;
+  /** Where it listens. */
+  listening(): readonly ListenPoint[];
+  snapshot(): MetricsSnapshot;
+  /** Lets what is in work be finished, for `graceMs` milliseconds at most. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+const DEFAULT_CACHE_LIMITS: AnswerCacheLimits = { entries: 100_000, octets: 64 * 1024 * 1024 };
+/** Share of the kept answers of TCP: clients that ask often ask by UDP. */
+const TCP_SHARE = 8;
+/** Time for those in work when a listener goes, milliseconds. */
+const GRACE_MS = 5000;
+
+interface Setup {
+  readonly blocks: readonly BuiltBlock[];
+  readonly listeners: ReadonlyMap<string, Listener>;
+}
+
+export function createServing(options: ServingOptions): Serving {
+  const { factories, logger, now, reusePort } = options;
+  const cacheLimits = options.cacheLimits ?? DEFAULT_CACHE_LIMITS;
+  const encoder = new MessageEncoder();
+  const tally = createTally();
+  const pump = createPump();
+  const cells = new Map<ZoneId, SerialCell>();
+  let setup: Setup = { blocks: [], listeners: new Map() };
+  /** By the place of their socket. */
+  let entries = new Map<string, Entry>();
+
+  const cellOf = (zone: ZoneId): SerialCell => {
+    let cell = cells.get(zone);
+    if (!cell) {
+      cell = { serial: undefined };
+      cells.set(zone, cell);
+    }
+    return cell;
+  };
+  const askServer = (request: Request): MaybePromise<Outcome | undefined> =>
+    entries.get(placeKey(request.transport, request.local))?.resolve(request);
+
+  function build(blocks: readonly ServingBlock[]): Result<BuiltBlock[], string> {
+    const built: BuiltBlock[] = [];
+    for (const block of blocks) {
+      const one = buildBlock(block, factories, { ...options, askServer }, logger);
+      if (!one.ok) {
+        closeBlocks(built);
+        return one;
+      }
+      built.push(one.value);
+    }
+    return ok(built);
+  }
+
+  /** Makes the entries of a listener's sockets. Each has kept answers of its own. */
+  function entryMaker(point: ListenPoint, built: readonly BuiltBlock[], points: number, into: Map<string, Entry>) {
+    const here = built.filter(({ block }) =>
+      pointsOf(block).some((other) => describePoint(other) === describePoint(point)),
+    );
+    const hasFilter = here.some(({ running }) => running.isChosen !== undefined);
+    const routes = here.flatMap(({ block, running }) =>
+      block.keys
+        .filter((key) => key.transport === point.transport && key.port === point.port)
+        .map((key) => ({ zone: key.zone, block: hasFilter ? { ...running, isPure: false } : running })),
+    );
+    const router = createRouter(routes);
+    const sockets = points * (point.address === '' ? 2 : 1);
+    return (place: SocketPlace): Entry => {
+      const share = place.proto === 'udp' ? sockets : sockets * TCP_SHARE;
+      const limits = { entries: Math.ceil(cacheLimits.entries / share), octets: Math.ceil(cacheLimits.octets / share) };
+      const entry = new Entry({
+        server: describePoint(point),
+        transport: place.proto,
+        family: place.family,
+        local: place.local,
+        router,
+        allowsOtherClasses: here.some(
+          ({ block }) => block.plugins.includes('chaos') || block.plugins.includes('forward'),
+        ),
+        cache: new AnswerCache(limits, cellOf),
+        encoder,
+        tally,
+        now,
+        logger,
+      });
+      into.set(placeKey(place.proto, place.local), entry);
+      return entry;
+    };
+  }
+
+  async function configure(blocks: readonly ServingBlock[]): Promise<StartResult> {
+    const refused = blocks.flatMap((block) => block.keys).find((key) => key.transport !== 'dns');
+    if (refused)
+      return fail(`cannot serve ${refused.transport}://${refused.zone}: the scheme is not supported by zonelog`);
+    const built = build(blocks);
+    if (!built.ok) return built;
+    const wanted = new Map(blocks.flatMap(pointsOf).map((point) => [describePoint(point), point]));
+    const nextEntries = new Map<string, Entry>();
+    const makerOf = (point: ListenPoint) => entryMaker(point, built.value, wanted.size, nextEntries);
+    const limitsOf = (point: ListenPoint) => tcpLimitsOf(point, blocks, options.tcpLimits);
+    const tools = { reusePort, pump, now, logger };
+
+    const opened = new Map<string, Listener>();
+    const gone = [...setup.listeners].filter(([key]) => !wanted.has(key));
+    // An address and all addresses can't be open at one time: such an old listener has to go first.
+    const inTheWay = gone.filter(([, old]) => [...wanted.values()].some((point) => overlap(old.point, point)));
+    await Promise.all(inTheWay.map(([, old]) => old.stop(0)));
+    for (const [key, point] of wanted) {
+      if (setup.listeners.has(key)) continue;
+      const listener = await openListener(point, limitsOf(point), tools, makerOf(point));
+      if (listener.ok) {
+        opened.set(key, listener.value);
+        continue;
+      }
+      await Promise.all([...opened.values()].map((other) => other.stop(0)));
+      closeBlocks(built.value);
+      await reopen(inTheWay.map(([key, old]) => [key, old.point]));
+      return listener;
+    }
+
+    // From here on nothing fails. No question is between two configurations: all of this is one turn.
+    const listeners = new Map<string, Listener>();
+    for (const [key, point] of wanted) {
+      const kept = setup.listeners.get(key);
+      kept?.use(makerOf(point));
+      kept?.setLimits(limitsOf(point));
+      listeners.set(key, (kept ?? opened.get(key)) as Listener);
+    }
+    const old = setup;
+    entries = nextEntries;
+    setup = { blocks: built.value, listeners };
+    await Promise.all(
+      gone.map(([key, listener]) => (inTheWay.some(([k]) => k === key) ? undefined : listener.stop(GRACE_MS))),
+    );
+    closeBlocks(old.blocks);
+    return ok({ lines: startLines(blocks) });
+  }
+
+  /** Brings back listeners that were closed for a configuration that failed. */
+  async function reopen(points: readonly (readonly [string, ListenPoint])[]): Promise<void> {
+    const listeners = new Map(setup.listeners);
+    for (const [key, point] of points) {
+      const maker = entryMaker(point, setup.blocks, setup.listeners.size, entries);
+      const limits = tcpLimitsOf(
+        point,
+        setup.blocks.map(({ block }) => block),
+        options.tcpLimits,
+      );
+      const listener = await openListener(point, limits, { reusePort, pump, now, logger }, maker);
+      if (listener.ok) listeners.set(key, listener.value);
+      else {
+        listeners.delete(key);
+        logger.error(`${describePoint(point)} is lost: ${listener.error}`);
+      }
+    }
+    setup = { blocks: setup.blocks, listeners };
+  }
+
+  return {
+    configure,
+    invalidate(zone, names) {
+      const list = names === 'all' ? names : [...names];
+      for (const { cache } of entries.values()) cache.invalidate(zone, list);
+    },
+    setSerial(zone, serial) {
+      cellOf(zone).serial = serial;
+    },
+    listening: () => [...setup.listeners.values()].map(({ point, port }) => ({ ...point, port })),
+    snapshot: () => [...tally.snapshot(), ...socketFamilies([...setup.listeners.values()], [...entries.values()])],
+    async stop(graceMs = GRACE_MS) {
+      await Promise.all([...setup.listeners.values()].map((listener) => listener.stop(graceMs)));
+      closeBlocks(setup.blocks);
+      setup = { blocks: [], listeners: new Map() };
+      entries = new Map();
+    },
+  };
+}
+
+function placeKey(proto: string, local: { readonly address: string; readonly port: number }): string {
+  return `${proto} ${local.address} ${local.port}`;
+}
+
+function closeBlocks(blocks: readonly BuiltBlock[]): void {
+  for (const { handlers } of blocks) for (const handler of handlers) handler.close?.();
+}
+
+/** Where a block is served. */
+function pointsOf(block: ServingBlock): ListenPoint[] {
+  const addresses = block.addresses.length > 0 ? block.addresses : [''];
+  const points = new Map<string, ListenPoint>();
+  for (const { transport, port } of block.keys) {
+    for (const address of addresses) {
+      const point = { transport, address, port };
+      points.set(describePoint(point), point);
+    }
+  }
+  return [...points.values()];
+}
+
+function overlap(a: ListenPoint, b: ListenPoint): boolean {
+  return a.port === b.port && a.address !== b.address && (a.address === '' || b.address === '');
+}
+
+/** The strictest of the `timeouts` of the blocks on a listener; the peer takes one of them at random. */
+function tcpLimitsOf(
+  point: ListenPoint,
+  blocks: readonly ServingBlock[],
+  overrides: Partial<TcpLimits> | undefined,
+): TcpLimits {
+  const here = blocks.filter((block) => pointsOf(block).some((other) => describePoint(other) === describePoint(point)));
+  const own = here.flatMap((block) => block.options.timeouts ?? []);
+  const least = (values: readonly (number | undefined)[]): number | undefined =>
+    values.reduce((a, b) => (b === undefined ? a : a === undefined ? b : Math.min(a, b)), undefined);
+  const base = { ...DEFAULT_TCP_LIMITS, ...overrides };
+  return {
+    ...base,
+    readMs: least(own.map((t) => t.readMs)) ?? base.readMs,
+    writeMs: least(own.map((t) => t.writeMs)) ?? base.writeMs,
+    idleMs: least(own.map((t) => t.idleMs)) ?? base.idleMs,
+    maxQueries: least(own.map((t) => (t.maxTcpQueries === -1 ? undefined : t.maxTcpQueries))) ?? base.maxQueries,
+  };
+}
+
+/** `cluster.local.:53 on 127.0.0.1`, sorted by zone. */
+function startLines(blocks: readonly ServingBlock[]): string[] {
+  const lines = blocks.flatMap((block) =>
+    block.keys.flatMap(({ zone, port }) =>
+      block.addresses.length === 0
+        ? [`${zone}:${port}`]
+        : block.addresses.map((address) => `${zone}:${port} on ${address}`),
+    ),
+  );
+  return lines.sort();
+}
+
+function socketFamilies(listeners: readonly Listener[], entries: readonly Entry[]): MetricsSnapshot {
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+  const counts = listeners.map((listener) => listener.counts());
+  const sizes = entries.map(({ cache }) => cache.size);
+  const counter = (name: string, help: string, value: number) =>
+    ({ ...gaugeFamily(name, help, [], [[[], value]]), type: 'counter' }) as const;
+  return [
+    gaugeFamily(
+      'zonelog_answer_cache_entries',
+      'Encoded answers that are kept.',
+      [],
+      [[[], sum(sizes.map((s) => s.entries))]],
+    ),
+    gaugeFamily(
+      'zonelog_answer_cache_bytes',
+      'Octets of the kept answers, about.',
+      [],
+      [[[], sum(sizes.map((s) => s.octets))]],
+    ),
+    counter(
+      'zonelog_answer_cache_evictions_total',
+      'Kept answers that went for want of room.',
+      sum(sizes.map((s) => s.evictions)),
+    ),
+    gaugeFamily(
+      'zonelog_tcp_connections',
+      'TCP connections of clients.',
+      [],
+      [[[], sum(counts.map((c) => c.tcpOpen))]],
+    ),
+    counter(
+      'zonelog_tcp_connections_refused_total',
+      'TCP connections over a limit.',
+      sum(counts.map((c) => c.tcpRefused)),
+    ),
+    counter(
+      'zonelog_udp_dropped_total',
+      'Questions by UDP left without an answer.',
+      sum(counts.map((c) => c.udpDropped)),
+    ),
+    counter(
+      'zonelog_udp_send_errors_total',
+      'Answers by UDP that the system refused.',
+      sum(counts.map((c) => c.udpErrors)),
+    ),
+  ];
+}

@@ -1,0 +1,135 @@
+/**
+ * Names that nobody can list, made from the cluster's state when they are asked for (and never transferred):
+ *
+ * - `pods insecure`: every address is a name of every namespace;
+ * - zonal names: `TOPOZONE.pin._zone.…` and `TOPOZONE.prefer._zone.…` exist for every text;
+ * - port names without underscores: `http.tcp.…`, and `_._tcp.…`, where an empty part matches every port.
+ */
+import { isIP } from 'node:net';
+import type { DomainName } from '../dns/name.ts';
+import { labelsBelow, unescapeLabel } from '../dns/name.ts';
+import type { RRset, RRType } from '../dns/rrset.ts';
+import type { PortFacts } from '../ingest/event.ts';
+import type { StanzaPlan } from '../ingest/plan.ts';
+import { expandIpv6 } from '../projection/address-tree.ts';
+import { exposedNamespace, podAddress } from '../projection/records/cluster.ts';
+import { compressIpv6 } from '../projection/records/reverse.ts';
+import { addressSets, findInSlot, type Slot } from '../projection/records/slot.ts';
+import type { ClusterState } from '../projection/state.ts';
+import { type FoundName, fallsThrough, findName, slotOf, type Zone } from '../projection/zone.ts';
+
+/** What the zone knows of a name, including the names that are only made when asked for. */
+export function findOrMake(zone: Zone, name: DomainName): FoundName {
+  const found = findName(zone, name);
+  if (found.status === 'exists' || zone.definition.kind === 'reverse') return found;
+  const labels = labelsBelow(name, zone.apex);
+  if (labels === undefined || labels.length < 3) return found;
+  for (const [at, stanza] of zone.definition.stanzas.entries()) {
+    const state = zone.clusters[at];
+    const made = state && makeInStanza(zone, stanza, state, labels, name);
+    if (made !== undefined) return made;
+    if (!fallsThrough(stanza, name)) break;
+  }
+  return found;
+}
+
+function makeInStanza(
+  zone: Zone,
+  stanza: StanzaPlan,
+  state: ClusterState,
+  labels: readonly string[],
+  name: DomainName,
+): FoundName | undefined {
+  const [service = '', namespace = '', subtree] = labels.slice(-3);
+  if (subtree === 'pod') return labels.length === 3 ? makePod(stanza, state, service, namespace, name) : undefined;
+  const left = labels.slice(0, -3);
+  if (subtree !== 'svc' || left.length === 0) return undefined;
+  const isImport = zone.definition.kind === 'clusterset';
+  const slot = slotOf(zone, stanza, state, namespace, service);
+  if (slot === undefined || slot.externalName !== undefined) return undefined;
+  const isZonal = stanza.zonal && !isImport && slot.addresses === undefined && left.at(-1) === '_zone';
+  return (isZonal ? makeZonal(slot, left, name) : undefined) ?? makePortName(slot, left, name, isImport);
+}
+
+/** `pods insecure`: the address that the name spells, whoever has it. */
+function makePod(
+  stanza: StanzaPlan,
+  state: ClusterState,
+  label: string,
+  namespace: string,
+  name: DomainName,
+): FoundName | undefined {
+  if (stanza.pods !== 'insecure' || exposedNamespace(stanza, state, namespace) === undefined) return undefined;
+  const address = podAddress(label);
+  // isIP alone would let an IPv6 scope (`fe80::1%eth0`) pass.
+  if (isIP(address) === 0 || !/^[0-9a-f:.]+$/.test(address)) return undefined;
+  const canonical = address.includes(':') ? compressIpv6(expandIpv6(address)) : address;
+  return existing(addressSets(name, stanza.ttl, [canonical]));
+}
+
+/**
+ * A headless service's endpoints of one topology zone: `pin` has those alone, `prefer` all of them where the zone has
+ * none. Directives and the names above them exist without data.
+ */
+function makeZonal(slot: Slot, left: readonly string[], name: DomainName): FoundName | undefined {
+  const isAlive = slot.slices.some((slice) => slice.endpoints.length > 0);
+  if (!isAlive) return undefined;
+  if (left.length === 1) return { status: 'emptyNonTerminal' };
+  const directive = left.at(-2);
+  if (directive !== 'pin' && directive !== 'prefer') return undefined;
+  if (left.length === 2) return { status: 'emptyNonTerminal' };
+  const topologyZone = left.slice(0, -2).map(unescapeLabel).join('.');
+  const near = slot.slices.flatMap((slice) => {
+    const endpoints = slice.endpoints.filter((endpoint) => endpoint.zone === topologyZone);
+    return endpoints.length === 0 ? [] : [{ ...slice, endpoints }];
+  });
+  const slices = near.length === 0 && directive === 'prefer' ? slot.slices : near;
+  return existing(setsOfBase({ ...slot, slices }, name));
+}
+
+/**
+ * `PORT.PROTOCOL` in every spelling that the listed names (`_http._tcp`) do not cover.
+ * @param isImport then two labels without any underscore are an endpoint and its cluster, not a port
+ */
+function makePortName(slot: Slot, left: readonly string[], name: DomainName, isImport: boolean): FoundName | undefined {
+  const [first = '', second = ''] = left;
+  if (left.length === 1) return isProtocolLabel(slot, first) ? { status: 'emptyNonTerminal' } : undefined;
+  if (left.length !== 2 || (isImport && !first.startsWith('_') && !second.startsWith('_'))) return undefined;
+  const port = first.replace(/^_/, '');
+  const protocol = second.replace(/^_/, '');
+  const matches = (facts: PortFacts) =>
+    (port === '' || facts.name === port) && (protocol === '' || facts.protocol === protocol);
+  const sets = setsOfBase(port === '' && protocol === '' ? slot : withPorts(slot, matches), name);
+  return sets.length === 0 ? undefined : existing(sets);
+}
+
+/** The slot with matching ports only; what has no matching port has no address either. */
+function withPorts(slot: Slot, matches: (port: PortFacts) => boolean): Slot {
+  const ports = slot.ports.filter(matches);
+  const slices = slot.slices.flatMap((slice) => {
+    const own = slice.ports.filter(matches);
+    return own.length === 0 ? [] : [{ ...slice, ports: own }];
+  });
+  return { ...slot, ports, slices, ...(slot.addresses && ports.length === 0 && { addresses: [] }) };
+}
+
+/** A label that is only a step to port names: `tcp` above `http.tcp`, `_` above `_http._`. */
+function isProtocolLabel(slot: Slot, label: string): boolean {
+  const protocol = label.replace(/^_/, '');
+  const isBelow = (port: PortFacts) => port.name !== '' && (protocol === '' || port.protocol === protocol);
+  return setsOfBase(withPorts(slot, isBelow), slot.base).length > 0;
+}
+
+/** The sets of the slot's bare name, given to another owner. */
+function setsOfBase(slot: Slot, owner: DomainName): RRset[] {
+  const sets = findInSlot(slot, '');
+  return sets === undefined || sets === 'emptyNonTerminal' ? [] : sets.map((set) => ({ ...set, owner }));
+}
+
+function existing(sets: readonly RRset[]): FoundName {
+  return {
+    status: 'exists',
+    rrset: (type: RRType) => sets.find((set) => set.type === type),
+    rrsets: () => sets,
+  };
+}

@@ -1,0 +1,151 @@
+/**
+ * A UDP socket of the server. A question whose answer is kept is answered right here; all others go to the entry.
+ */
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import type { Logger } from '../logger.ts';
+import { type Entry, keyOf, MAX_KEPT_QUERY, type Outgoing } from './entry.ts';
+import { bucketOf, bump, DURATION_BOUNDS, SIZE_BOUNDS, type Slot } from './tally.ts';
+
+/** Octets that the kernel keeps for us while we are busy, where it lets us. */
+const RECEIVE_BUFFER = 4 * 1024 * 1024;
+const SEND_BUFFER = 1024 * 1024;
+/** Datagrams that wait in this process because the kernel takes no more; those after them are dropped. */
+const MAX_SEND_QUEUE = 1024;
+/** Questions that wait for somebody else's answer. */
+const MAX_PENDING = 10_000;
+
+export interface UdpOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly isV6: boolean;
+  /** Several threads have a socket on this address and port. */
+  readonly reusePort: boolean;
+  readonly logger: Logger;
+}
+
+export interface UdpCounts {
+  /** Datagrams that were not answered: the send queue was full, or too many questions were waiting. */
+  readonly dropped: number;
+  readonly sendErrors: number;
+}
+
+export interface UdpListener {
+  readonly port: number;
+  /** Questions from now on go to this entry. */
+  use(entry: Entry): void;
+  counts(): UdpCounts;
+  /** Takes no more questions, and closes when those waiting are answered or `graceMs` is over. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const nothing = (): void => {};
+
+/** @returns once the socket is bound. Rejects with the system's error when it can't be. */
+export async function listenUdp(options: UdpOptions, first: Entry): Promise<UdpListener> {
+  const socket = createSocket({
+    type: options.isV6 ? 'udp6' : 'udp4',
+    ipv6Only: options.isV6,
+    reusePort: options.reusePort,
+    // Addresses of clients are numbers already: no look-up, and none that answers later.
+    lookup: (address, _options, callback) => callback(null, address, options.isV6 ? 6 : 4),
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind({ address: options.address, port: options.port, exclusive: true }, () => {
+      socket.off('error', reject);
+      resolve();
+    });
+  });
+  growBuffers(socket);
+  return run(socket, options.logger, first);
+}
+
+function growBuffers(socket: Socket): void {
+  try {
+    socket.setRecvBufferSize(RECEIVE_BUFFER);
+    socket.setSendBufferSize(SEND_BUFFER);
+  } catch {
+    // The system's own sizes will do.
+  }
+}
+
+function run(socket: Socket, logger: Logger, first: Entry): UdpListener {
+  let entry = first;
+  let pending = 0;
+  let dropped = 0;
+  let sendErrors = 0;
+  let onIdle: (() => void) | undefined;
+  socket.on('error', (error) => {
+    if (sendErrors === 0) logger.warning(`UDP: ${error.message}`);
+    sendErrors += 1;
+  });
+
+  const send = (outgoing: Outgoing, remote: RemoteInfo): void => {
+    if (outgoing === undefined) return;
+    if (!Buffer.isBuffer(outgoing)) throw new Error('a stream of messages over UDP');
+    if (remote.port === 0 || socket.getSendQueueCount() > MAX_SEND_QUEUE) {
+      dropped += 1;
+      return;
+    }
+    socket.send(outgoing, 0, outgoing.length, remote.port, remote.address, nothing);
+  };
+  const settle = (): void => {
+    pending -= 1;
+    if (pending === 0) onIdle?.();
+  };
+
+  socket.on('message', (packet: Buffer, remote: RemoteInfo) => {
+    const { cache } = entry;
+    const kept = packet.length <= MAX_KEPT_QUERY ? cache.find(keyOf(packet)) : undefined;
+    if (kept !== undefined && !kept.isObserved && remote.port !== 0) {
+      const message = cache.take(kept);
+      message[0] = packet[0] as number;
+      message[1] = packet[1] as number;
+      socket.send(message, 0, message.length, remote.port, remote.address);
+      countKept(kept.slot, packet.length, message.length);
+      return;
+    }
+    if (pending >= MAX_PENDING) {
+      dropped += 1;
+      return;
+    }
+    const outgoing = entry.answer(packet, remote);
+    if (!(outgoing instanceof Promise)) {
+      send(outgoing, remote);
+      return;
+    }
+    pending += 1;
+    outgoing.then((late) => send(late, remote)).finally(settle);
+  });
+
+  return {
+    port: socket.address().port,
+    use(next) {
+      entry = next;
+    },
+    counts: () => ({ dropped, sendErrors }),
+    async stop(graceMs) {
+      socket.removeAllListeners('message');
+      if (pending > 0) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, graceMs);
+          onIdle = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      await new Promise<void>((resolve) => socket.close(resolve));
+    },
+  };
+}
+
+/** A kept answer goes out within microseconds: the clock is not asked for it. */
+function countKept(slot: Slot, requestSize: number, responseSize: number): void {
+  slot.count += 1;
+  slot.requestBytes += requestSize;
+  slot.responseBytes += responseSize;
+  bump(slot.requestSizes, bucketOf(SIZE_BOUNDS, requestSize));
+  bump(slot.responseSizes, bucketOf(SIZE_BOUNDS, responseSize));
+  bump(slot.durations, bucketOf(DURATION_BOUNDS, 0));
+}

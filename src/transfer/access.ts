@@ -1,0 +1,85 @@
+/**
+ * Who may have which zone: the `to` lines of `transfer`.
+ */
+import type { TransferOptions, TransferTarget } from '../corefile/config.ts';
+import { writeIPv4, writeIPv6 } from '../dns/address.ts';
+import { type DomainName, isSubdomain, labelsOf } from '../dns/name.ts';
+
+/** Who asks. */
+export interface TransferClient {
+  /** Text of an IPv4 or IPv6 address, v4-mapped or not. */
+  readonly address: string;
+  /** The TSIG key that the request was found signed with. */
+  readonly key?: DomainName;
+}
+
+/**
+ * The stanza that a name falls under: that with the longest zone, by labels, which the name is in; of equals the first.
+ * @returns undefined when the name is in no zone of any stanza
+ */
+export function findStanza(stanzas: readonly TransferOptions[], name: DomainName): TransferOptions | undefined {
+  let found: TransferOptions | undefined;
+  let longest = -1;
+  for (const stanza of stanzas) {
+    for (const zone of stanza.zones) {
+      if (!isSubdomain(name, zone)) continue;
+      const labels = labelsOf(zone).length;
+      if (labels > longest) {
+        found = stanza;
+        longest = labels;
+      }
+    }
+  }
+  return found;
+}
+
+/** Does one of the targets admit the client? The port of an address is where NOTIFY goes, not where requests come from. */
+export function isPermitted(targets: readonly TransferTarget[], client: TransferClient): boolean {
+  return targets.some(
+    (target) => (target.key === undefined || target.key === client.key) && isAddressed(target, client.address),
+  );
+}
+
+function isAddressed(target: TransferTarget, address: string): boolean {
+  switch (target.kind) {
+    case 'any':
+      return true;
+    case 'address':
+      return isInNetwork(address, target.address, undefined);
+    case 'network':
+      return isInNetwork(address, target.address, target.prefix);
+  }
+}
+
+const CLIENT = new Uint8Array(16);
+const NETWORK = new Uint8Array(16);
+/** Bits before the IPv4 address in a v4-mapped one. */
+const MAPPED = 96;
+
+/**
+ * Is the address in the network? Both are compared as 128 bits, IPv4 as v4-mapped IPv6: so an address is the same over a
+ * dual-stack socket. A prefix of IPv6 that is shorter than the mapped space, as `::/0`, holds no IPv4 address.
+ * @param prefix its length in bits, of the family that the text is of; undefined: one address
+ */
+function isInNetwork(address: string, network: string, prefix: number | undefined): boolean {
+  if (!writeMapped(address, CLIENT) || !writeMapped(network, NETWORK)) return false;
+  const offset = network.includes(':') ? 0 : MAPPED;
+  const bits = prefix === undefined ? 128 : offset + prefix;
+  if (bits < MAPPED && isMapped(CLIENT)) return false;
+  const octets = bits >> 3;
+  for (let i = 0; i < octets; i++) if (CLIENT[i] !== NETWORK[i]) return false;
+  const rest = bits & 7;
+  return rest === 0 || ((CLIENT[octets] as number) ^ (NETWORK[octets] as number)) >> (8 - rest) === 0;
+}
+
+function writeMapped(text: string, into: Uint8Array): boolean {
+  if (text.includes(':')) return writeIPv6(text, into, 0);
+  into.fill(0, 0, 10);
+  into.fill(255, 10, 12);
+  return writeIPv4(text, into, 12);
+}
+
+function isMapped(octets: Uint8Array): boolean {
+  for (let i = 0; i < 10; i++) if (octets[i] !== 0) return false;
+  return octets[10] === 255 && octets[11] === 255;
+}

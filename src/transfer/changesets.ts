@@ -1,0 +1,84 @@
+/**
+ * Changesets in a row: what they do to a zone's records, and one changeset that does the same (RFC 1995 §6).
+ */
+import { canonicalOrder, packRdata } from '../dns/canonical.ts';
+import type { ResourceRecord } from '../dns/rrset.ts';
+import type { Serial } from '../dns/serial.ts';
+import type { Changeset } from '../projection/diff.ts';
+
+/** Records removed and added, SOAs not counted. */
+export function countChanges(changesets: readonly Changeset[]): number {
+  return changesets.reduce((sum, { removed, added }) => sum + removed.length + added.length, 0);
+}
+
+/**
+ * The part of a chain that ends in a serial: a journal may be ahead of the version that is handed out.
+ * @returns undefined when the chain has no such serial
+ */
+export function changesetsUpTo(changesets: readonly Changeset[], serial: Serial): readonly Changeset[] | undefined {
+  const end = changesets.findIndex(({ soaTo }) => soaTo.rdata.serial === serial);
+  return end < 0 ? undefined : changesets.slice(0, end + 1);
+}
+
+/**
+ * One changeset from the first one's old version to the last one's new version, without what was added and removed
+ * again in between, in canonical order.
+ * @param changesets at least one, each following on the one before
+ * @throws RangeError when they are none or no chain
+ */
+export function condense(changesets: readonly Changeset[]): Changeset {
+  const first = changesets[0];
+  const last = changesets.at(-1);
+  if (first === undefined || last === undefined) throw new RangeError('no changesets to condense');
+  const removed = new Map<string, ResourceRecord>();
+  const added = new Map<string, ResourceRecord>();
+  let serial = first.soaFrom.rdata.serial;
+  for (const changeset of changesets) {
+    if (changeset.soaFrom.rdata.serial !== serial) throw new RangeError('changesets that are no chain');
+    serial = changeset.soaTo.rdata.serial;
+    for (const record of changeset.removed) cancelOrKeep(record, added, removed);
+    for (const record of changeset.added) cancelOrKeep(record, removed, added);
+  }
+  return {
+    apex: first.apex,
+    soaFrom: first.soaFrom,
+    soaTo: last.soaTo,
+    removed: canonicalOrder([...removed.values()]),
+    added: canonicalOrder([...added.values()]),
+  };
+}
+
+/** What undoes an earlier change takes it back; anything else is a change. */
+function cancelOrKeep(
+  record: ResourceRecord,
+  opposite: Map<string, ResourceRecord>,
+  own: Map<string, ResourceRecord>,
+): void {
+  const key = recordKey(record);
+  if (!opposite.delete(key)) own.set(key, record);
+}
+
+/** Equal for equal records, TTL included: a new TTL is a record removed and another one added. */
+export function recordKey({ owner, type, ttl, rdata }: ResourceRecord): string {
+  return `${owner} ${type} ${ttl} ${Buffer.from(packRdata(rdata)).toString('latin1')}`;
+}
+
+/**
+ * What a secondary does with a changeset: the records of the new version, SOA included, by their keys.
+ * @throws RangeError when a record to be removed isn't there, or one to be added is: the secondary is out of step
+ */
+export function applyChangeset(
+  records: ReadonlyMap<string, ResourceRecord>,
+  { soaFrom, soaTo, removed, added }: Changeset,
+): Map<string, ResourceRecord> {
+  const result = new Map(records);
+  for (const record of [soaFrom, ...removed]) {
+    if (!result.delete(recordKey(record))) throw new RangeError(`not there: ${record.owner} type ${record.type}`);
+  }
+  for (const record of [soaTo, ...added]) {
+    const key = recordKey(record);
+    if (result.has(key)) throw new RangeError(`there already: ${record.owner} type ${record.type}`);
+    result.set(key, record);
+  }
+  return result;
+}

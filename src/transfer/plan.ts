@@ -1,0 +1,130 @@
+/**
+ * What becomes of a request for a zone transfer: one place where it is decided (RFC 5936, RFC 1995), and nothing else is
+ * done.
+ */
+import type { TransferOptions } from '../corefile/config.ts';
+import type { DomainName } from '../dns/name.ts';
+import { Rcode, type ResourceRecord, type RRset, RRType, type SoaRdata } from '../dns/rrset.ts';
+import { compareSerial, type Serial } from '../dns/serial.ts';
+import type { ZoneId } from '../ingest/plan.ts';
+import type { Changeset, SoaRecord } from '../projection/diff.ts';
+import { isZoneSynced, soaRecord, type Zone, zoneRRsets } from '../projection/zone.ts';
+import { isPermitted } from './access.ts';
+import { changesetsUpTo, condense, countChanges } from './changesets.ts';
+
+/** A question for AXFR or IXFR, as far as it matters here. */
+export interface TransferRequest {
+  readonly question: { readonly name: DomainName; readonly type: RRType };
+  /** An IXFR request's SOA, the version that the client has, is here. */
+  readonly authority: readonly ResourceRecord[];
+  readonly transport: 'udp' | 'tcp' | 'tls' | 'https';
+  readonly remote: { readonly address: string };
+  /** The TSIG key that it was found signed with. */
+  readonly key?: DomainName;
+}
+
+/** The journal, as far as it matters here. */
+export interface ChangesetSource {
+  /**
+   * The chain of changesets from the version with this serial to the newest one, oldest first.
+   * @returns undefined when that version is not known, or not any more
+   */
+  changesets(zone: ZoneId, from: Serial): readonly Changeset[] | undefined;
+}
+
+export interface TransferContext {
+  /** The stanza that the name falls under (`findStanza`). */
+  readonly stanza: TransferOptions | undefined;
+  /** The zone whose apex the name is, in the version to hand out. */
+  readonly zone: Zone | undefined;
+  readonly journal: ChangesetSource;
+}
+
+export type TransferPlan =
+  /** No zone of ours, but some other plugin may have it. */
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'refuse'; readonly rcode: Rcode; readonly ede: { readonly code: number; readonly text: string } }
+  /** One message with the SOA alone. */
+  | { readonly kind: 'current'; readonly soa: SoaRecord; readonly why: 'equal' | 'newer' | 'udp' }
+  | { readonly kind: 'incremental'; readonly soa: SoaRecord; readonly changesets: readonly Changeset[] }
+  | {
+      readonly kind: 'full';
+      readonly soa: SoaRecord;
+      readonly rrsets: Iterable<RRset>;
+      readonly why: 'asked' | 'unknown serial' | 'changes larger than the zone';
+    };
+
+/** RFC 8914 §4. */
+const Ede = { OTHER: 0, NOT_READY: 14, PROHIBITED: 18, NOT_SUPPORTED: 21 } as const;
+
+/**
+ * Changed records up to which a chain is condensed to one changeset, and up to which the zone is walked to see whether
+ * it is smaller: some milliseconds of work, which holds up other answers.
+ */
+const MOST_CONDENSED = 5000;
+const MOST_WALKED = 5000;
+
+/** Decides on a request. `request.question.type` is AXFR or IXFR. */
+export function planTransfer(request: TransferRequest, { stanza, zone, journal }: TransferContext): TransferPlan {
+  const isStream = request.transport === 'tcp' || request.transport === 'tls';
+  const isIncremental = request.question.type === RRType.IXFR;
+  // RFC 5936 §4.2 knows no AXFR over UDP; RFC 1995 §2 wants IXFR answered there. A whole zone fits no reply over HTTPS.
+  if (!isStream && !(isIncremental && request.transport === 'udp' && zone !== undefined && stanza !== undefined)) {
+    return refuse(Rcode.REFUSED, Ede.NOT_SUPPORTED, 'transfers are over TCP');
+  }
+  if (stanza === undefined) return { kind: 'pass' };
+  const { address } = request.remote;
+  const client = request.key === undefined ? { address } : { address, key: request.key };
+  if (!isPermitted(stanza.to, client)) return refuse(Rcode.REFUSED, Ede.PROHIBITED, 'not permitted');
+  if (zone === undefined) return { kind: 'pass' };
+  if (zone.serial === undefined || !isZoneSynced(zone)) {
+    return refuse(Rcode.SERVFAIL, Ede.NOT_READY, 'the zone is not complete yet');
+  }
+  const soa = soaRecord(zone);
+  if (!isIncremental) return { kind: 'full', soa, rrsets: zoneRRsets(zone), why: 'asked' };
+
+  const theirs = clientSoa(request);
+  if (theirs === undefined) return refuse(Rcode.FORMERR, Ede.OTHER, 'IXFR carries one SOA record of the zone');
+  const order = compareSerial(theirs.serial, zone.serial);
+  if (order === 'equal') return { kind: 'current', soa, why: 'equal' };
+  if (order === 'greater') return { kind: 'current', soa, why: 'newer' };
+  // Told that there is something newer, the client comes back over TCP.
+  if (!isStream) return { kind: 'current', soa, why: 'udp' };
+  return planChanges(zone, soa, journal.changesets(zone.id, theirs.serial), zone.serial);
+}
+
+function planChanges(
+  zone: Zone,
+  soa: SoaRecord,
+  known: readonly Changeset[] | undefined,
+  serial: Serial,
+): TransferPlan {
+  const chain = known && changesetsUpTo(known, serial);
+  if (chain === undefined) return { kind: 'full', soa, rrsets: zoneRRsets(zone), why: 'unknown serial' };
+  const changesets = chain.length > 1 && countChanges(chain) <= MOST_CONDENSED ? [condense(chain)] : chain;
+  if (isSmaller(zoneRRsets(zone), countChanges(changesets))) {
+    return { kind: 'full', soa, rrsets: zoneRRsets(zone), why: 'changes larger than the zone' };
+  }
+  return { kind: 'incremental', soa, changesets };
+}
+
+/** Has the zone fewer records than that? A large zone counts as not smaller. */
+function isSmaller(rrsets: Iterable<RRset>, count: number): boolean {
+  let records = 0;
+  for (const { rdatas } of rrsets) {
+    records += rdatas.length;
+    if (records >= count || records >= MOST_WALKED) return false;
+  }
+  return records < count;
+}
+
+/** The SOA data of an IXFR request; undefined unless its authority section is one SOA record of the zone asked for. */
+function clientSoa({ question, authority }: TransferRequest): SoaRdata | undefined {
+  const [record] = authority;
+  if (authority.length !== 1 || record?.owner !== question.name || record.rdata.type !== 'SOA') return undefined;
+  return record.rdata;
+}
+
+function refuse(rcode: Rcode, code: number, text: string): TransferPlan {
+  return { kind: 'refuse', rcode, ede: { code, text } };
+}

@@ -1,0 +1,194 @@
+/**
+ * Carries out what was planned for a transfer request: the one switch that picks the generator, logs and counts.
+ */
+import type { DomainName } from '../dns/name.ts';
+import { Rcode, type ResourceRecord } from '../dns/rrset.ts';
+import type { Serial } from '../dns/serial.ts';
+import { typeText } from '../dns/type-text.ts';
+import type { Logger } from '../logger.ts';
+import { type CounterSet, createCounters, gaugeFamily, type MetricsSnapshot } from '../metrics.ts';
+import { axfr } from './axfr.ts';
+import { ixfr } from './ixfr.ts';
+import { type PackOptions, packMessages, type TransferQuery } from './pack.ts';
+import type { TransferPlan, TransferRequest } from './plan.ts';
+
+/** One message back. */
+export interface TransferReply {
+  readonly kind: 'reply';
+  readonly rcode: Rcode;
+  readonly isAuthoritative: boolean;
+  readonly answer: readonly ResourceRecord[];
+  readonly authority: readonly ResourceRecord[];
+  readonly additional: readonly ResourceRecord[];
+  readonly ede?: { readonly code: number; readonly text: string };
+}
+
+/** Many messages back. */
+export interface TransferStream {
+  readonly kind: 'stream';
+  /** Whole messages without the length prefix, made as they are pulled. */
+  readonly messages: Iterator<Uint8Array>;
+  /** To be called once: at the end, or when the connection broke. */
+  readonly onEnd: (outcome: 'sent' | 'broken') => void;
+}
+
+/** Transfers that may run at a time in one thread; who comes then is refused and tries again. */
+export const MAX_TRANSFERS = 100;
+/** Lines about refused requests in one second; more are only counted. */
+const MAX_REFUSED_LINES = 10;
+
+/** What transfers of one thread have in common. */
+export class Transfers {
+  readonly #logger: Logger;
+  readonly #now: () => number;
+  readonly #requests: CounterSet;
+  readonly #records: CounterSet;
+  readonly #octets: CounterSet;
+  readonly #limit: number;
+  #running = 0;
+  #second = 0;
+  #refusedLines = 0;
+
+  /**
+   * @param logger its lines carry `plugin/transfer: `
+   * @param now seconds, monotonic
+   */
+  constructor(logger: Logger, now: () => number, limit = MAX_TRANSFERS) {
+    this.#logger = logger;
+    this.#now = now;
+    this.#limit = limit;
+    this.#requests = createCounters(
+      'zonelog_transfer_requests_total',
+      'Requests for zone transfers, by what was done.',
+      ['type', 'outcome'],
+    );
+    this.#records = createCounters('zonelog_transfer_records_total', 'Records sent in zone transfers.', ['type']);
+    this.#octets = createCounters('zonelog_transfer_bytes_total', 'Octets of messages sent in zone transfers.', [
+      'type',
+    ]);
+  }
+
+  /** Everything counted so far. */
+  snapshot(): MetricsSnapshot {
+    return [
+      this.#requests.family(),
+      this.#records.family(),
+      this.#octets.family(),
+      gaugeFamily('zonelog_transfers_running', 'Zone transfers that are being sent.', [], [[[], this.#running]]),
+    ];
+  }
+
+  /** @returns undefined for `pass`: the next plugin's turn */
+  respond(
+    plan: TransferPlan,
+    request: TransferRequest & TransferQuery,
+    pack: PackOptions,
+  ): TransferReply | TransferStream | undefined {
+    const { name, type } = request.question;
+    const kind = typeText(type);
+    const { address } = request.remote;
+    switch (plan.kind) {
+      case 'pass':
+        return undefined;
+      case 'refuse':
+        this.#requests.add([kind, 'refused']);
+        this.#logRefusal(`Refused ${kind} of zone "${name}" to ${address}: ${plan.ede.text}`);
+        return { ...single(plan.rcode, []), ede: plan.ede };
+      case 'current':
+        this.#requests.add([kind, plan.why === 'udp' ? 'udp' : 'current']);
+        if (plan.why !== 'udp') {
+          this.#logger.info(
+            `Outgoing noop, incremental transfer for up to date zone "${name}" to ${address} for ` +
+              `${plan.soa.rdata.serial} SOA serial`,
+          );
+        }
+        // As the peer does: no AA where there is nothing to transfer.
+        return single(Rcode.NOERROR, [plan.soa]);
+      case 'incremental':
+        return this.#stream('incremental', plan.soa, ixfr(plan.soa, plan.changesets), request, pack);
+      case 'full':
+        return this.#stream('full', plan.soa, axfr(plan.soa, plan.rrsets), request, pack);
+    }
+  }
+
+  #stream(
+    outcome: 'incremental' | 'full',
+    soa: ResourceRecord & { readonly rdata: { readonly serial: Serial } },
+    records: Iterable<ResourceRecord>,
+    request: TransferRequest & TransferQuery,
+    pack: PackOptions,
+  ): TransferReply | TransferStream {
+    const { name, type } = request.question;
+    const kind = typeText(type);
+    const { address } = request.remote;
+    if (this.#running >= this.#limit) {
+      this.#requests.add([kind, 'refused']);
+      this.#logRefusal(`Refused ${kind} of zone "${name}" to ${address}: ${this.#running} transfers are running`);
+      return { ...single(Rcode.REFUSED, []), ede: { code: 0, text: 'too many transfers' } };
+    }
+    this.#requests.add([kind, outcome]);
+    this.#running += 1;
+    const tally = { records: 0, octets: 0 };
+    const messages = packMessages(request, counted(records, tally), pack);
+    const { serial } = soa.rdata;
+    return {
+      kind: 'stream',
+      messages: weighed(messages, tally),
+      onEnd: (end) => {
+        this.#running -= 1;
+        this.#records.add([kind], tally.records);
+        this.#octets.add([kind], tally.octets);
+        this.#logger.info(endText(end, outcome, tally.records, name, address, serial));
+      },
+    };
+  }
+
+  /** Anyone can make us refuse: so many lines a second, the others as one number. */
+  #logRefusal(text: string): void {
+    const second = Math.floor(this.#now());
+    if (second !== this.#second) {
+      const silent = this.#refusedLines - MAX_REFUSED_LINES;
+      if (silent > 0) this.#logger.info(`Refused ${silent} more requests for transfers`);
+      this.#second = second;
+      this.#refusedLines = 0;
+    }
+    this.#refusedLines += 1;
+    if (this.#refusedLines <= MAX_REFUSED_LINES) this.#logger.info(text);
+  }
+}
+
+function endText(
+  end: 'sent' | 'broken',
+  outcome: 'incremental' | 'full',
+  records: number,
+  zone: DomainName,
+  address: string,
+  serial: Serial,
+): string {
+  const what = outcome === 'incremental' ? 'incremental transfer' : 'transfer';
+  const about = `of ${records} records of zone "${zone}" to ${address} for ${serial} SOA serial`;
+  return end === 'sent' ? `Outgoing ${what} ${about}` : `Broken ${what} ${about}`;
+}
+
+interface Tally {
+  records: number;
+  octets: number;
+}
+
+function* counted(records: Iterable<ResourceRecord>, tally: Tally): Generator<ResourceRecord> {
+  for (const record of records) {
+    tally.records += 1;
+    yield record;
+  }
+}
+
+function* weighed(messages: Iterable<Buffer>, tally: Tally): Generator<Buffer> {
+  for (const message of messages) {
+    tally.octets += message.length;
+    yield message;
+  }
+}
+
+function single(rcode: Rcode, answer: readonly ResourceRecord[]): TransferReply {
+  return { kind: 'reply', rcode, isAuthoritative: false, answer, authority: [], additional: [] };
+}

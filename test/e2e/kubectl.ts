@@ -1,0 +1,35 @@
+/** Runs kubectl against one cluster, apart from the user's own configuration and caches. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+export interface KubectlTarget {
+  /** The program. */
+  readonly program: string;
+  readonly kubeconfig: string;
+  /** For the discovery cache. */
+  readonly dir: string;
+}
+
+const TIMEOUT_MS = 60_000;
+
+/** What kubectl printed; rejects with what it complained about. */
+export async function runKubectl(target: KubectlTarget, args: readonly string[], stdin = ''): Promise<string> {
+  const all = ['--kubeconfig', target.kubeconfig, '--cache-dir', join(target.dir, 'kubectl-cache'), ...args];
+  const child = spawn(target.program, all, { stdio: 'pipe', timeout: TIMEOUT_MS });
+  let output = '';
+  let complaint = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaint += text;
+  });
+  // It may end without having read all of its input; the exit status says why.
+  child.stdin.on('error', () => undefined).end(stdin);
+  const status = await new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve(code ?? signal));
+  });
+  if (status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${status}: ${complaint.trim() || output.trim()}`);
+  return output;
+}
