@@ -6,15 +6,18 @@ import { hostname } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { type Database, openReadOnly } from '../database.ts';
 import { OperatorError } from '../errors.ts';
+import type { ZoneId } from '../ingest/plan.ts';
 import { createLogger } from '../logger.ts';
+import { JournalReader } from '../projection/journal.ts';
 import type { Replica, StaleAnswers } from '../projection/replica.ts';
+import type { ServingBlock } from '../serve/blocks.ts';
 import { PLUGINS } from '../serve/plugins.ts';
 import { createServing } from '../serve/serving.ts';
 import { zoneFactories } from './factories.ts';
 import { followWriter } from './following.ts';
 import type { FromServer, ServerConfiguration, ToServer } from './messages.ts';
 import type { BlockZones } from './plan.ts';
-import { createTransfers } from './transfers.ts';
+import { createTransferSide } from './transfers.ts';
 import { VERSION } from './version.ts';
 
 /** What main hands to the thread when it makes it. */
@@ -36,23 +39,21 @@ function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData):
   // The zones of the configuration that is being built: handlers are made for it before it is in force.
   let zones = new Map<object, BlockZones>();
 
-  const transfers = createTransfers(
-    () => db,
-    (id) => replica?.zone(id),
-    logger.forPlugin('transfer'),
-  );
+  const zoneOf = (id: ZoneId) => replica?.zone(id);
+  const zonesOf = (block: ServingBlock) => zones.get(block) ?? NO_ZONES;
+  const now = () => performance.now() / 1000;
+  const transfers = createTransferSide({
+    journal: () => new JournalReader(db as Database),
+    zoneOf,
+    zonesOf,
+    logger: logger.forPlugin('transfer'),
+    now,
+  });
   const serving = createServing({
-    factories: new Map([
-      ...PLUGINS,
-      ...zoneFactories(
-        (block) => zones.get(block) ?? NO_ZONES,
-        (id) => replica?.zone(id),
-      ),
-      ...transfers.factories((block) => zones.get(block) ?? NO_ZONES),
-    ]),
+    factories: new Map([...PLUGINS, ...zoneFactories(zonesOf, zoneOf), ['transfer', transfers.factory]]),
     logger,
     reusePort: threads > 1,
-    now: () => performance.now() / 1000,
+    now,
     random: Math.random,
     hostName: hostname(),
     version: `zonelog-${VERSION}`,

@@ -9,14 +9,16 @@ import { isSubdomain } from '../dns/name.ts';
 import { Rcode, type ResourceRecord, type RRset, RRType, recordsOf } from '../dns/rrset.ts';
 import type { ClusterId } from '../ingest/event.ts';
 import { answerSlot } from '../projection/changes.ts';
-import { type FoundName, isStanzaSynced, soaRecord, type Zone } from '../projection/zone.ts';
+import { type FoundName, fallsThrough, isStanzaSynced, soaRecord, type Zone } from '../projection/zone.ts';
 import { additionalRecords } from './additional.ts';
 import type { ExtendedError, MaybePromise, Reply, Request } from './chain.ts';
 import { findOrMake } from './synth.ts';
 
-/** The zone has no such name, and its last stanza's `fallthrough` lets the next zone or plugin try. */
+/** The zone has no such data, and its stanzas' `fallthrough` lets the next zone or plugin try. */
 export interface PassOn {
   readonly kind: 'passOn';
+  /** The name exists here, so nobody may deny it; only its data may come from elsewhere. */
+  readonly isPresent: boolean;
   /** Clusters that were never listed and may have the name: a denial by the next one would be a guess. */
   readonly unsure: readonly ClusterId[];
 }
@@ -47,11 +49,27 @@ export function answer(zone: Zone, request: Request, context: AnswerContext): Re
   if (type === RRType.AXFR || type === RRType.IXFR) return emptyReply(Rcode.REFUSED);
   const found = findOrMake(zone, name);
   if (found.status === 'absent') {
-    if (found.isPassedOn) return { kind: 'passOn', unsure: found.isUnsure ? unsyncedClusters(zone) : [] };
+    if (found.isPassedOn)
+      return { kind: 'passOn', isPresent: false, unsure: found.isUnsure ? unsyncedClusters(zone) : [] };
     return denyAbsent(zone, found, [], [name]);
   }
   if (aliasOf(found, type) !== undefined) return followAliases(zone, request, context, found);
+  if (isLeftToOthers(zone, found, name, type)) return { kind: 'passOn', isPresent: true, unsure: [] };
   return answerFound(zone, found, type, [], [name]);
+}
+
+/**
+ * Data that other plugins may have for a name of ours. CoreDNS takes these names for missing and passes them on, so
+ * there are Corefiles that give them records by `file` or `hosts`: a TXT record at the apex, an address at
+ * `dns.cluster.local`. Whether the name exists is not left to others.
+ */
+function isLeftToOthers(zone: Zone, found: Present, name: DomainName, type: RRType): boolean {
+  if (!zone.definition.stanzas.every((stanza) => fallsThrough(stanza, name))) return false;
+  if (found.status === 'emptyNonTerminal') return true;
+  if (found.rrset(type) !== undefined) return false;
+  const hasAddress = found.rrset(RRType.A) !== undefined || found.rrset(RRType.AAAA) !== undefined;
+  if (type === RRType.TXT && !hasAddress) return true;
+  return found.rrset(RRType.TXT) !== undefined || found.rrset(RRType.PTR) !== undefined;
 }
 
 type Present = Exclude<FoundName, { readonly status: 'absent' }>;

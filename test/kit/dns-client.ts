@@ -1,9 +1,10 @@
 /** A client for real sockets: questions, AXFR and IXFR, and packets that are no questions at all. */
 import { createSocket } from 'node:dgram';
 import { type Edns, Flag, MAX_MESSAGE, MessageEncoder } from '../../src/dns/encode.ts';
+import { rdataText } from '../../src/dns/rdata-text.ts';
 import { Rcode, RRClass, RRType, type SoaRdata } from '../../src/dns/rrset.ts';
 import { toSerial } from '../../src/dns/serial.ts';
-import { parseType, rcodeText } from '../../src/dns/type-text.ts';
+import { parseType, rcodeText, typeText } from '../../src/dns/type-text.ts';
 import { type Message, readMessage } from '../../src/dns/wire.ts';
 import { recordText } from '../../src/dns/zonefile.ts';
 import { record, soa } from './records.ts';
@@ -86,7 +87,10 @@ export class DnsClient {
     if (message.answer.length === 0) return 'NODATA';
     const wanted = parseType(type);
     const records = message.answer.filter((found) => found.type === wanted || found.type === RRType.CNAME);
-    return records.map((found) => recordText(found).split(/\s+/).slice(4).join(' ')).sort().join(', ');
+    return records
+      .map((found) => rdataText(found.rdata))
+      .sort()
+      .join(', ');
   }
 
   /** The zone's serial. @throws NoReply, TransferRefused when there is no SOA in the answer */
@@ -255,6 +259,5 @@ export function applyTransfer(zone: TransferredZone, transfer: IncrementalTransf
 
 /** Without TTL and class. */
 function plainText(found: Message['answer'][number]): string {
-  const [owner, , , ...rest] = recordText(found).split(/\s+/);
-  return [owner, ...rest].join(' ');
+  return `${found.owner} ${typeText(found.type)} ${rdataText(found.rdata)}`;
 }

@@ -111,4 +111,24 @@ describe('the handler of kubernetes stanzas', () => {
       Rcode.NXDOMAIN,
     ]);
   });
+
+  it('lets others give data to names that exist without addresses, but not deny them', async () => {
+    const ask = block([[long]], all);
+    const denied: Next = () => replyOf(Rcode.NXDOMAIN);
+    for (const text of ['dns.cluster.local', 'dns-version.cluster.local', '_tcp.web.apps.svc.cluster.local']) {
+      assert.deepEqual(await outcomeOf(ask(text)), PASSED, text);
+      assert.deepEqual(await outcomeOf(ask(text, denied)), [Rcode.NOERROR], text);
+    }
+    const closed = block([[zoneDefinition('cluster.local', [stanza(EAST)])]], all);
+    assert.deepEqual(await outcomeOf(closed('dns.cluster.local')), [Rcode.NOERROR]);
+  });
+
+  it('keeps no answer of others for a name that it may have one day', async () => {
+    const names = [name('nothing.apps.svc.cluster.local')];
+    const reply = await block([[long]], all)('nothing.apps.svc.cluster.local', () => ({
+      ...replyOf(Rcode.NOERROR),
+      source: { zone: 'other.', names },
+    }));
+    assert.equal(reply.kind === 'reply' && reply.source, undefined);
+  });
 });

@@ -58,8 +58,7 @@ function tryZones(
   request: Request,
   next: Next,
 ): MaybePromise<Outcome> {
-  const unsure = new Set<ClusterId>();
-  let doubted: Zone | undefined;
+  const passed: Passed = { isPresent: false, unsure: new Set(), zone: undefined };
   for (const id of candidates) {
     const zone = options.zoneOf(id);
     if (zone === undefined) throw new Error(`zone ${id} is served but was never built`);
@@ -69,19 +68,33 @@ function tryZones(
     };
     const answered = answer(zone, request, context);
     if (answered instanceof Promise) return answered;
-    if (answered.kind === 'reply') return doubt(answered, unsure, doubted);
-    for (const cluster of answered.unsure) unsure.add(cluster);
-    if (answered.unsure.length > 0) doubted ??= zone;
+    if (answered.kind === 'reply') return passed.zone === undefined ? answered : afterPassing(answered, passed);
+    passed.zone ??= zone;
+    passed.isPresent ||= answered.isPresent;
+    for (const cluster of answered.unsure) passed.unsure.add(cluster);
   }
   const outcome = next(request);
-  if (doubted === undefined) return outcome;
   return outcome instanceof Promise
-    ? outcome.then((late) => doubt(late, unsure, doubted))
-    : doubt(outcome, unsure, doubted);
+    ? outcome.then((late) => afterPassing(late, passed))
+    : afterPassing(outcome, passed);
 }
 
-/** A denial after a cluster was passed over that may have the name is a guess, whoever makes it. */
-function doubt<O extends Outcome>(outcome: O, unsure: ReadonlySet<ClusterId>, zone: Zone | undefined): O | Reply {
-  const isDenial = outcome.kind === 'reply' && outcome.rcode === Rcode.NXDOMAIN;
-  return zone !== undefined && isDenial ? refuseToGuess([...unsure], zone) : outcome;
+/** What the zones that passed a question on had to say of it. */
+interface Passed {
+  isPresent: boolean;
+  readonly unsure: Set<ClusterId>;
+  /** The first of them. */
+  zone: Zone | undefined;
+}
+
+/**
+ * The outcome of somebody who was asked after a zone of ours. It depends on that zone as well. A denial of a name that
+ * exists there is NODATA, and one that a cluster might contradict, which was never listed, is a guess.
+ */
+function afterPassing(outcome: Outcome, { isPresent, unsure, zone }: Passed): Outcome {
+  if (zone === undefined || outcome.kind !== 'reply') return outcome;
+  const { source: _, ...reply } = outcome;
+  if (reply.rcode !== Rcode.NXDOMAIN || reply.answer.length > 0) return reply;
+  if (isPresent) return { ...reply, rcode: Rcode.NOERROR };
+  return unsure.size > 0 ? refuseToGuess([...unsure], zone) : reply;
 }

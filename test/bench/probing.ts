@@ -1,0 +1,41 @@
+/** Runs a prober, and its control, while something happens. */
+import { once } from 'node:events';
+import { kill, startModule } from './processes.ts';
+import type { ProbeResult } from './prober.ts';
+
+export interface Probed {
+  readonly server: ProbeResult;
+  /** The same against an echo process at the same time: what the machine's own business cost. */
+  readonly control: ProbeResult;
+  readonly seconds: number;
+}
+
+export const RATE = 2_000;
+const CONTROL_RATE = 500;
+
+export async function probeWhile(port: number, questionFile: string, work: () => Promise<unknown>): Promise<Probed> {
+  const echo = startModule('echo.ts', []);
+  try {
+    const [echoPort] = (await once(echo, 'message')) as [number];
+    const probers = [
+      startModule('prober.ts', [String(port), String(RATE), questionFile]),
+      startModule('prober.ts', [String(echoPort), String(CONTROL_RATE), questionFile]),
+    ];
+    await Promise.all(probers.map((prober) => once(prober, 'message')));
+    for (const prober of probers) prober.send('start');
+    const started = performance.now();
+    await work();
+    const seconds = (performance.now() - started) / 1000;
+    const results = await Promise.all(
+      probers.map(async (prober) => {
+        const result = once(prober, 'message') as Promise<[ProbeResult]>;
+        prober.send('stop');
+        return (await result)[0];
+      }),
+    );
+    const [server, control] = results as [ProbeResult, ProbeResult];
+    return { server, control, seconds };
+  } finally {
+    kill(echo);
+  }
+}

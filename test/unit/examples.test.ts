@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { loadConfig } from '../../src/corefile/config.ts';
+
+const ROOT = path.join(import.meta.dirname, '..', '..');
+const EXAMPLES = path.join(ROOT, 'examples');
+
+/** Reads a Corefile as the server would; the warnings count as faults here. */
+function faultsOf(text: string, file: string): string[] {
+  const faults: string[] = [];
+  const config = loadConfig(text, {
+    file,
+    env: () => undefined,
+    readFile: (name) => (name === '/etc/resolv.conf' ? 'nameserver 192.0.2.9\n' : readFileSync(name, 'utf8')),
+    listDir: (name) => readdirSync(name),
+    warn: (warning) => {
+      if (!warning.includes('has no effect')) faults.push(warning);
+    },
+  });
+  if (!config.ok) faults.push(config.error.message);
+  return faults;
+}
+
+describe('examples', () => {
+  const files = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('Corefile'),
+  );
+
+  it('has Corefiles', () => assert.ok(files.length >= 4));
+
+  for (const file of files) {
+    it(`${file} is a Corefile without faults`, () => {
+      assert.deepEqual(faultsOf(readFileSync(path.join(EXAMPLES, file), 'utf8'), file), []);
+    });
+  }
+
+  it('README.md shows a Corefile without faults', () => {
+    const blocks = readFileSync(path.join(ROOT, 'README.md'), 'utf8').matchAll(/^```corefile\n(.*?)^```$/gms);
+    const texts = [...blocks].map((match) => match[1] ?? '');
+    assert.ok(texts.length > 0);
+    for (const text of texts) assert.deepEqual(faultsOf(text, 'README.md'), []);
+  });
+});
