@@ -151,8 +151,9 @@ function isBuilt() {
 function compile(node) {
   say('compiling …');
   const stamp = fingerprint();
-  const fresh = path.join(ROOT, 'dist.new');
-  const old = path.join(ROOT, 'dist.old');
+  // Names of this process's own: the lock does not reach into other network namespaces, where containers build.
+  const fresh = `${DIST}.new.${process.pid}`;
+  const old = `${DIST}.old.${process.pid}`;
   fs.rmSync(fresh, { recursive: true, force: true });
   const tsc = path.join(MODULES, 'typescript', 'bin', 'tsc');
   const done = run(node, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh]);
@@ -161,7 +162,6 @@ function compile(node) {
     throw new PrepareError(`the sources don't compile:\n${done.output}`);
   }
   fs.writeFileSync(path.join(fresh, '.stamp'), stamp);
-  fs.rmSync(old, { recursive: true, force: true });
   if (fs.existsSync(DIST)) fs.renameSync(DIST, old);
   fs.renameSync(fresh, DIST);
   fs.rmSync(old, { recursive: true, force: true });

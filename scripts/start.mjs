@@ -2,6 +2,7 @@
  * `npm start`: prepares this checkout, then becomes bin/zonelog with the same arguments, in the folder in which npm was
  * called. Without arguments and without a Corefile there, that is the demo.
  */
+import fs from 'node:fs';
 import path from 'node:path';
 import { become, fail, prepare, ROOT } from './prepare.mjs';
 
@@ -10,7 +11,7 @@ try {
 } catch (error) {
   fail(error);
 }
-await become(path.join(ROOT, 'bin', 'zonelog'), process.argv.slice(2), {
-  cwd: process.env.INIT_CWD ?? process.cwd(),
-  env: { ...process.env, ZONELOG_DEMO: '1' },
-});
+const args = process.argv.slice(2);
+const cwd = process.env.INIT_CWD ?? process.cwd();
+const isDemo = args.length === 0 && !fs.existsSync(path.join(cwd, 'Corefile'));
+await become(path.join(ROOT, 'bin', 'zonelog'), isDemo ? ['demo'] : args, { cwd });

@@ -1,9 +1,10 @@
 /** The commands beside the server: they read, and never write, a Corefile or a database. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { databaseOf } from './compose/database-path.ts';
-import { loadConfig } from './corefile/config.ts';
+import { readText, surroundingsOf } from './compose/files.ts';
+import { understand } from './compose/understand.ts';
 import { openReadOnly } from './database.ts';
 import { parseName } from './dns/name.ts';
 import { parseType } from './dns/type-text.ts';
@@ -74,21 +75,9 @@ function twoDashes(word: string): string {
 }
 
 function checkCorefile(conf: string, env: Environment): string {
-  let text: string;
-  try {
-    text = readFileSync(conf === 'stdin' ? 0 : conf, 'utf8');
-  } catch (error) {
-    throw new OperatorError(`open ${conf}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const config = loadConfig(text, {
-    file: conf,
-    env: (name) => env[name],
-    readFile: (name) => readFileSync(name, 'utf8'),
-    listDir: (name) => readdirSync(name),
-    warn: (warning) => process.stderr.write(`[WARNING] ${warning}\n`),
-  });
-  if (!config.ok) throw new OperatorError(config.error.message);
-  const blocks = config.value.serverBlocks.length;
+  const warn = (warning: string) => process.stderr.write(`[WARNING] ${warning}\n`);
+  const { config } = understand(readText(conf), surroundingsOf(conf, env, warn), networkInterfaces(), 53);
+  const blocks = config.serverBlocks.length;
   return `${conf}: ${blocks} server ${blocks === 1 ? 'block' : 'blocks'}, nothing wrong`;
 }
 

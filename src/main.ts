@@ -1,8 +1,8 @@
 /** The process: arguments, environment, signals. Everything that is not a function of its inputs enters here. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, networkInterfaces } from 'node:os';
-import path from 'node:path';
 import { databaseOf } from './compose/database-path.ts';
+import { readText, surroundingsOf } from './compose/files.ts';
 import { parseServerFlags, type ServerFlags, usage } from './compose/flags.ts';
 import { type RunningServer, startServer } from './compose/start.ts';
 import { VERSION } from './compose/version.ts';
@@ -54,28 +54,11 @@ async function demo(): Promise<void> {
 const QUIET = { port: 53, isQuiet: true };
 
 async function serve(flags: ServerFlags): Promise<void> {
-  const file = flags.conf === undefined ? path.resolve('Corefile') : flags.conf;
-  const text = readCorefile(file, flags.conf === undefined);
+  const isMissing = flags.conf === undefined && !existsSync('Corefile');
+  const file = flags.conf ?? 'Corefile';
   // The standard input can be read only once: a reload sees what it was.
-  const first = text ?? defaultCorefile(flags.port);
-  const again = () => (file === 'stdin' ? first : (readCorefile(file, false) ?? first));
-  let isFirst = true;
-  const read = () => {
-    if (!isFirst) return again();
-    isFirst = false;
-    return first;
-  };
-  await run(flags, file, read, flags.db ?? databaseOf(process.env));
-}
-
-/** @returns undefined when the file may be missing and is */
-function readCorefile(file: string, isOptional: boolean): string | undefined {
-  try {
-    return readFileSync(file === 'stdin' ? 0 : file, 'utf8');
-  } catch (error) {
-    if (isOptional && error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw new OperatorError(`open ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  const fixed = isMissing ? defaultCorefile(flags.port) : file === 'stdin' ? readText(file) : undefined;
+  await run(flags, file, () => fixed ?? readText(file), flags.db ?? databaseOf(process.env));
 }
 
 async function run(
@@ -87,17 +70,12 @@ async function run(
   const crash = /^([a-z-]+):(\d+)$/.exec(process.env.ZONELOG_CRASH_AT ?? '');
   const server = await startServer({
     readCorefile: read,
-    surroundings: {
-      file,
-      env: (name) => process.env[name],
-      readFile: (name) => readFileSync(name, 'utf8'),
-      listDir: (name) => readdirSync(name),
-      warn: (warning) => logger.warning(warning),
-    },
+    surroundings: surroundingsOf(file, process.env, (warning) => logger.warning(warning)),
     defaultPort: flags.port,
     database,
     isQuiet: flags.isQuiet,
     interfaces: networkInterfaces,
+    now: () => performance.now() / 1000,
     processors: availableParallelism(),
     print,
     logger,
@@ -142,6 +120,9 @@ function handleSignals(server: RunningServer, pidfile: string | undefined): void
     void server.reload();
   });
 }
+
+// Whoever read our lines may be gone: that is no reason to end.
+process.stdout.on('error', () => {});
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -1,15 +1,14 @@
 /** The whole server: reads the configuration, starts the threads in their order, reloads and stops them. */
 
-import { type BlockConfig, type Config, checkListeners, loadConfig, type Surroundings } from '../corefile/config.ts';
-import { OperatorError } from '../errors.ts';
+import type { Config, Surroundings } from '../corefile/config.ts';
 import type { Logger } from '../logger.ts';
 import { type MetricsSnapshot, mergeSnapshots } from '../metrics.ts';
-import { servingBlock } from '../serve/blocks.ts';
-import { type Interfaces, listenAddresses, serverAddresses } from './addresses.ts';
-import { createHttp } from './http.ts';
+import type { Interfaces } from './addresses.ts';
+import { createHttpSide } from './http.ts';
 import type { ServerConfiguration, WriterStatus } from './messages.ts';
-import { type PlannedConfig, planConfig } from './plan.ts';
+import type { PlannedConfig } from './plan.ts';
 import { ServerThread, WriterThread } from './threads.ts';
+import { type Understood, understand } from './understand.ts';
 import { VERSION } from './version.ts';
 
 export interface StartOptions {
@@ -21,6 +20,8 @@ export interface StartOptions {
   readonly database: string;
   readonly isQuiet: boolean;
   readonly interfaces: () => Interfaces;
+  /** Seconds, monotonic. */
+  readonly now: () => number;
   /** Processors of the machine. */
   readonly processors: number;
   /** Writes a line to the standard output. */
@@ -36,12 +37,6 @@ export interface RunningServer {
   reload(): Promise<void>;
   /** Lame duck, then everything closes. */
   stop(): Promise<void>;
-}
-
-interface Loaded {
-  readonly config: Config;
-  readonly planned: PlannedConfig;
-  readonly serving: ServerConfiguration;
 }
 
 /** Milliseconds between two lines that say what a start waits for. */
@@ -61,13 +56,14 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     { length: threads },
     () => new ServerThread({ threads, isDebug }, writer, options.onFatal),
   );
-  const http = createHttp({
-    logger,
+  let isServing = false;
+  const http = createHttpSide({
     metrics: () => collectMetrics(writer, servers),
     unready: () => unreadyPlugins(loaded, writer.status),
+    troubles: () => troublesOf(writer.status),
     isServing: () => isServing,
+    now: options.now,
   });
-  let isServing = false;
 
   const stopThreads = async () => {
     await Promise.all(servers.map((server) => server.stop()));
@@ -122,25 +118,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   };
 }
 
-/** Reads and understands the configuration. @throws OperatorError */
-function load(options: StartOptions): Loaded {
-  const read = loadConfig(options.readCorefile(), options.surroundings);
-  if (!read.ok) throw new OperatorError(read.error.message);
-  const config = read.value;
-  const interfaces = options.interfaces();
-  const bind = config.serverBlocks.map((block) => listenAddresses(block, interfaces));
-  const conflict = checkListeners(
-    config.serverBlocks.map((block, i) => ({
-      keys: block.keys,
-      bind: bind[i] ?? [],
-      isFiltered: block.directives.has('view'),
-    })),
-    options.defaultPort,
-  );
-  if (!conflict.ok) throw new OperatorError(conflict.error.message);
-  const planned = planConfig(config, (block: BlockConfig) => serverAddresses(block, interfaces));
-  const blocks = config.serverBlocks.map((block, i) => servingBlock(block, options.defaultPort, bind[i] ?? []));
-  return { config, planned, serving: { blocks, zones: planned.blocks } };
+/** @throws OperatorError */
+function load(options: StartOptions): Understood {
+  const { readCorefile, surroundings, interfaces, defaultPort } = options;
+  return understand(readCorefile(), surroundings, interfaces(), defaultPort);
 }
 
 function threadsOf(config: Config, processors: number): number {
@@ -190,7 +171,7 @@ async function collectMetrics(writer: WriterThread, servers: readonly ServerThre
 }
 
 /** Plugins that are not ready, each with its reason. */
-function unreadyPlugins({ planned }: Loaded, status: WriterStatus): { plugin: string; reason: string }[] {
+function unreadyPlugins({ planned }: Understood, status: WriterStatus): { plugin: string; reason: string }[] {
   const waiting = status.clusters.filter((cluster) => !cluster.isSynced).map((cluster) => cluster.id);
   const plugins = new Map<string, Set<string>>();
   for (const zone of planned.plan.zones) {
@@ -200,4 +181,12 @@ function unreadyPlugins({ planned }: Loaded, status: WriterStatus): { plugin: st
     }
   }
   return [...plugins].map(([plugin, clusters]) => ({ plugin, reason: `not synced: ${[...clusters].join(', ')}` }));
+}
+
+/** What is wrong though answers are given. */
+function troublesOf({ clusters, logFailure }: WriterStatus): string[] {
+  return [
+    ...clusters.flatMap(({ id, lost }) => lost.map((reason) => `answers are from the log: ${id}: ${reason}`)),
+    ...(logFailure === undefined ? [] : [`changes wait: the event log can't be written: ${logFailure}`]),
+  ];
 }

@@ -166,7 +166,7 @@ class Parser {
     while (this.failure === undefined) {
       const token = this.#stream.peek();
       if (!token) {
-        if (isBraced) this.#failEnd();
+        if (isBraced) this.#endUnclosed();
         break;
       }
       if (isBrace(token, '}')) {
@@ -181,6 +181,13 @@ class Parser {
       }
     }
     return directives;
+  }
+
+  /** CoreDNS takes the last word for the end of the block, if it is a brace, though it closed something else. */
+  #endUnclosed(): void {
+    const { last } = this.#stream;
+    if (!last || !isBrace(last, '}')) this.#failEnd();
+    else this.#around.warn(`${last.file}:${last.line} - server block without a closing brace`);
   }
 
   #readDirective(): Directive | undefined {

@@ -1,5 +1,5 @@
 /**
- * The demo: what runs when there is no Corefile. Two built-in clusters that change every few seconds, served by the
+ * The demo, `zonelog demo`: two built-in clusters that change every few seconds, served by the
  * ordinary server from examples/demo/Corefile, and a handful of commands to try. The log is kept between runs.
  */
 
@@ -84,9 +84,14 @@ function withPorts(corefile: string, ports: Ports): string {
   return corefile.replace(/:(\d{4,5})\b/g, (text, port: string) => `:${chosen.get(port) ?? text.slice(1)}`);
 }
 
-/** One folder for each DNS port, so that two demos don't share a log; elsewhere when the project can't be written to. */
+/**
+ * One folder for each DNS port, so that two demos don't share a log: in the project, else, where that can't be written to,
+ * among the temporary files. `$STATE_DIRECTORY` is another place.
+ */
 function stateFolder(name: string): string {
-  for (const parent of [path.join(ROOT, '.zonelog-demo'), path.join(os.tmpdir(), 'zonelog-demo')]) {
+  const wanted = process.env.STATE_DIRECTORY?.split(':')[0];
+  const usual = [path.join(ROOT, '.zonelog-demo'), path.join(os.tmpdir(), 'zonelog-demo')];
+  for (const parent of wanted ? [wanted] : usual) {
     const folder = path.join(parent, name);
     try {
       mkdirSync(folder, { recursive: true });
@@ -96,7 +101,7 @@ function stateFolder(name: string): string {
       // Not writable: the next one.
     }
   }
-  throw new OperatorError(`the demo can keep its log neither in ${ROOT} nor in ${os.tmpdir()}: both are read-only`);
+  throw new OperatorError(`the demo has nowhere to keep its log: ${wanted || usual.join(', ')} can't be written to`);
 }
 
 /** The thread of the clusters, once both of them listen. */
@@ -142,7 +147,7 @@ function describe(ports: Ports, database: string, serial: number | undefined): s
     [`${dig} -x 10.96.12.7`, 'an address back to its name'],
     [`${dig} shared.local AXFR`, 'the merged zone of both clusters, whole'],
     [`${dig} east.local IXFR=${serial ?? 1}`, 'what changed since the demo began'],
-    [`${zonelog} history cart.shop.svc.east.local --db ${file}`, 'every address it had, and who changed it'],
+    [`${zonelog} history kafka.data.svc.east.local -db ${file}`, 'every address it had, and who changed it'],
     [`curl -s http://127.0.0.1:${ports.metrics}/metrics`, "CoreDNS's metrics, and zonelog's"],
   ];
   return [

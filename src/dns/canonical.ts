@@ -2,10 +2,10 @@
  * Canonical order (RFC 4034 §6.1, §6.3) and the plain form of records: uncompressed wire format, one after the other, as
  * the journal keeps them.
  */
-import { writeNamelessRdata, writeSoaFields } from './encode.ts';
 import { compareNames, type DomainName, labelsOf, unescapeLabel } from './name.ts';
 import { plainNameLength } from './name-wire.ts';
 import { NameWriter } from './name-writer.ts';
+import { writeNamelessRdata, writeSoaFields } from './rdata-writer.ts';
 import { RecordReader } from './record-reader.ts';
 import { type Rdata, type ResourceRecord, RRClass, typeOfRdata } from './rrset.ts';
 

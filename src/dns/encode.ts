@@ -6,9 +6,9 @@
  * additional section, in that order (RFC 2181 §9 leaves the choice; CoreDNS cuts the same way). The OPT record always
  * stays.
  */
-import { writeIPv4, writeIPv6 } from './address.ts';
 import { type DomainName, isSubdomain } from './name.ts';
 import { NameWriter } from './name-writer.ts';
+import { putU16, putU32, writeNamelessRdata, writeSoaFields } from './rdata-writer.ts';
 import { type Rcode, type Rdata, type ResourceRecord, RRClass, RRType } from './rrset.ts';
 
 /** Octets that a message may have: two octets count them on TCP. */
@@ -106,6 +106,8 @@ export class MessageEncoder {
   #questionName = '';
   #spelling = '';
   #spelledZone: DomainName | undefined;
+  /** IN, but CH for a question of class CH (`chaos`). */
+  #recordClass: RRClass = RRClass.IN;
 
   /**
    * Begins a message.
@@ -133,17 +135,17 @@ export class MessageEncoder {
     this.#isFull = false;
     this.#answers = this.#authorities = this.#additionals = 0;
     this.#serialOffsets = NO_OFFSETS as number[];
-    buffer.fill(0, 4, 12);
-    buffer[0] = id >> 8;
-    buffer[1] = id & 255;
+    putU16(buffer, id, 0);
+    putU16(buffer, 0, 4);
     this.#at = 12;
     this.#spelling = '';
     this.#spelledZone = undefined;
+    this.#recordClass = question?.class === RRClass.CH ? RRClass.CH : RRClass.IN;
     if (question !== undefined) {
       buffer[5] = 1;
       const at = this.#names.write(question.spelling, 12, false);
-      this.#putU16(question.type, at);
-      this.#putU16(question.class, at + 2);
+      putU16(this.#buffer, question.type, at);
+      putU16(this.#buffer, question.class, at + 2);
       this.#at = at + 4;
       if (spelled !== undefined && question.spelling !== question.name) {
         this.#questionName = question.name;
@@ -204,7 +206,7 @@ export class MessageEncoder {
   }
 
   /**
-   * Writes a whole reply to a query with opcode, id, RD and CD copied.
+   * Writes a whole reply to a query with opcode, id and (of a QUERY) RD and CD copied.
    * @param limit octets at most: for UDP `udpLimit(query.edns)` or less, for TCP `MAX_MESSAGE`
    * @param edns the OPT record to send; absent: none, as the query had none (RFC 6891 §7)
    */
@@ -212,9 +214,10 @@ export class MessageEncoder {
     let flags = Flag.QR | (query.opcode << 11);
     if (reply.isAuthoritative) flags |= Flag.AA;
     if (reply.isTruncated) flags |= Flag.TC;
-    if (query.isRecursionDesired) flags |= Flag.RD;
     if (reply.isRecursionAvailable) flags |= Flag.RA;
-    if (query.isCheckingDisabled) flags |= Flag.CD;
+    // Recursion is a matter of queries: a NOTIFY's answer has neither bit, as CoreDNS does it.
+    if (query.opcode === 0 && query.isRecursionDesired) flags |= Flag.RD;
+    if (query.opcode === 0 && query.isCheckingDisabled) flags |= Flag.CD;
     this.begin(query.id, flags, reply.rcode, query.question, limit, edns, { zone: reply.spelledZone });
     this.#addAll('answer', reply.answer);
     this.#addAll('authority', reply.authority);
@@ -233,10 +236,10 @@ export class MessageEncoder {
       this.#writeOpt(this.#edns);
       additionals += 1;
     }
-    this.#putU16(isTruncated ? this.#flags | Flag.TC : this.#flags, 2);
-    this.#putU16(this.#answers, COUNT_AT.answer);
-    this.#putU16(this.#authorities, COUNT_AT.authority);
-    this.#putU16(additionals, COUNT_AT.additional);
+    putU16(this.#buffer, isTruncated ? this.#flags | Flag.TC : this.#flags, 2);
+    putU16(this.#buffer, this.#answers, COUNT_AT.answer);
+    putU16(this.#buffer, this.#authorities, COUNT_AT.authority);
+    putU16(this.#buffer, additionals, COUNT_AT.additional);
     const message = Buffer.allocUnsafe(this.#at);
     buffer.copy(message, 0, 0, this.#at);
     return message;
@@ -246,16 +249,16 @@ export class MessageEncoder {
     const buffer = this.#buffer;
     let at = this.#at;
     buffer[at] = 0;
-    this.#putU16(RRType.OPT, at + 1);
-    this.#putU16(edns.udpSize, at + 3);
+    putU16(this.#buffer, RRType.OPT, at + 1);
+    putU16(this.#buffer, edns.udpSize, at + 3);
     buffer[at + 5] = this.#extendedRcode;
     buffer[at + 6] = edns.version;
-    this.#putU16(edns.isDnssecOk ? 0x8000 : 0, at + 7);
-    this.#putU16(this.#reserved - 11, at + 9);
+    putU16(this.#buffer, edns.isDnssecOk ? 0x8000 : 0, at + 7);
+    putU16(this.#buffer, this.#reserved - 11, at + 9);
     at += 11;
     for (const { code, data } of edns.options) {
-      this.#putU16(code, at);
-      this.#putU16(data.length, at + 2);
+      putU16(this.#buffer, code, at);
+      putU16(this.#buffer, data.length, at + 2);
       buffer.set(data, at + 4);
       at += 4 + data.length;
     }
@@ -273,12 +276,12 @@ export class MessageEncoder {
 
   #writeRecord(owner: DomainName, type: RRType, ttl: number, rdata: Rdata): number {
     let at = this.#names.write(this.#spelled(owner), this.#at, true);
-    this.#putU16(type, at);
-    this.#putU16(RRClass.IN, at + 2);
-    this.#putU32(ttl, at + 4);
+    putU16(this.#buffer, type, at);
+    putU16(this.#buffer, this.#recordClass, at + 2);
+    putU32(this.#buffer, ttl, at + 4);
     const data = at + 10;
     at = this.#writeRdata(rdata, data);
-    this.#putU16(at - data, data - 2);
+    putU16(this.#buffer, at - data, data - 2);
     return at;
   }
 
@@ -290,12 +293,12 @@ export class MessageEncoder {
       case 'PTR':
         return names.write(rdata.spelling ?? this.#spelled(rdata.target), at, true);
       case 'SRV':
-        this.#putU16(rdata.priority, at);
-        this.#putU16(rdata.weight, at + 2);
-        this.#putU16(rdata.port, at + 4);
+        putU16(this.#buffer, rdata.priority, at);
+        putU16(this.#buffer, rdata.weight, at + 2);
+        putU16(this.#buffer, rdata.port, at + 4);
         return names.write(this.#spelled(rdata.target), at + 6, false);
       case 'MX':
-        this.#putU16(rdata.preference, at);
+        putU16(this.#buffer, rdata.preference, at);
         return names.write(this.#spelled(rdata.target), at + 2, true);
       case 'SOA': {
         const fields = names.write(this.#spelled(rdata.rname), names.write(this.#spelled(rdata.mname), at, true), true);
@@ -307,72 +310,12 @@ export class MessageEncoder {
         return writeNamelessRdata(this.#buffer, at, rdata);
     }
   }
-
-  #putU16(value: number, at: number): void {
-    this.#buffer[at] = value >> 8;
-    this.#buffer[at + 1] = value;
-  }
-
-  #putU32(value: number, at: number): void {
-    this.#putU16(value >>> 16, at);
-    this.#putU16(value & 0xffff, at + 2);
-  }
 }
 
 function optLength(edns: Edns): number {
   let length = 11;
   for (const { data } of edns.options) length += 4 + data.length;
   return length;
-}
-
-/** Serial and timers: the 20 octets at the end of a SOA's data. */
-export function writeSoaFields(buffer: Buffer, at: number, soa: Extract<Rdata, { type: 'SOA' }>): number {
-  let to = at;
-  to = buffer.writeUInt32BE(soa.serial, to);
-  to = buffer.writeUInt32BE(soa.refresh, to);
-  to = buffer.writeUInt32BE(soa.retry, to);
-  to = buffer.writeUInt32BE(soa.expire, to);
-  return buffer.writeUInt32BE(soa.minimum, to);
-}
-
-/**
- * Writes data that holds no names, and gives the offset after it. What would pass the end of the buffer is not written,
- * but counted, so that the caller sees that it doesn't fit.
- * @throws RangeError for an address that is none, or a text over 255 octets: bugs of whoever made the record
- */
-export function writeNamelessRdata(
-  buffer: Buffer,
-  at: number,
-  rdata: Extract<Rdata, { type: 'A' | 'AAAA' | 'TXT' | 'HINFO' | 'UNKNOWN' }>,
-): number {
-  switch (rdata.type) {
-    case 'A':
-      if (!writeIPv4(rdata.address, buffer, at)) throw new RangeError(`no IPv4 address: ${rdata.address}`);
-      return at + 4;
-    case 'AAAA':
-      if (!writeIPv6(rdata.address, buffer, at)) throw new RangeError(`no IPv6 address: ${rdata.address}`);
-      return at + 16;
-    case 'TXT': {
-      if (rdata.texts.length === 0) return writeText(buffer, at, '');
-      let to = at;
-      for (const text of rdata.texts) to = writeText(buffer, to, text);
-      return to;
-    }
-    case 'HINFO':
-      return writeText(buffer, writeText(buffer, at, rdata.cpu), rdata.os);
-    case 'UNKNOWN':
-      if (at + rdata.data.length <= buffer.length) buffer.set(rdata.data, at);
-      return at + rdata.data.length;
-  }
-}
-
-function writeText(buffer: Buffer, at: number, text: string): number {
-  if (text.length > 255) throw new RangeError(`text of ${text.length} octets: 255 is the most`);
-  if (at < buffer.length) {
-    buffer[at] = text.length;
-    buffer.write(text, at + 1, 'latin1');
-  }
-  return at + 1 + text.length;
 }
 
 /** Octets that a reply over UDP may have: what the client says it takes, 512 at least. */

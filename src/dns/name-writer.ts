@@ -9,6 +9,8 @@ import { MAX_LABEL, MAX_NAME } from './name.ts';
 /** Offsets above this can't be pointed to: a pointer has 14 bits. */
 const MAX_POINTER = 0x3fff;
 const SLOTS = 8192;
+const BASIS = 0x811c9dc5 | 0;
+const PRIME = 0x01000193;
 /** So many suffixes are remembered in one message; more would make the search long. */
 const MAX_SUFFIXES = 6000;
 
@@ -61,7 +63,7 @@ export class NameWriter {
     }
     const labels = this.#writeLabels(text, at);
     const end = (this.#labelAt[labels] as number) + 1;
-    this.#hashSuffixes(labels);
+    this.#combineHashes(labels);
     for (let i = 0; i < labels; i++) {
       const suffix = this.#labelAt[i] as number;
       const found = this.#findOrInsert(this.#labelHash[i] as number, suffix);
@@ -87,7 +89,7 @@ export class NameWriter {
     this.#lastAt = at;
   }
 
-  /** Writes the labels and the end octet, notes where each begins, and gives their number. */
+  /** Writes the labels and the end octet, notes where each begins and its hash (FNV-1a), and gives their number. */
   #writeLabels(text: string, at: number): number {
     const buffer = this.#buffer;
     const labelAt = this.#labelAt;
@@ -95,6 +97,7 @@ export class NameWriter {
     let labels = 0;
     let start = at;
     let to = at + 1;
+    let hash = BASIS;
     if (length > 1) {
       for (let i = 0; i < length; i++) {
         let code = text.charCodeAt(i);
@@ -103,9 +106,11 @@ export class NameWriter {
           if (size > MAX_LABEL || size === 0 || to - at >= MAX_NAME) throw new RangeError(`no legal name: ${text}`);
           buffer[start] = size;
           labelAt[labels] = start;
+          this.#labelHash[labels] = hash;
           labels += 1;
           start = to;
           to += 1;
+          hash = BASIS;
           continue;
         }
         if (code === 92) {
@@ -117,6 +122,7 @@ export class NameWriter {
           }
         }
         buffer[to] = code;
+        hash = Math.imul(hash ^ code, PRIME);
         to += 1;
       }
       if (to !== start + 1) throw new RangeError(`no absolute name: ${text}`);
@@ -126,22 +132,20 @@ export class NameWriter {
     return labels;
   }
 
-  /** FNV-1a over the labels from the right, so that each suffix's hash extends that of its parent. */
-  #hashSuffixes(labels: number): void {
-    const buffer = this.#buffer;
-    let hash = 0x811c9dc5 | 0;
-    let stop = this.#labelAt[labels] as number;
+  /** From hashes of labels to hashes of suffixes, from the right: each extends that of its parent. */
+  #combineHashes(labels: number): void {
+    let hash = BASIS;
     for (let i = labels - 1; i >= 0; i--) {
-      const start = this.#labelAt[i] as number;
-      for (let at = start; at < stop; at++) hash = Math.imul(hash ^ (buffer[at] as number), 0x01000193);
+      hash = Math.imul(hash, PRIME) ^ (this.#labelHash[i] as number);
+      // The low bits choose the slot: they have to depend on all of it.
+      hash ^= hash >>> 13;
       this.#labelHash[i] = hash;
-      stop = start;
     }
   }
 
   /** The offset of an equal suffix earlier in the message; else 0, and this one is remembered. */
   #findOrInsert(hash: number, suffix: number): number {
-    let slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
+    let slot = (hash ^ (hash >>> 17)) & (SLOTS - 1);
     while (this.#slotMessage[slot] === this.#message) {
       const offset = this.#slotOffset[slot] as number;
       if (this.#slotHash[slot] === hash && this.#isSame(offset, suffix)) return offset;

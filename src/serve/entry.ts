@@ -90,7 +90,7 @@ export class Entry {
     this.cache = options.cache;
   }
 
-  /** Takes one message. The buffer that comes back may be the cache's: it is to be sent or copied before the next call. */
+  /** Takes one message. The buffer that comes back may be kept: it is to be sent or copied before the next call. */
   answer(packet: Buffer, remote: Remote): MaybePromise<Outgoing> {
     const { local, transport, now } = this.#options;
     const started = now();
@@ -186,7 +186,8 @@ export class Entry {
   }
 
   #sendKept(kept: KeptAnswer, request: Request, block: RunningBlock, packet: Buffer, started: number): Buffer {
-    const message = this.cache.take(kept);
+    // A copy: on this way nobody counts microseconds, and it may be kept waiting.
+    const message = Buffer.from(this.cache.take(kept));
     message[0] = packet[0] as number;
     message[1] = packet[1] as number;
     countQuery(kept.slot, packet.length, message.length, this.#options.now() - started);

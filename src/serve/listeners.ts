@@ -1,26 +1,13 @@
 /** The sockets of one address and port: UDP and TCP, for each family that the address stands for. */
-import type { Transport } from '../corefile/config.ts';
 import { fail, ok, type Result } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Entry, Remote } from './entry.ts';
+import { addressesOf, isFamilyMissing, type ListenPoint, listenError } from './listen-point.ts';
 import type { Pump } from './pump.ts';
+import { type Descriptors, descriptorKey } from './shared-udp.ts';
 import type { Family, Proto } from './tally.ts';
 import { listenTcp, type TcpLimits, type TcpListener } from './tcp.ts';
 import { listenUdp, type UdpListener } from './udp.ts';
-
-/** Where to listen. */
-export interface ListenPoint {
-  readonly transport: Transport;
-  /** An IP address; empty: all of the host, of both families. */
-  readonly address: string;
-  /** 0: any free one (for tests). */
-  readonly port: number;
-}
-
-export function describePoint({ transport, address, port }: ListenPoint): string {
-  const host = address.includes(':') ? `[${address}]` : address;
-  return `${transport}://${host}:${port}`;
-}
 
 /** What an entry has to know of its socket. */
 export interface SocketPlace {
@@ -31,6 +18,8 @@ export interface SocketPlace {
 
 export interface ListenTools {
   readonly reusePort: boolean;
+  /** UDP sockets that are open already and shared with other threads. */
+  readonly descriptors: Descriptors;
   readonly pump: Pump;
   /** Seconds, monotonic. */
   readonly now: () => number;
@@ -59,15 +48,6 @@ export interface Listener {
   stop(graceMs: number): Promise<void>;
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'address already in use',
-  EADDRNOTAVAIL: 'cannot assign requested address',
-  EACCES: 'permission denied',
-};
-
-/** No IPv6 on this host. */
-const NO_FAMILY: ReadonlySet<string> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EPROTONOSUPPORT']);
-
 /**
  * Opens the sockets of a point. All or none.
  * @returns why it could not, as the peer words it: `listen udp :53: bind: permission denied`
@@ -78,23 +58,22 @@ export async function openListener(
   tools: ListenTools,
   makeEntry: (place: SocketPlace) => Entry,
 ): Promise<Result<Listener, string>> {
-  const addresses = point.address === '' ? ['0.0.0.0', '::'] : [point.address];
   const pairs: SocketPair[] = [];
   let { port } = point;
-  for (const address of addresses) {
+  for (const address of addressesOf(point)) {
     const pair = await openPair(address, port, limits, tools, makeEntry);
     if (pair.ok) {
       pairs.push(pair.value);
       port = pair.value.udp.port;
-    } else if (!(point.address === '' && address === '::' && NO_FAMILY.has(pair.error.code))) {
+    } else if (!isFamilyMissing(point, address, pair.error.code)) {
       await Promise.all(pairs.map(({ udp, tcp }) => Promise.all([udp.stop(0), tcp.stop(0)])));
-      const host = point.address.includes(':') ? `[${point.address}]` : point.address;
-      return fail(
-        `listen ${pair.error.proto} ${host}:${point.port}: bind: ${REASONS[pair.error.code] ?? pair.error.code}`,
-      );
+      return fail(listenError(pair.error.proto, point, pair.error.code));
     }
   }
-  return ok(listenerOf(point, port, pairs));
+  const listener = listenerOf(point, port, pairs);
+  // The entries were made before the port was known.
+  if (point.port === 0) listener.use(makeEntry);
+  return ok(listener);
 }
 
 function listenerOf(point: ListenPoint, port: number, pairs: readonly SocketPair[]): Listener {
@@ -138,7 +117,7 @@ async function openPair(
   tools: ListenTools,
   makeEntry: (place: SocketPlace) => Entry,
 ): Promise<Result<SocketPair, OpenFailure>> {
-  const { reusePort, pump, now, logger } = tools;
+  const { reusePort, pump, now, logger, descriptors } = tools;
   const isV6 = address.includes(':');
   const place = (port: number) => (proto: Proto) => ({
     proto,
@@ -146,9 +125,9 @@ async function openPair(
     local: { address, port },
   });
   const entryFor = (proto: Proto) => makeEntry(place(wanted)(proto));
-  const udp = await attempt('udp', () =>
-    listenUdp({ address, port: wanted, isV6, reusePort, logger }, entryFor('udp')),
-  );
+  const fd = descriptors.get(descriptorKey(address, wanted));
+  const udpOptions = { address, port: wanted, isV6, reusePort, logger, fd };
+  const udp = await attempt('udp', () => listenUdp(udpOptions, entryFor('udp')));
   if (!udp.ok) return udp;
   const { port } = udp.value;
   const tcp = await attempt('tcp', () =>

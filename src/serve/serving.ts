@@ -13,9 +13,11 @@ import { AnswerCache, type AnswerCacheLimits, type SerialCell } from './answer-c
 import { type BuiltBlock, buildBlock, type HandlerFactory, type HandlerTools, type ServingBlock } from './blocks.ts';
 import type { MaybePromise, Outcome, Request } from './chain.ts';
 import { Entry } from './entry.ts';
-import { describePoint, type Listener, type ListenPoint, openListener, type SocketPlace } from './listeners.ts';
+import { describePoint, type ListenPoint } from './listen-point.ts';
+import { type Listener, openListener, type SocketPlace } from './listeners.ts';
 import { createPump } from './pump.ts';
 import { createRouter } from './router.ts';
+import type { Descriptors } from './shared-udp.ts';
 import { createTally } from './tally.ts';
 import { DEFAULT_TCP_LIMITS, type TcpLimits } from './tcp.ts';
 
@@ -36,9 +38,10 @@ export interface Serving {
   /**
    * Goes over to these server blocks: opens what is new, keeps what stays, closes what is gone. When it fails all is as
    * before. The first call starts the server.
+   * @param descriptors UDP sockets that threads share, for new listeners
    * @returns the lines of the start output: zones and where they are served
    */
-  configure(blocks: readonly ServingBlock[]): Promise<StartResult>;
+  configure(blocks: readonly ServingBlock[], descriptors?: Descriptors): Promise<StartResult>;
   /** Drops the kept answers that depend on these names of a zone. */
   invalidate(zone: ZoneId, names: Iterable<DomainName> | 'all'): void;
   /** Answers with the SOA of the zone carry this serial from now on. */
@@ -132,7 +135,7 @@ export function createServing(options: ServingOptions): Serving {
     };
   }
 
-  async function configure(blocks: readonly ServingBlock[]): Promise<StartResult> {
+  async function apply(blocks: readonly ServingBlock[], descriptors: Descriptors): Promise<StartResult> {
     const refused = blocks.flatMap((block) => block.keys).find((key) => key.transport !== 'dns');
     if (refused)
       return fail(`cannot serve ${refused.transport}://${refused.zone}: the scheme is not supported by zonelog`);
@@ -142,7 +145,7 @@ export function createServing(options: ServingOptions): Serving {
     const nextEntries = new Map<string, Entry>();
     const makerOf = (point: ListenPoint) => entryMaker(point, built.value, wanted.size, nextEntries);
     const limitsOf = (point: ListenPoint) => tcpLimitsOf(point, blocks, options.tcpLimits);
-    const tools = { reusePort, pump, now, logger };
+    const tools = { reusePort, descriptors, pump, now, logger };
 
     const opened = new Map<string, Listener>();
     const gone = [...setup.listeners].filter(([key]) => !wanted.has(key));
@@ -158,7 +161,10 @@ export function createServing(options: ServingOptions): Serving {
       }
       await Promise.all([...opened.values()].map((other) => other.stop(0)));
       closeBlocks(built.value);
-      await reopen(inTheWay.map(([key, old]) => [key, old.point]));
+      await reopen(
+        inTheWay.map(([key, old]) => [key, old.point]),
+        descriptors,
+      );
       return listener;
     }
 
@@ -181,7 +187,7 @@ export function createServing(options: ServingOptions): Serving {
   }
 
   /** Brings back listeners that were closed for a configuration that failed. */
-  async function reopen(points: readonly (readonly [string, ListenPoint])[]): Promise<void> {
+  async function reopen(points: readonly (readonly [string, ListenPoint])[], descriptors: Descriptors): Promise<void> {
     const listeners = new Map(setup.listeners);
     for (const [key, point] of points) {
       const maker = entryMaker(point, setup.blocks, setup.listeners.size, entries);
@@ -190,7 +196,7 @@ export function createServing(options: ServingOptions): Serving {
         setup.blocks.map(({ block }) => block),
         options.tcpLimits,
       );
-      const listener = await openListener(point, limits, { reusePort, pump, now, logger }, maker);
+      const listener = await openListener(point, limits, { reusePort, descriptors, pump, now, logger }, maker);
       if (listener.ok) listeners.set(key, listener.value);
       else {
         listeners.delete(key);
@@ -200,8 +206,14 @@ export function createServing(options: ServingOptions): Serving {
     setup = { blocks: setup.blocks, listeners };
   }
 
+  /** Configurations go one after the other. */
+  let last: Promise<unknown> = Promise.resolve();
   return {
-    configure,
+    configure(blocks, descriptors = new Map()) {
+      const result = last.then(() => apply(blocks, descriptors));
+      last = result.catch(() => undefined);
+      return result;
+    },
     invalidate(zone, names) {
       const list = names === 'all' ? names : [...names];
       for (const { cache } of entries.values()) cache.invalidate(zone, list);
@@ -229,7 +241,7 @@ function closeBlocks(blocks: readonly BuiltBlock[]): void {
 }
 
 /** Where a block is served. */
-function pointsOf(block: ServingBlock): ListenPoint[] {
+export function pointsOf(block: ServingBlock): ListenPoint[] {
   const addresses = block.addresses.length > 0 ? block.addresses : [''];
   const points = new Map<string, ListenPoint>();
   for (const { transport, port } of block.keys) {

@@ -4,6 +4,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import type { Logger } from '../logger.ts';
 import { type Entry, keyOf, MAX_KEPT_QUERY, type Outgoing } from './entry.ts';
+import { handleOf } from './shared-udp.ts';
 import { bucketOf, bump, DURATION_BOUNDS, SIZE_BOUNDS, type Slot } from './tally.ts';
 
 /** Octets that the kernel keeps for us while we are busy, where it lets us. */
@@ -20,6 +21,8 @@ export interface UdpOptions {
   readonly isV6: boolean;
   /** Several threads have a socket on this address and port. */
   readonly reusePort: boolean;
+  /** A bound socket of this process that other threads read from too: then address and port are only informative. */
+  readonly fd: number | undefined;
   readonly logger: Logger;
 }
 
@@ -51,13 +54,14 @@ export async function listenUdp(options: UdpOptions, first: Entry): Promise<UdpL
   });
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
-    socket.bind({ address: options.address, port: options.port, exclusive: true }, () => {
+    const { fd, address, port } = options;
+    socket.bind(fd === undefined ? { address, port, exclusive: true } : { fd, exclusive: true }, () => {
       socket.off('error', reject);
       resolve();
     });
   });
   growBuffers(socket);
-  return run(socket, options.logger, first);
+  return run(socket, options, first);
 }
 
 function growBuffers(socket: Socket): void {
@@ -69,7 +73,7 @@ function growBuffers(socket: Socket): void {
   }
 }
 
-function run(socket: Socket, logger: Logger, first: Entry): UdpListener {
+function run(socket: Socket, { logger, fd }: UdpOptions, first: Entry): UdpListener {
   let entry = first;
   let pending = 0;
   let dropped = 0;
@@ -98,7 +102,9 @@ function run(socket: Socket, logger: Logger, first: Entry): UdpListener {
     const { cache } = entry;
     const kept = packet.length <= MAX_KEPT_QUERY ? cache.find(keyOf(packet)) : undefined;
     if (kept !== undefined && !kept.isObserved && remote.port !== 0) {
-      const message = cache.take(kept);
+      let message = cache.take(kept);
+      // The kernel took no more: what waits may be this very buffer, with the id of another question.
+      if (socket.getSendQueueCount() > 0) message = Buffer.from(message);
       message[0] = packet[0] as number;
       message[1] = packet[1] as number;
       socket.send(message, 0, message.length, remote.port, remote.address);
@@ -125,6 +131,7 @@ function run(socket: Socket, logger: Logger, first: Entry): UdpListener {
     },
     counts: () => ({ dropped, sendErrors }),
     async stop(graceMs) {
+      if (fd !== undefined) handleOf(socket)?.recvStop();
       socket.removeAllListeners('message');
       if (pending > 0) {
         await new Promise<void>((resolve) => {
@@ -135,7 +142,12 @@ function run(socket: Socket, logger: Logger, first: Entry): UdpListener {
           };
         });
       }
-      await new Promise<void>((resolve) => socket.close(resolve));
+      if (fd === undefined) {
+        await new Promise<void>((resolve) => socket.close(resolve));
+        return;
+      }
+      // To close it would close it for the other threads: see shared-udp.ts.
+      socket.unref();
     },
   };
 }

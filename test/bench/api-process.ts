@@ -1,7 +1,7 @@
 /** The fixture API server as a process of its own: objects of a size, changes at a rate, outages on request. */
 import { FixtureApiServer } from '../../src/demo/apiserver.ts';
 import type { ApiReply, ApiRequest, MarkedChange } from './api.ts';
-import { type FixtureSize, type FlipTarget, flippedAddress, flipped, flipTargets, objects } from './fixture.ts';
+import { type FixtureSize, type FlipTarget, flipped, flippedAddress, flipTargets, objects } from './fixture.ts';
 
 const size = JSON.parse(process.argv[2] ?? '') as FixtureSize;
 const server = new FixtureApiServer({ objects: [...objects(size)], historyLimit: 200_000 });

@@ -27,7 +27,8 @@ export async function openAsker(port: number): Promise<Asker> {
 
   const asker: Asker = {
     ask(name, type, timeoutMs = 500) {
-      const id = (nextId = (nextId + 1) & 0xffff);
+      nextId = (nextId + 1) & 0xffff;
+      const id = nextId;
       return new Promise((resolve) => {
         const settle = (message: Message | undefined) => {
           clearTimeout(timer);

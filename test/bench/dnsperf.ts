@@ -18,7 +18,8 @@ export interface LoadResult {
   readonly rcodes: Readonly<Record<string, number>>;
 }
 
-export const HOW_TO_GET = 'dnsperf is missing. Debian and Ubuntu: apt-get install dnsperf; others: https://www.dns-oarc.net/tools/dnsperf';
+export const HOW_TO_GET =
+  'dnsperf is missing. Debian and Ubuntu: apt-get install dnsperf; others: https://www.dns-oarc.net/tools/dnsperf';
 
 /** What is tried to find the most that a server can do; none overflows a socket's default receive buffer. */
 export const SHAPES: readonly LoadShape[] = [

@@ -16,7 +16,11 @@ export type FixtureService = {
   readonly name: string;
   readonly namespace: string;
 } & (
-  | { readonly kind: 'clusterIP'; readonly addresses: readonly string[]; readonly endpoints: readonly FixtureEndpoint[] }
+  | {
+      readonly kind: 'clusterIP';
+      readonly addresses: readonly string[];
+      readonly endpoints: readonly FixtureEndpoint[];
+    }
   | { readonly kind: 'headless'; readonly endpoints: readonly FixtureEndpoint[] }
   | { readonly kind: 'externalName'; readonly target: string }
 );
@@ -140,7 +144,10 @@ function serviceObject(service: FixtureService): KubeObject {
     case 'clusterIP': {
       const [clusterIP] = service.addresses;
       const ipFamilies = service.addresses.map((address) => (address.includes(':') ? 'IPv6' : 'IPv4'));
-      return { ...base, spec: { ...common, type: 'ClusterIP', clusterIP, clusterIPs: service.addresses, ipFamilies, ports } };
+      return {
+        ...base,
+        spec: { ...common, type: 'ClusterIP', clusterIP, clusterIPs: service.addresses, ipFamilies, ports },
+      };
     }
     case 'headless':
       return { ...base, spec: { ...common, type: 'ClusterIP', clusterIP: 'None', clusterIPs: ['None'], ports } };

@@ -1,13 +1,16 @@
 /** Runs a prober, and its control, while something happens. */
 import { once } from 'node:events';
-import { kill, startModule } from './processes.ts';
 import type { ProbeResult } from './prober.ts';
+import { watchOthers } from './proc.ts';
+import { kill, startModule } from './processes.ts';
 
 export interface Probed {
   readonly server: ProbeResult;
   /** The same against an echo process at the same time: what the machine's own business cost. */
   readonly control: ProbeResult;
   readonly seconds: number;
+  /** What the rest of the machine used meanwhile, in processors. */
+  readonly others: number;
 }
 
 export const RATE = 2_000;
@@ -23,9 +26,11 @@ export async function probeWhile(port: number, questionFile: string, work: () =>
     ];
     await Promise.all(probers.map((prober) => once(prober, 'message')));
     for (const prober of probers) prober.send('start');
+    const others = watchOthers();
     const started = performance.now();
     await work();
     const seconds = (performance.now() - started) / 1000;
+    const othersUsed = others();
     const results = await Promise.all(
       probers.map(async (prober) => {
         const result = once(prober, 'message') as Promise<[ProbeResult]>;
@@ -34,7 +39,7 @@ export async function probeWhile(port: number, questionFile: string, work: () =>
       }),
     );
     const [server, control] = results as [ProbeResult, ProbeResult];
-    return { server, control, seconds };
+    return { server, control, seconds, others: othersUsed };
   } finally {
     kill(echo);
   }

@@ -33,11 +33,8 @@ export function cpuSecondsOf(pid: number): number {
 
 /** CPU time of the whole machine: all that wasn't idle. */
 export function machineCpuSeconds(): number {
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = read('/proc/stat')
-    .split('\n', 1)[0]
-    ?.split(/\s+/)
-    .slice(1)
-    .map(Number) as number[];
+  const fields = (read('/proc/stat').split('\n', 1)[0] ?? '').split(/\s+/).slice(1).map(Number);
+  const [user = 0, nice = 0, system = 0, _idle, _iowait, irq = 0, softirq = 0, steal = 0] = fields;
   return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND;
 }
 

@@ -1,7 +1,7 @@
 /** The servers under test, as commands. */
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -50,7 +50,8 @@ export async function startServer(contestant: Contestant, apiUrl: string): Promi
     child = start(words[0] as string, words.slice(1), { cwd: folder, stdio: ['ignore', output, output] });
     closeSync(output);
     child.once('exit', (code, signal) => {
-      if (signal === null && code !== 0) process.stderr.write(`${contestant.label} ended with ${code}:\n${tail(log)}\n`);
+      if (signal === null && code !== 0)
+        process.stderr.write(`${contestant.label} ended with ${code}:\n${tail(log)}\n`);
     });
   };
   const pid = () => {

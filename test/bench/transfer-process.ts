@@ -12,6 +12,9 @@ export interface Transfers {
   readonly seconds: number;
 }
 
+/** Without a single octet. */
+const STALLED_MS = 20_000;
+
 const [port = '', zone = ''] = process.argv.slice(2);
 let isStopping = false;
 
@@ -19,7 +22,7 @@ let isStopping = false;
 function pull(): Promise<{ records: number; bytes: number } | undefined> {
   return new Promise((resolve) => {
     const socket = createConnection(Number(port), '127.0.0.1');
-    let buffered = Buffer.alloc(0);
+    let buffered: Buffer = Buffer.alloc(0);
     let records = 0;
     let bytes = 0;
     const settle = (result: { records: number; bytes: number } | undefined) => {
@@ -39,11 +42,12 @@ function pull(): Promise<{ records: number; bytes: number } | undefined> {
         const end = 2 + buffered.readUInt16BE(0);
         const message = readMessage(buffered.subarray(2, end));
         buffered = buffered.subarray(end);
-        if (!message || message.rcode !== 0 || message.answers === 0) return settle(undefined);
+        if (message?.rcode !== 0 || message.answers === 0) return settle(undefined);
         records += message.answers;
         if (records > 1 && endsWithSoa(message.body)) return settle({ records, bytes });
       }
     });
+    socket.setTimeout(STALLED_MS, () => settle(undefined));
     socket.once('error', () => settle(undefined));
     socket.once('close', () => settle(undefined));
   });

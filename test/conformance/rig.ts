@@ -137,8 +137,15 @@ export class Rig {
   }
 
   apply(cluster: string, objects: readonly Record<string, unknown>[]): void {
-    const parsed = objects.flatMap((object) => parseManifests(JSON.stringify(object)).objects);
-    applyManifests(this.#cluster(cluster).api, parsed);
+    const { api } = this.#cluster(cluster);
+    for (const object of objects) {
+      const [parsed] = parseManifests(JSON.stringify(object)).objects;
+      if (parsed === undefined) continue;
+      const { apiVersion, kind, metadata, $patch, ...rest } = parsed;
+      const isThere = api.get(apiVersion, kind, metadata.namespace, metadata.name) !== undefined;
+      // A patch to what is not there makes it.
+      applyManifests(api, [$patch === true && !isThere ? { apiVersion, kind, metadata, ...rest } : parsed]);
+    }
   }
 
   write(file: string, text: string): void {

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { DnsClient } from './dns-client.ts';
 import { freePorts } from './free-ports.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../bin/zonelog');
+/** `ZONELOG_TEST_SERVER`: another build of it. */
+const PROGRAM = process.env.ZONELOG_TEST_SERVER ?? join(import.meta.dirname, '../../bin/zonelog');
 
 /** On Linux the kernel kills the child with its parent, however that ends. */
 const hasSetpriv = spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true'], { stdio: 'ignore' }).status === 0;
@@ -105,11 +106,15 @@ export class TestServer {
     writeFileSync(join(this.folder, 'Corefile'), rendered);
   }
 
+  /** The program and its arguments. */
+  command(): string[] {
+    return [PROGRAM, '-conf', join(this.folder, 'Corefile'), '-db', this.database];
+  }
+
   /** Starts the process and waits for nothing. */
   spawn(env: Readonly<Record<string, string>> = {}): void {
     if (this.isRunning) throw new Error('the server runs already');
-    const flags = ['-conf', join(this.folder, 'Corefile'), '-db', this.database];
-    let command = [PROGRAM, ...flags];
+    let command = this.command();
     if (this.#options.diskSize !== undefined) command = inPrivateMount(this.folder, this.#options.diskSize, command);
     if (hasSetpriv) command = ['setpriv', '--pdeathsig', 'KILL', '--', ...command];
     const [program = '', ...args] = command;

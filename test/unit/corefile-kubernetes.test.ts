@@ -208,7 +208,7 @@ test('fallthrough', () => {
 
 test('a zone that is no reverse zone must be there', () => {
   const at = 'plugin/kubernetes: Corefile:2 - Error during parsing:';
-  assert.equal(fault('', 'in-addr.arpa 10.0.0.0/8'), `${at} non-reverse zone name must be used`);
+  assert.equal(fault('', '192.168.0.0/16 10.0.0.0/8'), `${at} non-reverse zone name must be used`);
   assert.equal(stanza('', '10.0.0.0/8 a.local b.local').primaryZone, 'a.local.');
 });
 

@@ -90,9 +90,12 @@ export function parseKubernetai(stanzas: readonly Directive[], block: BlockConte
   return c.finish(all);
 }
 
+const REVERSE_TOPS: ReadonlySet<string> = new Set(['in-addr.arpa.', 'ip6.arpa.']);
+
 function readStanza(c: Controller, { file, line }: Directive, block: BlockContext): KubernetesOptions {
   const zones = normalizeZones(c.remainingArgs(), block.zones);
-  const primaryZone = zones.find((zone) => !isReverseZone(zone));
+  // The tops of the reverse trees are no reverse zones to CoreDNS: it starts with one of them alone.
+  const primaryZone = zones.find((zone) => !isReverseZone(zone)) ?? zones.find((zone) => REVERSE_TOPS.has(zone));
   if (primaryZone === undefined) c.stanzaErr('non-reverse zone name must be used');
   const draft: Draft = {
     zones,

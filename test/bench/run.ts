@@ -1,0 +1,113 @@
+/**
+ * `npm run bench`: zonelog and CoreDNS side by side on this machine, on loopback. See docs/benchmarks.md.
+ *
+ *   --only GROUP,…   of: qps rss start events large disturb (all)
+ *   --seconds N      of each run of load or of changes (5)
+ *   --rounds N       of load and of cold starts, alternating between the servers (3)
+ *   --quick          small clusters, one round of two seconds: a check of the benchmark, not a result
+ *   --peer COMMAND --subject COMMAND   other servers; {conf}, {port} and {db} are filled in; `--peer none` for zonelog alone
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, release, tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { HOW_TO_GET, isInstalled } from './dnsperf.ts';
+import { measureAll, type Plan } from './groups.ts';
+import { judge, type Row, renderTable } from './report.ts';
+import type { Contestant } from './servers.ts';
+
+const ROOT = path.join(import.meta.dirname, '..', '..');
+const OUTPUT = path.join(ROOT, 'bench-output');
+const GROUPS = ['qps', 'rss', 'start', 'events', 'large', 'disturb'] as const;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    seconds: { type: 'string' },
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    peer: { type: 'string' },
+    subject: { type: 'string' },
+  },
+});
+
+const say = (line: string) => process.stderr.write(`bench: ${line}\n`);
+
+function main(): Promise<void> {
+  if (process.platform !== 'linux') fail('runs on Linux only: it reads /proc');
+  const groups = new Set<string>(values.only?.split(',') ?? GROUPS);
+  for (const group of groups) if (!GROUPS.some((known) => known === group)) fail(`no such group: ${group}`);
+  if ((groups.has('qps') || groups.has('rss')) && !isInstalled()) fail(HOW_TO_GET);
+  const folder = mkdtempSync(path.join(tmpdir(), 'zonelog-bench-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const plan: Plan = {
+    groups,
+    peer: findPeer(),
+    subject: findSubject(),
+    isQuick: values.quick,
+    seconds: Number(values.seconds ?? (values.quick ? 2 : 5)),
+    rounds: Number(values.rounds ?? (values.quick ? 1 : 3)),
+    folder,
+    say,
+  };
+  return run(plan);
+}
+
+async function run(plan: Plan): Promise<void> {
+  const { rows, details } = await measureAll(plan);
+  const labels = { peer: plan.peer?.label ?? 'no peer', subject: plan.subject.label };
+  const table = renderTable(rows, labels.peer, labels.subject);
+  const report = {
+    date: new Date().toISOString(),
+    machine: { cpus: cpus().length, model: cpus()[0]?.model, kernel: release(), node: process.version },
+    contestants: { peer: plan.peer, subject: plan.subject },
+    options: { seconds: plan.seconds, rounds: plan.rounds, isQuick: plan.isQuick },
+    rows: rows.map((row) => ({ ...row, verdict: judge(row) })),
+    details,
+  };
+  mkdirSync(OUTPUT, { recursive: true });
+  const json = `${JSON.stringify(report, undefined, 2)}\n`;
+  for (const name of ['latest', report.date.replaceAll(/[:.]/g, '-')]) {
+    writeFileSync(path.join(OUTPUT, `${name}.json`), json);
+    writeFileSync(path.join(OUTPUT, `${name}.txt`), `${table}\n`);
+  }
+  process.stdout.write(`${table}\n\n${summary(rows)}\nbench-output/latest.json has the details.\n`);
+}
+
+function summary(rows: readonly Row[]): string {
+  const verdicts = rows.map(judge);
+  const count = (verdict: string) => verdicts.filter((one) => one === verdict).length;
+  return `${count('met')} targets met, ${count('missed')} missed, ${count('unknown')} unknown`;
+}
+
+function findPeer(): Contestant | undefined {
+  if (values.peer === 'none') return undefined;
+  if (values.peer !== undefined) return contestant(values.peer, ' (peer)');
+  const built = spawnSync(path.join(import.meta.dirname, 'build-coredns.sh'), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const binary = built.stdout?.toString().trim();
+  if (built.status === 0 && binary) return contestant(`${binary} -conf {conf} -dns.port {port}`, '');
+  say('no CoreDNS: zonelog is measured alone, and targets that compare are left open');
+  return undefined;
+}
+
+function findSubject(): Contestant {
+  if (values.subject !== undefined) return contestant(values.subject, '');
+  const built = spawnSync(process.execPath, [path.join(ROOT, 'scripts', 'build.mjs')], { stdio: 'inherit' });
+  if (built.status !== 0) fail('the build failed');
+  const binary = path.join(ROOT, 'bin', 'zonelog');
+  if (!existsSync(binary)) fail(`${binary} is missing`);
+  return contestant(`${binary} -conf {conf} -dns.port {port} -db {db}`, '');
+}
+
+function contestant(command: string, suffix: string): Contestant {
+  const [program = ''] = command.split(' ');
+  return { label: path.basename(program) + suffix, command, hasLog: command.includes('{db}') };
+}
+
+function fail(message: string): never {
+  say(message);
+  process.exit(2);
+}
+
+await main();

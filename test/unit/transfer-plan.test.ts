@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TransferOptions } from '../../src/corefile/config.ts';
+import { Rcode, type ResourceRecord, RRType, recordsOf } from '../../src/dns/rrset.ts';
+import { type Serial, toSerial } from '../../src/dns/serial.ts';
+import type { Changeset } from '../../src/projection/diff.ts';
+import { soaRecord, type Zone } from '../../src/projection/zone.ts';
+import {
+  type ChangesetSource,
+  planTransfer,
+  type TransferContext,
+  type TransferPlan,
+  type TransferRequest,
+} from '../../src/transfer/plan.ts';
+import {
+  EAST,
+  namespace,
+  planApplied,
+  remove,
+  service,
+  stanza,
+  synced,
+  zoneDefinition,
+} from '../kit/cluster-events.ts';
+import { given } from '../kit/given.ts';
+import { name, record, soa } from '../kit/records.ts';
+
+const APEX = 'cluster.local.';
+const everybody: TransferOptions = { zones: [name(APEX)], to: [{ kind: 'any', key: undefined }], source: undefined };
+const nobody: TransferOptions = {
+  zones: [name(APEX)],
+  to: [{ kind: 'address', address: '192.0.2.99', port: 53, key: undefined }],
+  source: undefined,
+};
+
+function services(count: number) {
+  return Array.from({ length: count }, (_, i) => service(EAST, `shop/s${i}`, [`10.96.0.${i}`]));
+}
+
+/** A zone of ten services, and then three more versions of it. */
+const history = given(
+  [planApplied(zoneDefinition(APEX, [stanza(EAST)])), namespace(EAST, 'shop'), ...services(10), ...synced(EAST)],
+  [service(EAST, 'shop/s0', ['10.96.9.0'])],
+  [service(EAST, 'shop/s1', ['10.96.9.1'])],
+  [service(EAST, 'shop/s0', ['10.96.0.0'])],
+);
+const zone = history.zone(APEX);
+const serial = zone.serial as Serial;
+const chain = history.changesets(APEX);
+
+const journal: ChangesetSource = {
+  changesets(id, from) {
+    assert.equal(id, zone.id);
+    const start = chain.findIndex(({ soaFrom }) => soaFrom.rdata.serial === from);
+    return start < 0 ? undefined : chain.slice(start);
+  },
+};
+const noJournal: ChangesetSource = {
+  changesets: () => assert.fail('the journal was read'),
+};
+
+function request(type: number, more: Partial<TransferRequest> = {}): TransferRequest {
+  return {
+    question: { name: name(APEX), type },
+    authority: [],
+    transport: 'tcp',
+    remote: { address: '192.0.2.1' },
+    ...more,
+  };
+}
+
+function axfr(more: Partial<TransferRequest> = {}, context: Partial<TransferContext> = {}): TransferPlan {
+  return planTransfer(request(RRType.AXFR, more), { stanza: everybody, zone, journal: noJournal, ...context });
+}
+
+function ixfr(from: number, more: Partial<TransferRequest> = {}, context: Partial<TransferContext> = {}): TransferPlan {
+  const authority: ResourceRecord[] = [soa(APEX, from)];
+  return planTransfer(request(RRType.IXFR, { authority, ...more }), { stanza: everybody, zone, journal, ...context });
+}
+
+function refusal(plan: TransferPlan): [number, number] | string {
+  return plan.kind === 'refuse' ? [plan.rcode, plan.ede.code] : plan.kind;
+}
+
+test('AXFR of a zone is the whole zone, with the SOA of that version', () => {
+  const plan = axfr();
+  assert.ok(plan.kind === 'full');
+  assert.equal(plan.why, 'asked');
+  assert.deepEqual(plan.soa, soaRecord(zone));
+  const records = [...plan.rrsets].flatMap(recordsOf);
+  assert.ok(records.some(({ owner, type }) => owner === APEX && type === RRType.NS));
+  assert.ok(records.some(({ owner }) => owner === 's9.shop.svc.cluster.local.'));
+  assert.equal(axfr({ transport: 'tls' }).kind, 'full');
+});
+
+test('AXFR over UDP or HTTPS is refused, whatever the name', () => {
+  for (const transport of ['udp', 'https'] as const) {
+    assert.deepEqual(refusal(axfr({ transport })), [Rcode.REFUSED, 21]);
+    assert.deepEqual(refusal(axfr({ transport }, { zone: undefined })), [Rcode.REFUSED, 21]);
+    assert.deepEqual(refusal(axfr({ transport }, { stanza: undefined, zone: undefined })), [Rcode.REFUSED, 21]);
+  }
+  assert.deepEqual(refusal(ixfr(1, { transport: 'https' }, { journal: noJournal })), [Rcode.REFUSED, 21]);
+});
+
+test('who is not among the targets is refused, whatever the zone', () => {
+  assert.deepEqual(refusal(axfr({}, { stanza: nobody })), [Rcode.REFUSED, 18]);
+  assert.deepEqual(refusal(axfr({}, { stanza: nobody, zone: undefined })), [Rcode.REFUSED, 18]);
+  assert.deepEqual(refusal(ixfr(serial, {}, { stanza: nobody })), [Rcode.REFUSED, 18]);
+  assert.deepEqual(refusal(ixfr(serial, { transport: 'udp' }, { stanza: nobody })), [Rcode.REFUSED, 18]);
+  assert.equal(axfr({ remote: { address: '192.0.2.99' } }, { stanza: nobody }).kind, 'full');
+});
+
+test('a target with a key wants the request signed', () => {
+  const key = name('k.');
+  const keyed: TransferOptions = { ...everybody, to: [{ kind: 'any', key }] };
+  assert.deepEqual(refusal(axfr({}, { stanza: keyed })), [Rcode.REFUSED, 18]);
+  assert.equal(axfr({ key }, { stanza: keyed }).kind, 'full');
+});
+
+test('a name that is no apex of ours, or under no stanza, is for the next plugin', () => {
+  assert.equal(axfr({}, { zone: undefined }).kind, 'pass');
+  assert.equal(axfr({}, { stanza: undefined }).kind, 'pass');
+  assert.equal(ixfr(1, {}, { zone: undefined }).kind, 'pass');
+});
+
+test('a zone that is not complete, or was never published, is not handed out', () => {
+  const unsynced = given([
+    planApplied(zoneDefinition(APEX, [stanza(EAST)])),
+    namespace(EAST, 'shop'),
+    ...services(3),
+  ]).zone(APEX);
+  const unpublished: Zone = { ...zone, serial: undefined };
+  for (const early of [unsynced, unpublished]) {
+    assert.deepEqual(refusal(axfr({}, { zone: early })), [Rcode.SERVFAIL, 14]);
+    assert.deepEqual(refusal(ixfr(1, {}, { zone: early })), [Rcode.SERVFAIL, 14]);
+    assert.deepEqual(refusal(ixfr(1, { transport: 'udp' }, { zone: early })), [Rcode.SERVFAIL, 14]);
+  }
+});
+
+test('IXFR carries one SOA record of the zone, or is malformed', () => {
+  const wrong: ResourceRecord[][] = [
+    [],
+    [soa(APEX, 1), soa(APEX, 1)],
+    [soa('other.', 1)],
+    [record(APEX, { type: 'A', address: '192.0.2.1' })],
+  ];
+  for (const authority of wrong) {
+    for (const transport of ['tcp', 'udp'] as const) {
+      assert.deepEqual(refusal(ixfr(1, { authority, transport }, { journal: noJournal })), [Rcode.FORMERR, 0]);
+    }
+  }
+});
+
+test('a client that is up to date, or ahead, gets the SOA alone', () => {
+  for (const transport of ['tcp', 'udp'] as const) {
+    const equal = ixfr(serial, { transport }, { journal: noJournal });
+    assert.deepEqual(equal, { kind: 'current', soa: soaRecord(zone), why: 'equal' });
+    const newer = ixfr(toSerial(serial + 1), { transport }, { journal: noJournal });
+    assert.deepEqual(newer, { kind: 'current', soa: soaRecord(zone), why: 'newer' });
+  }
+});
+
+test('IXFR over UDP is answered with the SOA alone (RFC 1995 §2)', () => {
+  const plan = ixfr(serial - 1, { transport: 'udp' }, { journal: noJournal });
+  assert.deepEqual(plan, { kind: 'current', soa: soaRecord(zone), why: 'udp' });
+});
+
+test('a known serial gets the changes since', () => {
+  const plan = ixfr(chain.at(-1)?.soaFrom.rdata.serial as Serial);
+  assert.ok(plan.kind === 'incremental');
+  assert.deepEqual(plan.changesets, chain.slice(-1));
+  assert.deepEqual(plan.soa, soaRecord(zone));
+});
+
+test('changes that undo each other are left out of a chain', () => {
+  const plan = ixfr(chain[0]?.soaFrom.rdata.serial as Serial);
+  assert.ok(plan.kind === 'incremental');
+  const [changes, ...more] = plan.changesets as [Changeset];
+  assert.equal(more.length, 0);
+  assert.deepEqual(changes.soaFrom, chain[0]?.soaFrom);
+  assert.deepEqual(changes.soaTo, soaRecord(zone));
+  // s0 is back to what it was.
+  const owners = [...changes.removed, ...changes.added].map(({ owner }) => owner);
+  assert.ok(owners.length > 0);
+  assert.ok(
+    owners.every((owner) => owner.endsWith('s1.shop.svc.cluster.local.')),
+    owners.join(),
+  );
+});
+
+test('a serial that the journal does not know gets the whole zone', () => {
+  const plan = ixfr(1);
+  assert.ok(plan.kind === 'full');
+  assert.equal(plan.why, 'unknown serial');
+  // 2³¹ away: neither older nor newer.
+  assert.equal(ixfr(toSerial(serial + 2 ** 31)).kind, 'full');
+});
+
+test('a journal that is ahead of the zone handed out is read up to that version', () => {
+  const [first] = chain;
+  assert.ok(first);
+  const older = given(
+    [planApplied(zoneDefinition(APEX, [stanza(EAST)])), namespace(EAST, 'shop'), ...services(10), ...synced(EAST)],
+    [service(EAST, 'shop/s0', ['10.96.9.0'])],
+  ).zone(APEX);
+  assert.equal(older.serial, first.soaTo.rdata.serial);
+  const plan = ixfr(first.soaFrom.rdata.serial, {}, { zone: older });
+  assert.ok(plan.kind === 'incremental');
+  assert.deepEqual(plan.changesets, [first]);
+});
+
+test('a journal that does not reach the zone handed out is of no use', () => {
+  const behind: ChangesetSource = { changesets: () => chain.slice(0, 1) };
+  const plan = ixfr(chain[0]?.soaFrom.rdata.serial as Serial, {}, { journal: behind });
+  assert.ok(plan.kind === 'full' && plan.why === 'unknown serial');
+  assert.equal(ixfr(serial - 1, {}, { journal: { changesets: () => [] } }).kind, 'full');
+});
+
+test('changes that are more than the zone has records are not worth it', () => {
+  const gone = given(
+    [planApplied(zoneDefinition(APEX, [stanza(EAST)])), namespace(EAST, 'shop'), ...services(20), ...synced(EAST)],
+    Array.from({ length: 20 }, (_, i) => remove(EAST, 'Service', `shop/s${i}`)),
+  );
+  const changes = gone.changesets(APEX);
+  const plan = ixfr(
+    changes[0]?.soaFrom.rdata.serial as Serial,
+    {},
+    { zone: gone.zone(APEX), journal: { changesets: () => changes } },
+  );
+  assert.ok(plan.kind === 'full');
+  assert.equal(plan.why, 'changes larger than the zone');
+});
