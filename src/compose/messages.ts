@@ -26,6 +26,8 @@ export interface ClusterStatus {
 }
 
 export interface WriterStatus {
+  /** The last batch that was handed to the serving threads. */
+  readonly batch: number;
   readonly clusters: readonly ClusterStatus[];
   /** Why the log can't be written at the moment. */
   readonly logFailure?: string;
@@ -57,7 +59,8 @@ export interface FromFollower {
 /** Main to a serving thread. */
 export type ToServer =
   | { readonly kind: 'database'; readonly file: string }
-  | { readonly kind: 'serve'; readonly configuration: ServerConfiguration }
+  /** To be in force once that batch is folded: the zones are there, and as far as the start waited for. */
+  | { readonly kind: 'serve'; readonly configuration: ServerConfiguration; readonly batch: number }
   | { readonly kind: 'metrics'; readonly request: number }
   | { readonly kind: 'stop' };
 

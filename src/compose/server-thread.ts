@@ -60,18 +60,30 @@ function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData):
     writeLine: (line) => process.stdout.write(line.endsWith('\n') ? line : `${line}\n`),
   });
 
+  /** Those who wait for a batch. */
+  let waiting: { readonly batch: number; readonly resolve: () => void }[] = [];
+  const isFolded = (batch: number) =>
+    new Promise<void>((resolve) => {
+      if (replica !== undefined && replica.batch >= batch) resolve();
+      else waiting.push({ batch, resolve });
+    });
+
   const refresh = (stale: readonly StaleAnswers[]) => {
     for (const { zone, slots } of stale) {
       const serial = replica?.zone(zone)?.serial;
       if (serial !== undefined) serving.setSerial(zone, serial);
       serving.invalidate(zone, slots);
     }
+    const { batch = 0 } = replica ?? {};
+    for (const { resolve } of waiting.filter((one) => one.batch <= batch)) resolve();
+    waiting = waiting.filter((one) => one.batch > batch);
   };
   const fail = (error: unknown) => {
     post({ kind: 'failed', message: error instanceof OperatorError ? error.message : describe(error) });
   };
 
-  const serve = async ({ blocks, zones: served }: ServerConfiguration) => {
+  const serve = async ({ blocks, zones: served }: ServerConfiguration, batch: number) => {
+    await isFolded(batch);
     const before = zones;
     zones = new Map(blocks.map((block, i) => [block, served[i] ?? NO_ZONES]));
     const result = await serving.configure(blocks);
@@ -101,7 +113,7 @@ function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData):
         }
         break;
       case 'serve':
-        serve(message.configuration).catch(fail);
+        serve(message.configuration, message.batch).catch(fail);
         break;
       case 'metrics':
         post({ kind: 'metrics', request: message.request, snapshot: [...serving.snapshot(), ...transfers.snapshot()] });

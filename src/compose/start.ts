@@ -76,7 +76,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await writer.configure(loaded.planned.plan, loaded.planned.clusters);
     await Promise.all(servers.map((server) => server.loaded));
     await waitForClusters(writer, loaded.planned, logger);
-    const lines = await serve(servers, loaded.serving);
+    const lines = await serve(servers, loaded.serving, writer.status.batch);
     isServing = true;
     if (!options.isQuiet) for (const line of [...lines, ...versionLines()]) print(line);
   } catch (error) {
@@ -96,7 +96,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
         await http.configure(next.config);
         await writer.configure(next.planned.plan, next.planned.clusters);
         await waitForClusters(writer, next.planned, logger);
-        await serve(servers, next.serving);
+        await serve(servers, next.serving, writer.status.batch);
         loaded = next;
         logger.info('Reloading complete');
       } catch (error) {
@@ -131,8 +131,12 @@ function threadsOf(config: Config, processors: number): number {
   return Math.max(1, ...wanted);
 }
 
-async function serve(servers: readonly ServerThread[], configuration: ServerConfiguration): Promise<readonly string[]> {
-  const lines = await Promise.all(servers.map((server) => server.serve(configuration)));
+async function serve(
+  servers: readonly ServerThread[],
+  configuration: ServerConfiguration,
+  batch: number,
+): Promise<readonly string[]> {
+  const lines = await Promise.all(servers.map((server) => server.serve(configuration, batch)));
   return lines[0] ?? [];
 }
 

@@ -46,7 +46,7 @@ export class WriterThread {
   readonly #opened: Settle<void> = Promise.withResolvers();
   readonly #stopped: Settle<void> = Promise.withResolvers();
   #configured: Settle<void> | undefined;
-  status: WriterStatus = { clusters: [] };
+  status: WriterStatus = { batch: 0, clusters: [] };
   /** Called after each change of `status`. */
   onStatus: (() => void) | undefined;
 
@@ -187,10 +187,13 @@ export class ServerThread {
     return this.#loaded.promise;
   }
 
-  /** Goes over to a configuration; the lines say what is served where. Rejected with an OperatorError. */
-  serve(configuration: ServerConfiguration): Promise<readonly string[]> {
+  /**
+   * Goes over to a configuration once the batch is folded; the lines say what is served where. Rejected with an
+   * OperatorError.
+   */
+  serve(configuration: ServerConfiguration, batch: number): Promise<readonly string[]> {
     this.#serving = Promise.withResolvers();
-    this.#post({ kind: 'serve', configuration });
+    this.#post({ kind: 'serve', configuration, batch });
     return this.#serving.promise;
   }
 

@@ -129,6 +129,7 @@ export function createWriter(options: WriterOptions): Writer {
   function status(): WriterStatus {
     const failure = store.failure ?? ingest?.health().logFailure;
     return {
+      batch: lastReleased,
       clusters: clusters.map((view): ClusterStatus => {
         const state = projector.world.clusters[view.id];
         return {

@@ -77,11 +77,9 @@ export class Committer {
       gather<Step>({ clock, weigh: (step) => step.events.length, most, quiet, longest, idle }),
       concatMap((steps) => this.#commit(steps)),
     );
-    this.#finished = new Promise((resolve) => {
-      committed$.subscribe({
-        next: ({ steps, batch }) => this.#publish(steps, batch),
-        complete: resolve,
-      });
+    // An error here is a bug, and nobody handles the rejection: it is meant to be seen.
+    this.#finished = new Promise((complete, error) => {
+      committed$.subscribe({ next: ({ steps, batch }) => this.#publish(steps, batch), complete, error });
     });
   }
 

@@ -12,7 +12,7 @@ import type { Answer, ApiClient, Trouble } from './api-client.ts';
 import { type Clock, sleep } from './clock.ts';
 import type { FeedSignal, FeedSpec } from './feed.ts';
 import { LineSplitter, type ListEnvelope, ListParser, parse } from './json-stream.ts';
-import { bestImportVersion, IMPORT_GROUP, pathOf, selectorsOf } from './resource-path.ts';
+import { API_GROUPS, bestImportVersion, pathOf, selectorsOf } from './resource-path.ts';
 
 /** Milliseconds, and counts; see the defaults. */
 export interface FeedTuning {
@@ -139,9 +139,9 @@ class FeedLoop {
     const { feed } = this.#options;
     if (feed.kind !== 'ServiceImport') return ok(pathOf(feed));
     if (this.#version === undefined) {
-      const group = await this.#readWhole(IMPORT_GROUP);
-      if (!group.ok) return group;
-      this.#version = bestImportVersion(group.value);
+      const groups = await this.#readWhole(API_GROUPS);
+      if (!groups.ok) return groups;
+      this.#version = bestImportVersion(groups.value);
     }
     if (this.#version === undefined)
       return fail({ reason: 'no known version of serviceimports is served', status: 404 });

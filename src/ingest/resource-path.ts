@@ -2,8 +2,11 @@
 import type { ObjectKind } from './event.ts';
 import type { FeedSpec } from './feed.ts';
 
-/** The group whose served versions must be found out: nobody has the same. */
-export const IMPORT_GROUP = '/apis/multicluster.x-k8s.io';
+/** The list of all groups with the versions in which they are served. */
+export const API_GROUPS = '/apis';
+
+/** The group whose served versions must be found out: no two clusters have the same. */
+const IMPORT_GROUP = 'multicluster.x-k8s.io';
 
 /** Versions of ServiceImport that can be read, the best first. */
 const IMPORT_VERSIONS = ['v1beta1', 'v1alpha1', 'v1alpha2'];
@@ -13,7 +16,7 @@ const RESOURCES: Readonly<Record<ObjectKind, { readonly root: string; readonly p
   Namespace: { root: '/api/v1', plural: 'namespaces' },
   EndpointSlice: { root: '/apis/discovery.k8s.io/v1', plural: 'endpointslices' },
   Pod: { root: '/api/v1', plural: 'pods' },
-  ServiceImport: { root: IMPORT_GROUP, plural: 'serviceimports' },
+  ServiceImport: { root: `${API_GROUPS}/${IMPORT_GROUP}`, plural: 'serviceimports' },
 };
 
 /** The resource's name as an RBAC rule has it. */
@@ -40,12 +43,18 @@ export function selectorsOf({ kind, scope, labelSelector }: FeedSpec): Record<st
   };
 }
 
-/** The best version that an APIGroup (parsed JSON) serves. */
-export function bestImportVersion(group: unknown): string | undefined {
-  const versions = typeof group === 'object' && group !== null && 'versions' in group ? group.versions : undefined;
-  if (!Array.isArray(versions)) return undefined;
-  const served = versions.map((entry: unknown) =>
-    typeof entry === 'object' && entry !== null && 'version' in entry ? entry.version : undefined,
-  );
+/** The best version of ServiceImport that an APIGroupList (parsed JSON) tells of. */
+export function bestImportVersion(list: unknown): string | undefined {
+  const group = entriesOf(list, 'groups').find((entry) => fieldOf(entry, 'name') === IMPORT_GROUP);
+  const served = entriesOf(group, 'versions').map((entry) => fieldOf(entry, 'version'));
   return IMPORT_VERSIONS.find((version) => served.includes(version));
+}
+
+function fieldOf(object: unknown, key: string): unknown {
+  return typeof object === 'object' && object !== null ? (object as Record<string, unknown>)[key] : undefined;
+}
+
+function entriesOf(object: unknown, key: string): unknown[] {
+  const value = fieldOf(object, key);
+  return Array.isArray(value) ? value : [];
 }

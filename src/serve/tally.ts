@@ -4,7 +4,7 @@
  */
 import { type Rcode, RRType } from '../dns/rrset.ts';
 import type { HistogramValue, MetricFamily, MetricsSnapshot } from '../metrics.ts';
-import { rcodeName, typeName } from './mnemonics.ts';
+import { rcodeText, typeText } from '../dns/type-text.ts';
 
 export type Family = '1' | '2';
 export type Proto = 'udp' | 'tcp' | 'tls' | 'https';
@@ -144,7 +144,7 @@ function familiesOf(slots: readonly Slot[], panics: number): MetricsSnapshot {
       ...at(s),
       s.labels.proto,
       s.labels.family,
-      s.labels.type === 0 ? 'other' : typeName(s.labels.type),
+      s.labels.type === 0 ? 'other' : typeText(s.labels.type),
     ]),
     counterOf(
       'coredns_dns_do_requests_total',
@@ -155,7 +155,7 @@ function familiesOf(slots: readonly Slot[], panics: number): MetricsSnapshot {
     ),
     counterOf('coredns_dns_responses_total', 'DNS replies.', [...place, 'rcode', 'plugin'], slots, (s) => [
       ...at(s),
-      rcodeName(s.labels.rcode),
+      rcodeText(s.labels.rcode),
       s.labels.writer,
     ]),
     histogramOf(

@@ -42,12 +42,33 @@ function decoded(message: Uint8Array): Message {
 
 const SERVICE = 'web.shop.svc.cluster.local.';
 
-test('header bits: QR, AA, RD and CD copied, opcode copied, rcode', () => {
-  const query = { ...queryFor(SERVICE), opcode: 4, isCheckingDisabled: true };
-  const { message } = encoder.encodeReply(query, reply([], { rcode: 3, isRecursionAvailable: true }), 512);
-  const expected = Flag.QR | Flag.AA | Flag.RD | Flag.RA | Flag.CD | (4 << 11) | 3;
-  assert.equal(message.readUInt16BE(2).toString(16), expected.toString(16));
-  assert.equal(message.readUInt16BE(0), 0xbeef);
+test('header bits: id and opcode of the query, its RD and CD, and what the reply says', () => {
+  const query = { ...queryFor(SERVICE), isCheckingDisabled: true };
+  const content = reply([], { rcode: 3, isRecursionAvailable: true });
+  const bits = (from: ReplyTo) => encoder.encodeReply(from, content, 512).message.readUInt16BE(2).toString(16);
+  const always = Flag.QR | Flag.AA | Flag.RA | 3;
+  assert.equal(bits(query), (always | Flag.RD | Flag.CD).toString(16));
+  assert.equal(bits({ ...query, isRecursionDesired: false, isCheckingDisabled: false }), always.toString(16));
+  // Recursion is no matter of a NOTIFY.
+  assert.equal(bits({ ...query, opcode: 4 }), (always | (4 << 11)).toString(16));
+  assert.equal(encoder.encodeReply(query, content, 512).message.readUInt16BE(0), 0xbeef);
+});
+
+test('records have the class of a CH question, else IN', () => {
+  const text = record('version.bind.', { type: 'TXT', texts: ['x'] });
+  for (const [asked, written] of [
+    [1, undefined],
+    [3, 3],
+    [255, undefined],
+  ] as const) {
+    const query = queryFor('version.bind.', 16);
+    const { message } = encoder.encodeReply(
+      { ...query, question: { ...query.question, class: asked } },
+      reply([text]),
+      512,
+    );
+    assert.equal(decoded(message).answer[0]?.class, written);
+  }
 });
 
 test('owner, NS, CNAME, PTR, SOA and MX names are compressed, SRV targets are not (RFC 2782)', () => {
@@ -104,6 +125,13 @@ test('the letter case of the question is kept in the names it ends', () => {
   assert.equal(authority?.type === 'SOA' && authority.data.mname, 'ns.dns.Cluster.LOCAL');
 });
 
+test('a target that somebody spelled is written so', () => {
+  const target = { type: 'CNAME', target: name('www.example.'), spelling: 'WWW.Example.' } as const;
+  const { message } = encoder.encodeReply(queryFor('a.example.'), reply([record('a.example.', target)]), 512);
+  const [answer] = dnsPacket.decode(message).answers ?? [];
+  assert.equal(answer?.type === 'CNAME' && answer.data, 'WWW.Example');
+});
+
 test('without a spelled zone, only the name itself is spelled as in the question', () => {
   const { message } = encoder.encodeReply(
     queryFor('WEB.shop.'),
@@ -127,6 +155,21 @@ test('names that differ in letter case are no pointers to each other', () => {
   );
   const [answer] = dnsPacket.decode(message).answers ?? [];
   assert.equal(answer?.name, 'b.example');
+});
+
+test('names with the same hash are told apart', () => {
+  // Equal under 32-bit FNV-1a, by which names are looked up, and of one length.
+  const answer = ['declinate.', 'macallums.'].map((owner) => record(owner, { type: 'A', address: '10.0.0.1' }));
+  const { message } = encoder.encodeReply(queryFor('other.'), reply(answer), 512);
+  assert.deepEqual(decoded(message).answer, answer);
+});
+
+test('names that begin beyond the reach of pointers are written out each time', () => {
+  const filler = record('filler.', { type: 'TXT', texts: Array.from({ length: 70 }, () => 'x'.repeat(255)) });
+  const run = [1, 2, 3].map((i) => record('late.example.', { type: 'A', address: `10.0.0.${i}` }));
+  const { message } = encoder.encodeReply(queryFor('a.'), reply([filler, ...run]), 65_535);
+  assert.ok(message.length > 17_000);
+  assert.deepEqual(decoded(message).answer, [filler, ...run]);
 });
 
 test('what does not fit is left out from there on, TC is set, and the OPT record stays', () => {

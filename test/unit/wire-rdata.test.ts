@@ -109,6 +109,14 @@ test('data that is not what its type demands breaks the message', () => {
   for (const [what, type, data] of broken) assert.equal(answerOf(type, data), undefined, what);
 });
 
+test('a pointer forward is refused, even to a name', () => {
+  // The record's owner is a pointer to the target in its own data.
+  const octets = (owner: string) =>
+    Buffer.from(`000184000000000100000000${owner}0005000100000005000301 6100`.replaceAll(' ', ''), 'hex');
+  assert.equal(readMessage(octets('00'))?.answer.length, 1);
+  assert.equal(readMessage(octets('c018')), undefined);
+});
+
 test('a chain of pointers that goes back at each step is followed to its end', () => {
   const [answer] = answerOf(RRType.PTR, '0161c00c')?.answer ?? [];
   assert.deepEqual(answer?.rdata, { type: 'PTR', target: name('a.apex.') });

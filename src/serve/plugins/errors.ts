@@ -2,7 +2,7 @@
 import type { BlockOptions } from '../../corefile/config.ts';
 import type { Logger } from '../../logger.ts';
 import { type Handler, mapOutcome } from '../chain.ts';
-import { typeName } from '../mnemonics.ts';
+import { typeText } from '../../dns/type-text.ts';
 
 export type ErrorsOptions = NonNullable<BlockOptions['errors']>;
 
@@ -58,7 +58,7 @@ export function createErrors(options: ErrorsOptions, logger: Logger, timer: Time
       mapOutcome(next(request), (outcome) => {
         if (outcome.kind !== 'reply' || outcome.failure === undefined) return outcome;
         const { failure, rcode } = outcome;
-        const line = `${rcode} ${request.question.name} ${typeName(request.question.type)}: ${failure}`;
+        const line = `${rcode} ${request.question.name} ${typeText(request.question.type)}: ${failure}`;
         const bucket = buckets.find(({ pattern }) => pattern.test(failure));
         if (bucket) count(bucket, line);
         else logger.error(line);

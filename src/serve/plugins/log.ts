@@ -4,7 +4,7 @@ import { isSubdomain } from '../../dns/name.ts';
 import { Rcode } from '../../dns/rrset.ts';
 import { escapeControls } from '../../logger.ts';
 import type { Handler, Request, Sent } from '../chain.ts';
-import { className, rcodeName, typeName } from '../mnemonics.ts';
+import { classText, rcodeText, typeText } from '../../dns/type-text.ts';
 
 export type LogRules = NonNullable<BlockOptions['log']>;
 
@@ -37,15 +37,15 @@ export function classOf(sent: Sent): 'success' | 'denial' | 'error' {
 type Field = (request: Request, sent: Sent) => string;
 
 const FIELDS: ReadonlyMap<string, Field> = new Map<string, Field>([
-  ['type', ({ question }) => typeName(question.type)],
+  ['type', ({ question }) => typeText(question.type)],
   ['name', ({ question }) => question.name],
-  ['class', ({ question }) => className(question.class)],
+  ['class', ({ question }) => classText(question.class)],
   ['proto', ({ transport }) => (transport === 'udp' ? 'udp' : 'tcp')],
   ['size', (_, sent) => String(sent.requestSize)],
   ['remote', ({ remote }) => bracketed(remote.address)],
   ['port', ({ remote }) => String(remote.port)],
   ['local', ({ local }) => bracketed(local.address)],
-  ['rcode', (_, sent) => rcodeName(sent.rcode)],
+  ['rcode', (_, sent) => rcodeText(sent.rcode)],
   ['rsize', (_, sent) => String(sent.size)],
   ['duration', (_, sent) => `${Number(sent.seconds.toFixed(9))}s`],
   ['>rflags', (_, sent) => flagsOf(sent.flags)],
