@@ -28,10 +28,22 @@ export interface ClusterView {
   readonly qps?: number;
   readonly burst?: number;
   readonly maxInflight?: number;
+  /** Deletions that a list claims are held when they are more than this; absent: never. */
+  readonly guard?: DeletionGuard;
   /** Where the first stanza stands, for messages. */
   readonly file: string;
   readonly line: number;
 }
+
+/** When a list that lacks known objects is not believed at once. */
+export interface DeletionGuard {
+  /** Percentage of the known objects of a kind. */
+  readonly percent: number;
+  /** Milliseconds for which they are held then. */
+  readonly holdMs: number;
+}
+
+const DEFAULT_GUARD: DeletionGuard = { percent: 50, holdMs: 3_600_000 };
 
 export interface PlannedConfig {
   readonly plan: ZonePlan;
@@ -153,6 +165,7 @@ function partsOfKubernetes(
       noEndpoints: options.noendpoints,
       ignoreEmptyService: options.ignoreEmptyService,
       zonal: options.zonal,
+      ...(options.merge && { isMerged: true }),
       ...(options.fallthrough && { fallthrough: options.fallthrough }),
       needs,
     };
@@ -205,9 +218,14 @@ function viewOfKubernetes(options: KubernetesOptions, kinds: readonly ObjectKind
     ...(options.apiserverQps !== undefined && { qps: options.apiserverQps }),
     ...(options.apiserverBurst !== undefined && { burst: options.apiserverBurst }),
     ...(options.apiserverMaxInflight !== undefined && { maxInflight: options.apiserverMaxInflight }),
+    ...(options.guard !== 'off' && { guard: guardOf(options.guard) }),
     file: options.file,
     line: options.line,
   };
+}
+
+function guardOf(guard: { readonly percent: number; readonly holdMs: number | undefined } | undefined): DeletionGuard {
+  return guard === undefined ? DEFAULT_GUARD : { percent: guard.percent, holdMs: guard.holdMs ?? DEFAULT_GUARD.holdMs };
 }
 
 function viewOfMulticluster(options: MulticlusterOptions, kinds: readonly ObjectKind[]): ViewDraft {
@@ -218,6 +236,7 @@ function viewOfMulticluster(options: MulticlusterOptions, kinds: readonly Object
       : { kind: 'in-cluster' },
     kinds,
     namespaces: [],
+    guard: DEFAULT_GUARD,
     file: options.file,
     line: options.line,
   };

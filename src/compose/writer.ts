@@ -18,6 +18,7 @@ import { createProjector, type Projector, type PublishedVersion } from '../proje
 import { readSnapshot, writeSnapshot } from '../projection/snapshot.ts';
 import { factsAt, keysAt } from '../projection/state.ts';
 import { type Follower, type Serials, startFollower } from './follower.ts';
+import { createGuard } from './guard.ts';
 import type { ClusterStatus, WriterStatus } from './messages.ts';
 import type { ClusterView } from './plan.ts';
 import { createRetryingStore } from './retrying-store.ts';
@@ -42,6 +43,10 @@ export interface Writer {
   configure(plan: ZonePlan, clusters: readonly ClusterView[]): Promise<void>;
   follow(port: MessagePort): void;
   status(): WriterStatus;
+  /** Lets held deletions happen, of one cluster or of all. @returns the clusters that were held */
+  release(cluster?: ClusterId): ClusterId[];
+  /** Writes a snapshot now. @returns false when one can't be written at the moment */
+  snapshot(): Promise<boolean>;
   readonly ingest: Ingest | undefined;
   readonly projector: Projector;
   /** Stops following, writes a snapshot, closes the database. */
@@ -71,6 +76,7 @@ export function createWriter(options: WriterOptions): Writer {
   let clusters: readonly ClusterView[] = [];
   let eventsSinceSnapshot = 0;
   let snapshot: Generator<undefined> | undefined;
+  let onSnapshot: (() => void) | undefined;
   let released: Serials = [];
 
   const previous = (cluster: ClusterId, kind: ObjectKind, key: string) => factsAt(projector.world, cluster, kind, key);
@@ -123,7 +129,14 @@ export function createWriter(options: WriterOptions): Writer {
       logger.error(`snapshot: ${error instanceof Error ? error.message : String(error)}; the log has everything`);
     }
     snapshot = undefined;
+    onSnapshot?.();
+    onSnapshot = undefined;
     return false;
+  }
+
+  function heldClusters(): ClusterId[] {
+    const held = (ingest?.health().feeds ?? []).filter((feed) => feed.held > 0).map((feed) => feed.cluster);
+    return [...new Set(held)];
   }
 
   function status(): WriterStatus {
@@ -182,6 +195,11 @@ export function createWriter(options: WriterOptions): Writer {
         logger: logger.forPlugin('kubernetes'),
         userAgent: options.userAgent,
         connect: options.connect,
+        admitDeletions: createGuard({
+          guardOf: (cluster) => clusters.find((view) => view.id === cluster)?.guard,
+          release: (cluster) => ingest?.release(cluster),
+          logger: logger.forPlugin('kubernetes'),
+        }),
       });
       ingest.batches$.subscribe((batch) => {
         const wasSynced = status().clusters.every((cluster) => cluster.isSynced);
@@ -198,6 +216,19 @@ export function createWriter(options: WriterOptions): Writer {
         () => followers.delete(follower),
       );
       followers.add(follower);
+    },
+    release(cluster) {
+      const held = heldClusters().filter((id) => cluster === undefined || id === cluster);
+      for (const id of held) ingest?.release(id);
+      return held;
+    },
+    async snapshot() {
+      beginSnapshot();
+      if (snapshot === undefined) return false;
+      await new Promise<void>((resolve) => {
+        onSnapshot = resolve;
+      });
+      return true;
     },
     async stop() {
       await ingest?.stop();

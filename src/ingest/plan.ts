@@ -25,6 +25,8 @@ export interface StanzaPlan {
   readonly noEndpoints: boolean;
   readonly ignoreEmptyService: boolean;
   readonly zonal: boolean;
+  /** `merge`: endpoints of headless services of all such stanzas of the zone are one service's. Absent: no. */
+  readonly isMerged?: boolean;
   /** Names at or below these go on to the next stanza when this one has not got them; absent: no fallthrough. */
   readonly fallthrough?: readonly DomainName[];
   /** The kinds that must have been listed before this stanza may deny a name. */

@@ -12,6 +12,7 @@ import type { StanzaPlan, ZoneDefinition, ZoneId } from '../ingest/plan.ts';
 import { type NameServer, nameserversOf } from './nameservers.ts';
 import { exposedNamespace, hasPod, podAddress, podLabel, serviceSlot } from './records/cluster.ts';
 import { importSlot } from './records/clusterset.ts';
+import { isConflict, mergeSlots } from './records/merged.ts';
 import { addressesAt, addressOfPath, namesOfAddress, placeOfReverse, reverseName } from './records/reverse.ts';
 import { addressSets, findInSlot, type Slot, setsOfSlot } from './records/slot.ts';
 import type { ClusterState } from './state.ts';
@@ -139,7 +140,11 @@ function apexOwners(zone: Zone): Map<DomainName, readonly RRset[]> {
   return owners;
 }
 
-type Probe = (stanza: StanzaPlan, cluster: ClusterState) => readonly RRset[] | 'emptyNonTerminal' | undefined;
+type Probe = (
+  stanza: StanzaPlan,
+  cluster: ClusterState,
+  at: number,
+) => readonly RRset[] | 'emptyNonTerminal' | undefined;
 
 /**
  * Asks the stanzas in their order: the first that has records for the name, or has it without any, owns it; one without
@@ -151,11 +156,11 @@ function findInStanzas(zone: Zone, name: DomainName, probe: Probe): FoundName {
   let isPassedOn = true;
   for (const [i, stanza] of zone.definition.stanzas.entries()) {
     const cluster = zone.clusters[i] as ClusterState;
-    const sets = probe(stanza, cluster);
+    const sets = probe(stanza, cluster, i);
     if (sets === 'emptyNonTerminal') isEmptyNonTerminal = true;
     else if (sets !== undefined) return exists(sets);
     else if (!isStanzaSynced(stanza, cluster)) isUnsure = true;
-    if (!fallsThrough(stanza, name)) {
+    if (!handsOn(zone, i, name)) {
       isPassedOn = false;
       break;
     }
@@ -163,9 +168,12 @@ function findInStanzas(zone: Zone, name: DomainName, probe: Probe): FoundName {
   return isEmptyNonTerminal ? { status: 'emptyNonTerminal' } : { status: 'absent', isUnsure, isPassedOn };
 }
 
-/** Does the stanza hand the name on when it has not got it? */
-export function fallsThrough(stanza: StanzaPlan, name: DomainName): boolean {
-  return stanza.fallthrough?.some((zone) => isSubdomain(name, zone)) ?? false;
+/** Does a stanza hand the name on, to the next stanza or plugin, when it has not got it? Merged stanzas are as one. */
+export function handsOn(zone: Zone, at: number, name: DomainName): boolean {
+  const { stanzas } = zone.definition;
+  const stanza = stanzas[at] as StanzaPlan;
+  if (stanza.fallthrough?.some((parent) => isSubdomain(name, parent))) return true;
+  return stanza.isMerged === true && stanzas.findLastIndex((other) => other.isMerged) > at;
 }
 
 function exists(sets: readonly RRset[]): FoundName {
@@ -201,8 +209,8 @@ function findForward(zone: Zone, name: DomainName, below: readonly string[] | un
   }
   if (isService) {
     const rest = labels.slice(3).reverse().join('.');
-    return findInStanzas(zone, name, (stanza, cluster) => {
-      const slot = slotOf(zone, stanza, cluster, namespace, service);
+    return findInStanzas(zone, name, (_stanza, _cluster, at) => {
+      const slot = slotOf(zone, at, namespace, service);
       return slot && findInSlot(slot, rest);
     });
   }
@@ -215,16 +223,32 @@ function findForward(zone: Zone, name: DomainName, below: readonly string[] | un
   });
 }
 
-/** A service or import as this zone shows it. */
-export function slotOf(
-  zone: Zone,
-  stanza: StanzaPlan,
-  cluster: ClusterState,
-  namespace: string,
-  service: string,
-): Slot | undefined {
+/** A service or import as a stanza of this zone shows it. */
+export function slotOf(zone: Zone, at: number, namespace: string, service: string): Slot | undefined {
+  if (zone.definition.stanzas[at]?.isMerged !== true) return ownSlot(zone, at, namespace, service);
+  return mergeSlots(mergedStanzas(zone).map((i) => ownSlot(zone, i, namespace, service)))[
+    mergedStanzas(zone).indexOf(at)
+  ];
+}
+
+/** Do the merged stanzas of the zone have services of that name that can't be one? */
+export function hasConflict(zone: Zone, namespace: string, service: string): boolean {
+  return isConflict(mergedStanzas(zone).map((i) => ownSlot(zone, i, namespace, service)));
+}
+
+function mergedStanzas(zone: Zone): number[] {
+  return zone.definition.stanzas.flatMap((stanza, i) => (stanza.isMerged === true ? [i] : []));
+}
+
+function ownSlot(zone: Zone, at: number, namespace: string, service: string): Slot | undefined {
   const find = zone.definition.kind === 'clusterset' ? importSlot : serviceSlot;
-  return find(stanza, cluster, namespace, service, zone.apex);
+  return find(
+    zone.definition.stanzas[at] as StanzaPlan,
+    zone.clusters[at] as ClusterState,
+    namespace,
+    service,
+    zone.apex,
+  );
 }
 
 function findReverse(zone: Zone, name: DomainName): FoundName {
@@ -255,8 +279,8 @@ export function ptrSet(zone: Zone, name: DomainName): RRset | undefined {
 /** The sets at and below one service's name, by owner: for each owner those of the first stanza that has it. */
 export function serviceSets(zone: Zone, namespace: string, service: string): Map<DomainName, readonly RRset[]> {
   const owners = new Map<DomainName, readonly RRset[]>();
-  for (const [i, stanza] of zone.definition.stanzas.entries()) {
-    const slot = slotOf(zone, stanza, zone.clusters[i] as ClusterState, namespace, service);
+  for (let i = 0; i < zone.definition.stanzas.length; i++) {
+    const slot = slotOf(zone, i, namespace, service);
     if (slot === undefined) continue;
     for (const [owner, sets] of setsOfSlot(slot)) {
       if (!owners.has(owner) && isReached(zone, i, owner)) owners.set(owner, sets);
@@ -267,7 +291,7 @@ export function serviceSets(zone: Zone, namespace: string, service: string): Map
 
 /** Do all stanzas before this one hand the name on? */
 function isReached(zone: Zone, stanza: number, name: DomainName): boolean {
-  for (let i = 0; i < stanza; i++) if (!fallsThrough(zone.definition.stanzas[i] as StanzaPlan, name)) return false;
+  for (let i = 0; i < stanza; i++) if (!handsOn(zone, i, name)) return false;
   return true;
 }
 

@@ -9,7 +9,7 @@ import { isSubdomain } from '../dns/name.ts';
 import { Rcode, type ResourceRecord, type RRset, RRType, recordsOf } from '../dns/rrset.ts';
 import type { ClusterId } from '../ingest/event.ts';
 import { answerSlot } from '../projection/changes.ts';
-import { type FoundName, fallsThrough, isStanzaSynced, soaRecord, type Zone } from '../projection/zone.ts';
+import { type FoundName, handsOn, isStanzaSynced, soaRecord, type Zone } from '../projection/zone.ts';
 import { additionalRecords } from './additional.ts';
 import type { ExtendedError, MaybePromise, Reply, Request } from './chain.ts';
 import { findOrMake } from './synth.ts';
@@ -64,7 +64,7 @@ export function answer(zone: Zone, request: Request, context: AnswerContext): Re
  * `dns.cluster.local`. Whether the name exists is not left to others.
  */
 function isLeftToOthers(zone: Zone, found: Present, name: DomainName, type: RRType): boolean {
-  if (!zone.definition.stanzas.every((stanza) => fallsThrough(stanza, name))) return false;
+  if (!zone.definition.stanzas.every((_, at) => handsOn(zone, at, name))) return false;
   if (found.status === 'emptyNonTerminal') return true;
   if (found.rrset(type) !== undefined) return false;
   const hasAddress = found.rrset(RRType.A) !== undefined || found.rrset(RRType.AAAA) !== undefined;

@@ -16,7 +16,7 @@ import { exposedNamespace, podAddress } from '../projection/records/cluster.ts';
 import { compressIpv6 } from '../projection/records/reverse.ts';
 import { addressSets, findInSlot, type Slot } from '../projection/records/slot.ts';
 import type { ClusterState } from '../projection/state.ts';
-import { type FoundName, fallsThrough, findName, slotOf, type Zone } from '../projection/zone.ts';
+import { type FoundName, findName, handsOn, slotOf, type Zone } from '../projection/zone.ts';
 
 /** What the zone knows of a name, including the names that are only made when asked for. */
 export function findOrMake(zone: Zone, name: DomainName): FoundName {
@@ -26,15 +26,16 @@ export function findOrMake(zone: Zone, name: DomainName): FoundName {
   if (labels === undefined || labels.length < 3) return found;
   for (const [at, stanza] of zone.definition.stanzas.entries()) {
     const state = zone.clusters[at];
-    const made = state && makeInStanza(zone, stanza, state, labels, name);
+    const made = state && makeInStanza(zone, at, stanza, state, labels, name);
     if (made !== undefined) return made;
-    if (!fallsThrough(stanza, name)) break;
+    if (!handsOn(zone, at, name)) break;
   }
   return found;
 }
 
 function makeInStanza(
   zone: Zone,
+  at: number,
   stanza: StanzaPlan,
   state: ClusterState,
   labels: readonly string[],
@@ -45,7 +46,7 @@ function makeInStanza(
   const left = labels.slice(0, -3);
   if (subtree !== 'svc' || left.length === 0) return undefined;
   const isImport = zone.definition.kind === 'clusterset';
-  const slot = slotOf(zone, stanza, state, namespace, service);
+  const slot = slotOf(zone, at, namespace, service);
   if (slot === undefined || slot.externalName !== undefined) return undefined;
   const isZonal = stanza.zonal && !isImport && slot.addresses === undefined && left.at(-1) === '_zone';
   return (isZonal ? makeZonal(slot, left, name) : undefined) ?? makePortName(slot, left, name, isImport);

@@ -1,7 +1,8 @@
 /**
  * Changesets in a row: what they do to a zone's records, and one changeset that does the same (RFC 1995 §6).
  */
-import { canonicalOrder, packRdata } from '../dns/canonical.ts';
+import { canonicalOrder } from '../dns/canonical.ts';
+import { rdataText } from '../dns/rdata-text.ts';
 import type { ResourceRecord } from '../dns/rrset.ts';
 import type { Serial } from '../dns/serial.ts';
 import type { Changeset } from '../projection/diff.ts';
@@ -60,7 +61,7 @@ function cancelOrKeep(
 
 /** Equal for equal records, TTL included: a new TTL is a record removed and another one added. */
 export function recordKey({ owner, type, ttl, rdata }: ResourceRecord): string {
-  return `${owner} ${type} ${ttl} ${Buffer.from(packRdata(rdata)).toString('latin1')}`;
+  return `${owner} ${type} ${ttl} ${rdataText(rdata)}`;
 }
 
 /**

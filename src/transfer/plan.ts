@@ -61,7 +61,7 @@ const Ede = { OTHER: 0, NOT_READY: 14, PROHIBITED: 18, NOT_SUPPORTED: 21 } as co
  * Changed records up to which a chain is condensed to one changeset, and up to which the zone is walked to see whether
  * it is smaller: some milliseconds of work, which holds up other answers.
  */
-const MOST_CONDENSED = 5000;
+const MOST_CONDENSED = 1000;
 const MOST_WALKED = 5000;
 
 /** Decides on a request. `request.question.type` is AXFR or IXFR. */

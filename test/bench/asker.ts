@@ -8,8 +8,8 @@ export interface Asker {
   /** Undefined when no answer comes in time. */
   ask(name: string, type: QuestionType, timeoutMs?: number): Promise<Message | undefined>;
   isRight(question: Question, timeoutMs?: number): Promise<boolean>;
-  /** When (`performance.now`) the answer became right; rejects after the deadline. */
-  waitUntilRight(questions: readonly Question[], deadlineMs: number): Promise<number>;
+  /** When (`performance.now`) all answers were right; rejects after the deadline, or when this can't become so. */
+  waitUntilRight(questions: readonly Question[], deadlineMs: number, isPossible: () => boolean): Promise<number>;
   close(): void;
 }
 
@@ -44,12 +44,14 @@ export async function openAsker(port: number): Promise<Asker> {
       const answer = await asker.ask(question.name, question.type, timeoutMs);
       return answer !== undefined && isRight(question, answer);
     },
-    async waitUntilRight(questions, deadlineMs) {
+    async waitUntilRight(questions, deadlineMs, isPossible) {
       const deadline = performance.now() + deadlineMs;
       // Those that were right are asked once more at the end, all together: one moment at which everything is there.
       for (const question of [...questions, ...questions]) {
         while (!(await asker.isRight(question, 20))) {
-          if (performance.now() > deadline) throw new Error(`no right answer to ${question.name} ${question.type}`);
+          if (performance.now() > deadline || !isPossible()) {
+            throw new Error(`no right answer to ${question.name} ${question.type}`);
+          }
           await sleep(POLL_MS);
         }
       }

@@ -2,9 +2,15 @@
 import type { Api, MarkedChange } from './api.ts';
 import { type Asker, openAsker } from './asker.ts';
 import { addressBytes } from './message.ts';
+import { watchOthers } from './proc.ts';
 import { ZONE } from './questions.ts';
 import type { Server } from './servers.ts';
 import { type Latencies, summarize } from './statistics.ts';
+
+export interface EventLatencies extends Latencies {
+  /** What the rest of the machine used meanwhile, in processors. */
+  readonly others: number;
+}
 
 export interface EventOptions {
   readonly changesPerSecond: number;
@@ -17,17 +23,18 @@ const GIVE_UP_MS = 5_000;
 const POLL_TIMEOUT_MS = 200;
 
 /** Changes go on while some of them are looked for, each by asking again and again until it is there. */
-export async function measureEvents(server: Server, api: Api, options: EventOptions): Promise<Latencies> {
+export async function measureEvents(server: Server, api: Api, options: EventOptions): Promise<EventLatencies> {
   const asker = await openAsker(server.port);
   const seen: Promise<number | undefined>[] = [];
   const { changesPerSecond, seconds } = options;
+  const others = watchOthers();
   const markEvery = Math.max(1, Math.round(changesPerSecond / MARKED_PER_SECOND));
   try {
     await api.flips(changesPerSecond, changesPerSecond * seconds, markEvery, (change) => {
       seen.push(waitForChange(asker, change));
     });
     const latencies = (await Promise.all(seen)).filter((latency) => latency !== undefined);
-    return summarize(Float64Array.from(latencies), seen.length - latencies.length);
+    return { ...summarize(Float64Array.from(latencies), seen.length - latencies.length), others: others() };
   } finally {
     asker.close();
   }

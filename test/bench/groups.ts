@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Api, startApi } from './api.ts';
 import { type Disturbances, measureDisturbances } from './disturbances.ts';
-import { measureEvents } from './events.ts';
+import { type EventLatencies, measureEvents } from './events.ts';
 import { type FixtureSize, FULL, LARGE, objects, QUICK, QUICK_LARGE } from './fixture.ts';
 import { type Question, questionFile, questions, samples } from './questions.ts';
 import { measureRates, type Rates } from './rates.ts';
@@ -20,7 +20,6 @@ import {
 } from './rows.ts';
 import type { Contestant, Server } from './servers.ts';
 import { measureWarmStart, type Start, startSynced } from './starts.ts';
-import type { Latencies } from './statistics.ts';
 
 export interface Plan {
   readonly groups: ReadonlySet<string>;
@@ -122,7 +121,7 @@ async function measureRateGroup(plan: Plan, cluster: Cluster): Promise<Measured>
 
 /** One server at a time: both would take part in every change. */
 async function measureEventGroup(plan: Plan, { api, samples }: Cluster): Promise<Measured> {
-  const results: { peer?: Latencies; subject?: Latencies } = {};
+  const results: { peer?: EventLatencies; subject?: EventLatencies } = {};
   for (const [role, contestant] of contestants(plan)) {
     const { server } = await startSynced(contestant, api, samples);
     const options = { changesPerSecond: CHANGES_PER_SECOND, seconds: plan.seconds * 2 };

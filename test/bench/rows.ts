@@ -1,11 +1,12 @@
 /** The rows of each measurement, with their targets. The first of two results is the peer's, where there is a peer. */
 import type { Disturbances } from './disturbances.ts';
 import { describeShape } from './dnsperf.ts';
+import type { EventLatencies } from './events.ts';
 import type { Probed } from './probing.ts';
 import { CHECKED, type Rates } from './rates.ts';
 import type { Row, Target } from './report.ts';
 import type { Start } from './starts.ts';
-import { type Latencies, median } from './statistics.ts';
+import { median } from './statistics.ts';
 
 /** One result for each contestant; undefined for who isn't there or can't. */
 export interface Pair<T> {
@@ -19,13 +20,14 @@ const DISTURBED_MS: Target = { kind: 'atMost', value: 10 };
 const EVENT_MS: Target = { kind: 'atMost', value: 50 };
 const WARM_SECONDS: Target = { kind: 'atMost', value: 1 };
 const LARGE_SECONDS: Target = { kind: 'atMost', value: 20 };
+/** Ends the title of the rows that tell how busy the machine was with something else. */
+export const OTHERS = 'other processes';
 const NONE: Target = { kind: 'atMost', value: 0 };
 
 export function rateRows(pair: Pair<Rates>): Row[] {
   const row = builder(pair);
   const note = [pair.peer, pair.subject].flatMap((rates) => (rates ? [describeShape(rates.shape)] : [])).join(' | ');
   const load = `${Math.round((pair.subject ?? pair.peer)?.halfLoadQps ?? 0).toLocaleString('en')}/s`;
-  const others = [pair.peer, pair.subject].flatMap((rates) => rates?.rounds.map((round) => round.others) ?? []);
   return [
     row('answers', 'queries/s', (r) => r.qps, RATE_RATIO, `dnsperf ${note}`),
     row('CPU time of 1M answers', 's', (r) => r.cpuSecondsPerMillion),
@@ -35,7 +37,7 @@ export function rateRows(pair: Pair<Rates>): Row[] {
     row('half load: p99', 'ms', (r) => r.halfLoad.server.p99),
     row('half load: p99.9', 'ms', (r) => r.halfLoad.server.p999),
     row('half load: p99.9 of the control', 'ms', (r) => r.halfLoad.control.p999, undefined, "the machine's own noise"),
-    { metric: 'other processes meanwhile, at most', unit: 'CPU', subject: Math.max(...others) },
+    row(`answers: ${OTHERS}`, 'CPU', (r) => Math.max(...r.rounds.map((round) => round.others))),
   ];
 }
 
@@ -59,13 +61,14 @@ export function startRows(cold: Pair<readonly Start[]>, warm: Pair<readonly Star
   ];
 }
 
-export function eventRows(pair: Pair<Latencies>, changesPerSecond: number): Row[] {
+export function eventRows(pair: Pair<EventLatencies>, changesPerSecond: number): Row[] {
   const row = builder(pair);
   const title = `change → answer at ${changesPerSecond}/s`;
   return [
     row(`${title}: p50`, 'ms', (r) => r.p50),
     row(`${title}: p99`, 'ms', (r) => r.p99, EVENT_MS),
     row(`${title}: never seen`, '', (r) => r.lost, NONE),
+    row(`${title}: ${OTHERS}`, 'CPU', (r) => r.others),
   ];
 }
 
@@ -91,7 +94,7 @@ export function disturbanceRows(pair: Pair<Large>): Row[] {
     row(`${title}: slowest`, 'ms', (r) => of(r)?.server.max),
     row(`${title}: p99.9 of the control`, 'ms', (r) => of(r)?.control.p999),
     row(`${title}: lost`, '', (r) => of(r)?.server.lost),
-    row(`${title}: other processes`, 'CPU', (r) => of(r)?.others),
+    row(`${title}: ${OTHERS}`, 'CPU', (r) => of(r)?.others),
   ];
   const records = disturbances.subject?.transferred.records ?? disturbances.peer?.transferred.records ?? 0;
   return [

@@ -14,7 +14,9 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { HOW_TO_GET, isInstalled } from './dnsperf.ts';
 import { measureAll, type Plan } from './groups.ts';
+import { QUIET } from './rates.ts';
 import { judge, type Row, renderTable } from './report.ts';
+import { OTHERS } from './rows.ts';
 import type { Contestant } from './servers.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
@@ -78,7 +80,16 @@ async function run(plan: Plan): Promise<void> {
 function summary(rows: readonly Row[]): string {
   const verdicts = rows.map(judge);
   const count = (verdict: string) => verdicts.filter((one) => one === verdict).length;
-  return `${count('met')} targets met, ${count('missed')} missed, ${count('unknown')} unknown`;
+  const busy = rows
+    .filter(({ metric }) => metric.endsWith(OTHERS))
+    .flatMap(({ peer = 0, subject = 0 }) => [peer, subject]);
+  const most = Math.max(0, ...busy);
+  return [
+    `${count('met')} targets met, ${count('missed')} missed, ${count('unknown')} unknown`,
+    ...(most > QUIET
+      ? [`NOT A QUIET MACHINE: other processes used up to ${most.toFixed(2)} processors meanwhile`]
+      : []),
+  ].join('\n');
 }
 
 function findPeer(): Contestant | undefined {

@@ -1,10 +1,10 @@
 /** The servers under test, as commands. */
 import type { ChildProcess } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { choosePorts } from '../../src/demo/ports.ts';
 import { cpuSecondsOf, type Memory, memoryOf } from './proc.ts';
 import { kill, start, stop } from './processes.ts';
 
@@ -25,6 +25,7 @@ export interface Server {
   readonly startedAt: number;
   memory(): Memory;
   cpuSeconds(): number;
+  isRunning(): boolean;
   /** kill -9 */
   crash(): Promise<void>;
   restart(): void;
@@ -68,6 +69,7 @@ export async function startServer(contestant: Contestant, apiUrl: string): Promi
     },
     memory: () => memoryOf(pid()),
     cpuSeconds: () => cpuSecondsOf(pid()),
+    isRunning: () => child.exitCode === null && child.signalCode === null,
     async crash() {
       const ended = once(child, 'exit');
       kill(child);
@@ -102,10 +104,11 @@ function tail(file: string): string {
   return readFileSync(file, 'utf8').slice(-2000);
 }
 
+let nextPort = 20_053;
+
+/** Below the ports that the system gives to clients, or one of them might take it before the server does. */
 async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
+  const { port } = await choosePorts({ port: nextPort });
+  nextPort = port + 1;
   return port;
 }

@@ -38,8 +38,8 @@ async function waitForStart(server: Server, samples: readonly Question[]): Promi
   const asker = await openAsker(server.port);
   const seconds = (at: number) => (at - server.startedAt) / 1000;
   try {
-    const first = await asker.waitUntilRight(samples.slice(0, 1), DEADLINE_MS);
-    const synced = await asker.waitUntilRight(samples, DEADLINE_MS);
+    const first = await asker.waitUntilRight(samples.slice(0, 1), DEADLINE_MS, server.isRunning);
+    const synced = await asker.waitUntilRight(samples, DEADLINE_MS, server.isRunning);
     return { firstAnswerSeconds: seconds(first), syncedSeconds: seconds(synced) };
   } finally {
     asker.close();

@@ -122,9 +122,8 @@ export interface Case {
 
 const FOLDER = import.meta.dirname;
 
-/** All cases, by group and name. */
-export function loadCases(): Case[] {
-  const folder = join(FOLDER, 'cases');
+/** All cases of a folder, by group and name. */
+export function loadCases(folder = join(FOLDER, 'cases')): Case[] {
   const files = readdirSync(folder).filter((file) => file.endsWith('.json'));
   return files.sort().map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Case);
 }

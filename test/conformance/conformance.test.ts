@@ -18,7 +18,7 @@ const groups = env.CONFORMANCE_GROUPS?.split(',');
 const only = env.CONFORMANCE_ONLY ?? '';
 const MAX_LINES = 60;
 
-const cases = loadCases().filter(
+const cases = loadCases(env.CONFORMANCE_CASES).filter(
   ({ group, name }) => (groups === undefined || groups.includes(group)) && name.includes(only),
 );
 const pool = new Pool(server.split(' '), hasPrivateNetworks());

@@ -4,6 +4,7 @@ import { MessageEncoder } from '../../src/dns/encode.ts';
 import { type DomainName, isSubdomain, parseName } from '../../src/dns/name.ts';
 import { Rcode, type Rdata, RRType } from '../../src/dns/rrset.ts';
 import { type Serial, toSerial } from '../../src/dns/serial.ts';
+import { parseType } from '../../src/dns/type-text.ts';
 import { createLogger } from '../../src/logger.ts';
 import { AnswerCache, type AnswerCacheLimits } from '../../src/serve/answer-cache.ts';
 import type { HandlerFactory, ServingBlock } from '../../src/serve/blocks.ts';
@@ -32,15 +33,18 @@ export interface QuestionOptions {
   };
 }
 
-/** A question as a client sends it, RD set. */
-export function question(name: string, type: packet.RecordType, options: QuestionOptions = {}): Buffer {
+/** A question as a client sends it, RD set. The type may be any, `TYPE1234` too. */
+export function question(name: string, type: string, options: QuestionOptions = {}): Buffer {
   const { id = 1, opcode = 0, edns } = options;
   const message = packet.encode({
     type: 'query',
     id,
     flags: packet.RECURSION_DESIRED | (opcode << 11),
-    questions: [{ name, type, class: options.class ?? 'IN' }],
+    questions: [{ name, type: 'A', class: options.class ?? 'IN' }],
   });
+  const number = parseType(type);
+  if (number === undefined) throw new Error(`no type: ${type}`);
+  message.writeUInt16BE(number, message.length - 4);
   if (!edns) return message;
   message.writeUInt16BE(1, 10);
   return Buffer.concat([message, optRecord(edns)]);

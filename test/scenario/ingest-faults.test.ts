@@ -108,7 +108,10 @@ for (const ending of ['broken', 'clean'] as const) {
     api.truncateBodies(600, { kind: 'list' }, ending);
     api.sendError(410);
     await until(() => (following.ingest.health().feeds[0]?.lists ?? 0) > 2);
-    assert.deepEqual(following.story.slice(before).filter((line) => !line.startsWith('Cluster')), []);
+    assert.deepEqual(
+      following.story.slice(before).filter((line) => !line.startsWith('Cluster')),
+      [],
+    );
     api.heal();
     api.delete('v1', 'Service', 'apps', 'web');
     await converged(following, api);

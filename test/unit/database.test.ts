@@ -97,7 +97,10 @@ test('another program’s database is refused and left as it was', () => {
 test('a damaged page is found at open', () => {
   const file = freshFile();
   const { db, close } = openDatabase(file);
-  for (let i = 0; i < 2000; i++) db.prepare('INSERT INTO word (text) VALUES (?)').run(`word ${i}`);
+  const insert = db.prepare('INSERT INTO word (text) VALUES (?)');
+  db.transaction(() => {
+    for (let i = 0; i < 2000; i++) insert.run(`word ${i}`);
+  })();
   close();
   const octets = readFileSync(file);
   octets.fill(0xaa, 4096 * 12, 4096 * 14);

@@ -30,6 +30,14 @@ export interface NameServer {
   readonly addresses: readonly string[];
 }
 
+/** `guard PERCENT [DURATION]` */
+export interface Guard {
+  /** Of the known objects of one kind. */
+  readonly percent: number;
+  /** How long deletions beyond that are held; undefined when not said. */
+  readonly holdMs: number | undefined;
+}
+
 /** A stanza of `kubernetes` or `kubernetai`. */
 export interface KubernetesOptions {
   readonly zones: readonly DomainName[];
@@ -61,8 +69,8 @@ export interface KubernetesOptions {
   readonly multiclusterZones: readonly DomainName[];
   readonly zonal: boolean;
   readonly startupTimeoutMs: number;
-  /** zonelog: percentage of a zone that one batch may remove; `off` to switch it off, undefined when not said. */
-  readonly guard: number | 'off' | undefined;
+  /** zonelog: what a list may take away of what is known without being doubted; undefined when not said. */
+  readonly guard: Guard | 'off' | undefined;
   /** zonelog: is the stanza merged with the others of its zone, instead of standing before or behind them? */
   readonly merge: boolean;
   /** zonelog: the NS set of the zones; empty: made from the endpoints of this server. */
@@ -221,11 +229,15 @@ const READERS: Record<string, ReadOption> = {
     o.startupTimeoutMs = c.duration(text, (why) => `failed to parse startup_timeout: ${text}, ${why}`);
   },
   guard(c, o) {
-    const text = c.oneArg();
+    const [text = '', hold, ...rest] = c.args(1);
     const percent = /^(\d{1,3}(?:\.\d+)?)%?$/.exec(text)?.[1];
-    if (text === 'off') o.guard = 'off';
-    else if (percent !== undefined && Number(percent) <= 100) o.guard = Number(percent);
-    else c.err(`guard must be a percentage from 0 to 100, or off: ${text}`);
+    if (rest.length > 0) c.argErr();
+    else if (text === 'off' && hold === undefined) o.guard = 'off';
+    else if (percent !== undefined && Number(percent) <= 100) {
+      const holdMs =
+        hold === undefined ? undefined : c.duration(hold, (why) => `invalid duration of guard: ${hold}, ${why}`);
+      o.guard = { percent: Number(percent), holdMs };
+    } else c.err(`guard must be a percentage from 0 to 100, or off: ${text}`);
   },
   merge(c, o) {
     c.noArgs();

@@ -12,6 +12,8 @@ export interface SlotSlice {
   readonly endpoints: readonly EndpointFacts[];
   /** The cluster that exported the slice, for a ServiceImport. */
   readonly sourceCluster?: string;
+  /** Of a slice that another stanza contributed: names its endpoints in place of the slot's own function. */
+  readonly endpointName?: Slot['endpointName'];
 }
 
 export interface Slot {
@@ -29,7 +31,7 @@ export interface Slot {
   /** The bare name exists even while it has no address. */
   readonly isBareNameKept: boolean;
   /** An endpoint's name relative to the base, without final dot; undefined when it can't have one. */
-  endpointName(endpoint: EndpointFacts, address: string, slice: SlotSlice): string | undefined;
+  readonly endpointName: (endpoint: EndpointFacts, address: string, slice: SlotSlice) => string | undefined;
 }
 
 /** What is gathered for one owner before weights can be given. */
@@ -92,7 +94,7 @@ function gather(slot: Slot, isWanted: (below: string) => boolean = () => true): 
   for (const slice of slot.slices) {
     for (const endpoint of slice.endpoints) {
       for (const address of endpoint.addresses) {
-        const name = slot.endpointName(endpoint, address, slice);
+        const name = (slice.endpointName ?? slot.endpointName)(endpoint, address, slice);
         const target = name === undefined ? undefined : ownerOf(slot, name);
         if (slot.addresses === undefined) addService(drafts, slice.ports, address, target, isWanted);
         if (name !== undefined && isWanted(name)) addItems(drafts, name, address, slice.ports, target);

@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Rcode, RRType } from '../../src/dns/rrset.ts';
+import { createLogger } from '../../src/logger.ts';
+import { emptyReply, type Handler, type Reply } from '../../src/serve/chain.ts';
+import { createAny } from '../../src/serve/plugins/any.ts';
+import { createBufsize } from '../../src/serve/plugins/bufsize.ts';
+import { createChaos } from '../../src/serve/plugins/chaos.ts';
+import { createErrors, formatGoDuration } from '../../src/serve/plugins/errors.ts';
+import { createHeader } from '../../src/serve/plugins/header.ts';
+import { createLoadbalance } from '../../src/serve/plugins/loadbalance.ts';
+import { createLog, type LogRules } from '../../src/serve/plugins/log.ts';
+import { createMinimal } from '../../src/serve/plugins/minimal.ts';
+import { createNsid } from '../../src/serve/plugins/nsid.ts';
+import { createTransfer } from '../../src/serve/plugins/transfer.ts';
+import { createWhoami } from '../../src/serve/plugins/whoami.ts';
+import { ask, entryOf, nameOf, question, ToyZone } from '../kit/serving.ts';
+
+function last(parts: Partial<Reply>): Handler {
+  return { name: 'last', isPure: true, handle: () => ({ ...emptyReply(Rcode.NOERROR), isAuthoritative: true, ...parts }) };
+}
+
+function address(name: string, text: string) {
+  const type = text.includes(':') ? 'AAAA' : 'A';
+  return { owner: nameOf(name), type: RRType[type], ttl: 5, rdata: { type, address: text } } as const;
+}
+
+test('whoami: address and port of the client, in the spelling of the question', () => {
+  const { entry } = entryOf({ '.': [createWhoami()] });
+  const { additional, answer, isAuthoritative } = ask(entry, question('WhoAmI.Example', 'A'));
+  assert.deepEqual(answer, []);
+  assert.ok(isAuthoritative);
+  assert.deepEqual(additional, [
+    'WhoAmI.Example 0 A 192.0.2.1',
+    '_udp.WhoAmI.Example 0 SRV {"priority":0,"weight":0,"port":4000,"target":"."}',
+  ]);
+});
+
+test('whoami: addresses of IPv6 sockets, and a name too long for a child', () => {
+  const { entry } = entryOf({ '.': [createWhoami()] });
+  const ofAddress = (remote: string) => {
+    const octets = entry.answer(question('x', 'A'), { address: remote, port: 1 });
+    assert.ok(Buffer.isBuffer(octets));
+    return octets.subarray(0, 12).toString('hex') && octets.toString('latin1').includes('\x00\x1c') ? 'AAAA' : 'A';
+  };
+  assert.equal(ofAddress('::ffff:192.0.2.7'), 'A');
+  assert.equal(ofAddress('fe80::1%eth0'), 'AAAA');
+  const label = 'a'.repeat(63);
+  const long = [label, label, label, 'a'.repeat(61)].join('.');
+  const { rcode, additional } = ask(entry, question(long, 'A'));
+  assert.deepEqual([rcode, additional.length], [Rcode.NOERROR, 1]);
+});
+
+test('any: ANY questions get HINFO without AA, others pass', () => {
+  const { entry } = entryOf({ '.': [createAny(), last({ rcode: Rcode.NXDOMAIN })] });
+  const { answer, isAuthoritative } = ask(entry, question('a.test', 'ANY'));
+  assert.deepEqual(answer, ['a.test 8482 HINFO {"cpu":"ANY obsoleted","os":"See RFC 8482"}']);
+  assert.equal(isAuthoritative, false);
+  assert.equal(ask(entry, question('a.test', 'A')).rcode, Rcode.NXDOMAIN);
+});
+
+test('chaos: answers in class CH only, with TTL 0 and records of that class', () => {
+  const chaos = createChaos({ version: 'v1', authors: ['ann', 'bob'] }, { version: 'own', hostName: 'h' });
+  const { entry } = entryOf({ '.': [chaos, last({ rcode: Rcode.NXDOMAIN })] }, { allowsOtherClasses: true });
+  const version = ask(entry, question('Version.Bind', 'TXT', { class: 'CH' }));
+  assert.equal(version.message.answers?.length, 1);
+  const [record] = version.message.answers ?? [];
+  assert.ok(record && 'class' in record && 'data' in record && 'ttl' in record);
+  assert.deepEqual([record.name, record.class, record.ttl, String(record.data)], ['Version.Bind', 'CH', 0, 'v1']);
+  assert.equal(version.isAuthoritative, false);
+  assert.equal(ask(entry, question('authors.bind', 'TXT', { class: 'CH' })).answer.length, 2);
+  assert.equal(ask(entry, question('id.server', 'TXT', { class: 'CH' })).answer.length, 1);
+  assert.equal(ask(entry, question('version.bind', 'TXT')).rcode, Rcode.NXDOMAIN);
+  assert.equal(ask(entry, question('version.bind', 'A', { class: 'CH' })).rcode, Rcode.NXDOMAIN);
+});
+
+test('nsid: filled in for those who ask, and only for them', () => {
+  const { entry } = entryOf({ '.': [createNsid('node-7'), last({})] });
+  const options = [
+    { code: 3, data: Buffer.alloc(0) },
+    { code: 10, data: Buffer.alloc(8, 1) },
+  ];
+  const { opt } = ask(entry, question('a.test', 'A', { edns: { options } }));
+  const dataOf = (code: number) => {
+    const option = opt?.options.find((o) => Number(o.code) === code);
+    return option && 'data' in option ? String(option.data) : undefined;
+  };
+  assert.equal(dataOf(3), 'node-7');
+  assert.equal(dataOf(10), '\x01'.repeat(8));
+  assert.deepEqual(ask(entry, question('a.test', 'A', { edns: {} })).opt?.options, []);
+});
+
+test('bufsize: lowers what the client takes, never raises it', () => {
+  const answer = Array.from({ length: 200 }, (_, i) => address('a.test', `10.0.0.${i}`));
+  const { entry } = entryOf({ '.': [createBufsize(1232), last({ answer })] });
+  const large = ask(entry, question('a.test', 'A', { edns: { udpSize: 4096 } }));
+  assert.deepEqual([large.opt?.udpPayloadSize, large.isTruncated], [1232, true]);
+  const small = ask(entry, question('a.test', 'A', { edns: { udpSize: 700 } }));
+  assert.equal(small.opt?.udpPayloadSize, 700);
+  assert.ok(small.answer.length < large.answer.length);
+  assert.equal(ask(entry, question('a.test', 'A')).opt, undefined);
+});
+
+test('minimal: positive replies lose authority and additional, denials and referrals keep them', () => {
+  const ns = { owner: nameOf('test'), type: RRType.NS, ttl: 5, rdata: { type: 'NS', target: nameOf('ns.test') } } as const;
+  const extra = [address('ns.test', '10.0.0.9')];
+  const run = (parts: Partial<Reply>) => {
+    const { entry } = entryOf({ '.': [createMinimal(), last(parts)] });
+    const { authority, additional } = ask(entry, question('a.test', 'A'));
+    return [authority.length, additional.length];
+  };
+  assert.deepEqual(run({ answer: [address('a.test', '10.0.0.1')], authority: [ns], additional: extra }), [0, 0]);
+  assert.deepEqual(run({ authority: [ns], additional: extra }), [1, 1]);
+  assert.deepEqual(run({ rcode: Rcode.NXDOMAIN, authority: [ns] }), [1, 0]);
+  assert.deepEqual(run({ additional: extra }), [0, 0]);
+});
+
+test('header: flags of questions and replies', () => {
+  let seen: boolean | undefined;
+  const watching: Handler = {
+    name: 'watching',
+    handle(request) {
+      seen = request.isRecursionDesired;
+      return { ...emptyReply(Rcode.NOERROR), isAuthoritative: true };
+    },
+  };
+  const run = (...rules: Parameters<typeof createHeader>[0]) => {
+    const { entry } = entryOf({ '.': [createHeader(rules), watching] });
+    const { message } = ask(entry, question('a.test', 'A'));
+    return [message.flag_aa, message.flag_ra, message.flag_rd, seen];
+  };
+  assert.deepEqual(run(), [true, false, true, true]);
+  assert.deepEqual(run({ side: 'response', value: true, flags: ['ra'] }, { side: 'response', value: false, flags: ['aa', 'rd'] }), [false, true, false, true]);
+  assert.deepEqual(run({ side: 'query', value: false, flags: ['rd'] }), [true, false, false, false]);
+});
+
+test('loadbalance: CNAMEs stay in front, other records keep their order, addresses and MX move', () => {
+  const cname = { owner: nameOf('a.test'), type: RRType.CNAME, ttl: 5, rdata: { type: 'CNAME', target: nameOf('b.test') } } as const;
+  const answer = [cname, ...[1, 2, 3, 4].map((i) => address('b.test', `10.0.0.${i}`))];
+  const randoms = [0, 0.9, 0.1, 0.5, 0.2, 0.8, 0.4];
+  const options = { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] } as const;
+  const balance = createLoadbalance(options, () => randoms.shift() ?? 0.3);
+  const { entry } = entryOf({ '.': [balance, last({ answer })] });
+  const orders = [1, 2].map((id) => ask(entry, question('a.test', 'A', { id })).answer);
+  assert.notDeepEqual(orders[0], orders[1]);
+  for (const order of orders) {
+    assert.equal(order[0], 'a.test 5 CNAME b.test');
+    assert.deepEqual(order.slice(1).toSorted(), answer.slice(1).map((r) => `b.test 5 A ${'address' in r.rdata ? r.rdata.address : ''}`));
+  }
+});
+
+test('loadbalance prefer: addresses of the networks first, and then nothing is kept in another order', () => {
+  const zone = new ToyZone();
+  zone.set('web', '10.0.0.1', '192.168.3.4', '10.9.9.9', '192.168.200.1');
+  const prefer = [{ text: '192.168.0.0', bytes: [192, 168, 0, 0], prefix: 17 }];
+  const options = { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer } as const;
+  const { entry } = entryOf({ '.': [createLoadbalance(options, Math.random), zone.handler()] });
+  for (let i = 0; i < 10; i++) {
+    assert.equal(ask(entry, question('web.toy.test', 'A')).answer[0], 'web.toy.test 5 A 192.168.3.4');
+  }
+});
+
+test('transfer: takes AXFR and IXFR, passes on what is not its business', () => {
+  const asked: number[] = [];
+  const transfer = createTransfer((request) => {
+    asked.push(request.question.type);
+    return request.question.name === 'mine.' ? emptyReply(Rcode.NOTAUTH) : undefined;
+  });
+  const { entry } = entryOf({ '.': [transfer, last({ rcode: Rcode.REFUSED })] });
+  assert.equal(ask(entry, question('mine', 'AXFR')).rcode, Rcode.NOTAUTH);
+  assert.equal(ask(entry, question('other', 'AXFR')).rcode, Rcode.REFUSED);
+  assert.equal(ask(entry, question('mine', 'A')).rcode, Rcode.REFUSED);
+  assert.deepEqual(asked, [252, 252]);
+});
+
+const PATTERN = { source: '^plugin/x: time', flags: '' };
+
+test('errors: one line for a failure, none for a success', () => {
+  const lines: string[] = [];
+  const logger = createLogger((line) => lines.push(line)).forPlugin('errors');
+  const errors = createErrors({ stacktrace: false, consolidate: [] }, logger);
+  const failing = entryOf({ '.': [errors, last({ rcode: Rcode.SERVFAIL, failure: 'plugin/x: it broke\n[FATAL] forged' })] });
+  ask(failing.entry, question('WWW.Example', 'AAAA'));
+  ask(entryOf({ '.': [errors, last({})] }).entry, question('www.example', 'A'));
+  assert.deepEqual(lines, ['[ERROR] plugin/errors: 2 www.example. AAAA: plugin/x: it broke\\x0a[FATAL] forged\n']);
+});
+
+test('errors consolidate: failures alike become one line at the end of the period, the first one shown if wished', () => {
+  const lines: string[] = [];
+  const logger = createLogger((line) => lines.push(line)).forPlugin('errors');
+  let fire = (): void => assert.fail('no timer was set');
+  const rule = { periodMs: 300_000, pattern: PATTERN, level: 'warning', showFirst: true } as const;
+  const errors = createErrors({ stacktrace: false, consolidate: [rule] }, logger, (callback, ms) => {
+    assert.equal(ms, 300_000);
+    fire = callback;
+    return () => {};
+  });
+  const { entry } = entryOf({ '.': [errors, last({ rcode: Rcode.SERVFAIL, failure: 'plugin/x: timeout' })] });
+  for (let i = 0; i < 3; i++) ask(entry, question('a', 'A'));
+  fire();
+  ask(entry, question('a', 'A'));
+  errors.close?.();
+  assert.deepEqual(lines, [
+    '[WARNING] plugin/errors: 2 a. A: plugin/x: timeout\n',
+    "[WARNING] plugin/errors: 3 errors like '^plugin/x: time' occurred in last 5m0s\n",
+    '[WARNING] plugin/errors: 2 a. A: plugin/x: timeout\n',
+    "[WARNING] plugin/errors: 1 errors like '^plugin/x: time' occurred in last 5m0s\n",
+  ]);
+});
+
+test('durations in log lines are written as Go writes them', () => {
+  assert.deepEqual([250, 1500, 60_000, 300_000, 3_661_000].map(formatGoDuration), ['250ms', '1.5s', '1m0s', '5m0s', '1h1m1s']);
+});
+
+const COMMON =
+  '{remote}:{port} - {>id} "{type} {class} {name} {proto} {size} {>do} {>bufsize}" {rcode} {>rflags} {rsize} {duration}';
+
+test('log: the default format, as the peer writes it', () => {
+  const lines: string[] = [];
+  let now = 0;
+  const log = createLog([{ zone: nameOf('.'), format: COMMON, classes: new Set(['all']) }], (line) => lines.push(line));
+  const slow: Handler = {
+    name: 'slow',
+    handle(request, next) {
+      now += 0.000131;
+      return next(request);
+    },
+  };
+  const { entry } = entryOf({ '.': [log, slow, last({ answer: [address('a.test', '10.0.0.1')] })] }, { now: () => now });
+  ask(entry, question('A.Test', 'A', { id: 4711 }));
+  ask(entry, question('a.test', 'TYPE4242', { edns: { isDnssecOk: true, udpSize: 1400 } }));
+  assert.deepEqual(lines, [
+    '[INFO] 192.0.2.1:4000 - 4711 "A IN a.test. udp 24 false 512" NOERROR qr,aa,rd 40 0.000131s\n',
+    '[INFO] 192.0.2.1:4000 - 1 "TYPE4242 IN a.test. udp 35 true 1400" NOERROR qr,aa,rd 51 0.000131s\n',
+  ]);
+});
+
+test('log: the first rule whose zone fits decides, by the class of the reply', () => {
+  const lines: string[] = [];
+  const rules: LogRules = [
+    { zone: nameOf('quiet.test'), format: 'quiet {name} {rcode} {/meta} {unknown}', classes: new Set(['error']) },
+    { zone: nameOf('toy.test'), format: '{name} {rcode}', classes: new Set(['denial']) },
+  ];
+  const log = createLog(rules, (line) => lines.push(line));
+  const zone = new ToyZone();
+  zone.set('web', '10.0.0.1');
+  const { entry } = entryOf({ '.': [log, zone.handler()] });
+  ask(entry, question('web.toy.test', 'A'));
+  ask(entry, question('web.toy.test', 'TXT'));
+  ask(entry, question('no.toy.test', 'A'));
+  ask(entry, question('no.toy.test', 'A'));
+  ask(entry, question('a.quiet.test', 'A'));
+  ask(entry, question('elsewhere', 'A'));
+  assert.deepEqual(lines, [
+    '[INFO] web.toy.test. NOERROR\n',
+    '[INFO] no.toy.test. NXDOMAIN\n',
+    '[INFO] no.toy.test. NXDOMAIN\n',
+    '[INFO] quiet a.quiet.test. SERVFAIL - {unknown}\n',
+  ]);
+});
