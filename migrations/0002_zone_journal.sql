@@ -15,17 +15,29 @@ CREATE TABLE zone_version (
   PRIMARY KEY (zone, batch)
 ) STRICT, WITHOUT ROWID;
 
--- How a version came from the one before it. A zone's first version has no row. Records are packed in wire form.
+-- How a version came from the one before it. A zone's first version has no row. Records are packed in wire form. Changes
+-- that follow on each other are a chain: the sums make it possible to know how long a part of it is without reading it.
 CREATE TABLE zone_change (
   id INTEGER PRIMARY KEY,
   zone INTEGER NOT NULL REFERENCES zone (id),
   batch INTEGER NOT NULL,
   serial_from INTEGER NOT NULL,
+  serial_to INTEGER NOT NULL,
+  -- Batch of the version that the chain began with, and the place in the chain: 1, 2, …
+  base INTEGER NOT NULL,
+  step INTEGER NOT NULL,
+  removed_count INTEGER NOT NULL,
+  added_count INTEGER NOT NULL,
+  -- Sums over the chain up to and with this change: records removed and added, octets of the blobs.
+  records INTEGER NOT NULL,
+  octets INTEGER NOT NULL,
   soas BLOB NOT NULL,
   removed BLOB NOT NULL,
   added BLOB NOT NULL,
   UNIQUE (zone, batch)
 ) STRICT;
+
+CREATE INDEX zone_change_from ON zone_change (zone, serial_from);
 
 -- The last batch whose versions are all in the journal.
 CREATE TABLE projection_position (

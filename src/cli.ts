@@ -1,7 +1,8 @@
-/** The commands beside the server: they read, and never write, a Corefile or a database. */
+/** The commands beside the server: they read a Corefile or a database, and ask the server; they write nothing. */
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { askServer } from './compose/control-client.ts';
 import { databaseOf } from './compose/database-path.ts';
 import { readText, surroundingsOf } from './compose/files.ts';
 import { understand } from './compose/understand.ts';
@@ -59,6 +60,29 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
       }
       if (count === 0) code = FOUND_WRONG;
     });
+
+  database(program.command('release').description('let deletions happen that the guard holds').argument('[cluster]'))
+    .addHelpText('after', '\nExample: zonelog release https://10.0.0.1:6443 -db zonelog.db')
+    .action(async (cluster: string | undefined, { db }: { db?: string }) => {
+      const query = cluster === undefined ? '' : `?${new URLSearchParams({ cluster })}`;
+      const answer = (await askServer(db ?? databaseOf(env), 'POST', `/release${query}`)) as { released: string[] };
+      for (const id of answer.released) print(`released: ${id}`);
+      if (answer.released.length === 0) {
+        print('nothing is held');
+        code = FOUND_WRONG;
+      }
+    });
+  database(program.command('status').description('how the clusters of the running server stand, as JSON')).action(
+    async ({ db }: { db?: string }) =>
+      print(JSON.stringify(await askServer(db ?? databaseOf(env), 'GET', '/status'), null, 2)),
+  );
+  database(program.command('snapshot').description('have the running server write a snapshot now')).action(
+    async ({ db }: { db?: string }) => {
+      const { isWritten } = (await askServer(db ?? databaseOf(env), 'POST', '/snapshot')) as { isWritten: boolean };
+      print(isWritten ? 'written' : 'not possible at the moment: a zone waits for a cluster');
+      if (!isWritten) code = FOUND_WRONG;
+    },
+  );
 
   try {
     await program.parseAsync(argv.map(twoDashes), { from: 'user' });

@@ -14,6 +14,8 @@ export type ToWriter =
   /** A serving thread follows the log through this port. */
   | { readonly kind: 'follow'; readonly port: MessagePort }
   | { readonly kind: 'metrics'; readonly request: number }
+  | { readonly kind: 'release'; readonly request: number; readonly cluster: string | undefined }
+  | { readonly kind: 'snapshot'; readonly request: number }
   | { readonly kind: 'stop' };
 
 /** How a cluster stands. */
@@ -41,6 +43,8 @@ export type FromWriter =
   | { readonly kind: 'configured'; readonly status: WriterStatus }
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'status'; readonly status: WriterStatus }
+  | { readonly kind: 'released'; readonly request: number; readonly clusters: readonly string[] }
+  | { readonly kind: 'snapshotted'; readonly request: number; readonly isWritten: boolean }
   | { readonly kind: 'metrics'; readonly request: number; readonly snapshot: MetricsSnapshot }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'stopped' };

@@ -4,6 +4,7 @@ import type { Config, Surroundings } from '../corefile/config.ts';
 import type { Logger } from '../logger.ts';
 import { type MetricsSnapshot, mergeSnapshots } from '../metrics.ts';
 import type { Interfaces } from './addresses.ts';
+import type { Control } from './control.ts';
 import { createHttpSide } from './http.ts';
 import type { ServerConfiguration, WriterStatus } from './messages.ts';
 import type { PlannedConfig } from './plan.ts';
@@ -57,6 +58,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     () => new ServerThread({ threads, isDebug }, writer, options.onFatal),
   );
   let isServing = false;
+  let control: Control | undefined;
   const http = createHttpSide({
     metrics: () => collectMetrics(writer, servers),
     unready: () => unreadyPlugins(loaded, writer.status),
@@ -78,6 +80,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await waitForClusters(writer, loaded.planned, logger);
     const lines = await serve(servers, loaded.serving, writer.status.batch);
     isServing = true;
+    control = await openControlOf(options.database, writer, logger);
     if (!options.isQuiet) for (const line of [...lines, ...versionLines()]) print(line);
   } catch (error) {
     await http.stop();
@@ -111,6 +114,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     },
     async stop() {
       await http.lameDuck(loaded.config);
+      await control?.close();
       await Promise.all(servers.map((server) => server.stop()));
       await http.stop();
       await writer.stop();
@@ -193,4 +197,19 @@ function troublesOf({ clusters, logFailure }: WriterStatus): string[] {
     ...clusters.flatMap(({ id, lost }) => lost.map((reason) => `answers are from the log: ${id}: ${reason}`)),
     ...(logFailure === undefined ? [] : [`changes wait: the event log can't be written: ${logFailure}`]),
   ];
+}
+
+async function openControlOf(database: string, writer: WriterThread, logger: Logger): Promise<Control | undefined> {
+  const { openControl } = await import('./control.ts');
+  try {
+    return await openControl(database, {
+      status: () => writer.status,
+      release: (cluster) => writer.release(cluster),
+      snapshot: () => writer.snapshot(),
+    });
+  } catch (error) {
+    // The commands that need it will say so; names are served all the same.
+    logger.warning(`control socket: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
 }

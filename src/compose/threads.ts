@@ -16,33 +16,35 @@ const METRICS_TIMEOUT = 2_000;
 
 type Settle<T> = PromiseWithResolvers<T>;
 
-/** Requests that wait for a thread's counters. */
-class MetricsRequests {
-  readonly #waiting = new Map<number, (snapshot: MetricsSnapshot) => void>();
+/** Requests to a thread that wait for their answers, by number. */
+class Requests<T> {
+  readonly #waiting = new Map<number, (answer: T) => void>();
   #last = 0;
 
-  ask(post: (request: number) => void): Promise<MetricsSnapshot> {
+  /** @param late what is taken for the answer after METRICS_TIMEOUT; absent: it is waited for */
+  ask(post: (request: number) => void, late?: T): Promise<T> {
     const request = ++this.#last;
     return new Promise((resolve) => {
-      // A thread that is busy for so long is left out of this scrape.
-      const timeout = setTimeout(() => this.answer(request, []), METRICS_TIMEOUT);
-      this.#waiting.set(request, (snapshot) => {
+      const timeout = late === undefined ? undefined : setTimeout(() => this.answer(request, late), METRICS_TIMEOUT);
+      this.#waiting.set(request, (answer) => {
         clearTimeout(timeout);
-        resolve(snapshot);
+        resolve(answer);
       });
       post(request);
     });
   }
 
-  answer(request: number, snapshot: MetricsSnapshot): void {
-    this.#waiting.get(request)?.(snapshot);
+  answer(request: number, answer: T): void {
+    this.#waiting.get(request)?.(answer);
     this.#waiting.delete(request);
   }
 }
 
 export class WriterThread {
   readonly #worker: Worker;
-  readonly #metrics = new MetricsRequests();
+  readonly #metrics = new Requests<MetricsSnapshot>();
+  readonly #releases = new Requests<readonly string[]>();
+  readonly #snapshots = new Requests<boolean>();
   readonly #opened: Settle<void> = Promise.withResolvers();
   readonly #stopped: Settle<void> = Promise.withResolvers();
   #configured: Settle<void> | undefined;
@@ -83,6 +85,12 @@ export class WriterThread {
         case 'metrics':
           this.#metrics.answer(message.request, message.snapshot);
           break;
+        case 'released':
+          this.#releases.answer(message.request, message.clusters);
+          break;
+        case 'snapshotted':
+          this.#snapshots.answer(message.request, message.isWritten);
+          break;
         case 'failed':
           fail(message.message);
           break;
@@ -91,6 +99,16 @@ export class WriterThread {
           break;
       }
     });
+  }
+
+  /** Lets held deletions happen, of one cluster or of all. @returns the clusters that were held */
+  release(cluster: string | undefined): Promise<readonly string[]> {
+    return this.#releases.ask((request) => this.#post({ kind: 'release', request, cluster }));
+  }
+
+  /** Writes a snapshot. @returns false when one can't be written at the moment */
+  snapshot(): Promise<boolean> {
+    return this.#snapshots.ask((request) => this.#post({ kind: 'snapshot', request }));
   }
 
   /** The database is open. Rejected with an OperatorError when it can't be. */
@@ -110,7 +128,8 @@ export class WriterThread {
   }
 
   metrics(): Promise<MetricsSnapshot> {
-    return this.#metrics.ask((request) => this.#post({ kind: 'metrics', request }));
+    // A thread that is busy for so long is left out of this scrape.
+    return this.#metrics.ask((request) => this.#post({ kind: 'metrics', request }), []);
   }
 
   async stop(): Promise<void> {
@@ -130,7 +149,7 @@ export class WriterThread {
 
 export class ServerThread {
   readonly #worker: Worker;
-  readonly #metrics = new MetricsRequests();
+  readonly #metrics = new Requests<MetricsSnapshot>();
   readonly #loaded: Settle<void> = Promise.withResolvers();
   readonly #stopped: Settle<void> = Promise.withResolvers();
   #serving: Settle<readonly string[]> | undefined;
@@ -198,7 +217,8 @@ export class ServerThread {
   }
 
   metrics(): Promise<MetricsSnapshot> {
-    return this.#metrics.ask((request) => this.#post({ kind: 'metrics', request }));
+    // A thread that is busy for so long is left out of this scrape.
+    return this.#metrics.ask((request) => this.#post({ kind: 'metrics', request }), []);
   }
 
   async stop(): Promise<void> {

@@ -46,6 +46,7 @@ export function createTransferSide({ journal, zoneOf, zonesOf, logger, now }: Tr
           stanza: findStanza(stanzas, request.question.name),
           zone: id === undefined ? undefined : zoneOf(id),
           journal: journal(),
+          room: transfers.room,
         });
         const edns = request.edns && { ...request.edns, version: 0, options: [] };
         return transfers.respond(plan, request, { encoder, edns });

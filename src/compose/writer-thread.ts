@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { openDatabase } from '../database.ts';
 import { OperatorError } from '../errors.ts';
 import { createConnector } from '../ingest/credentials.ts';
+import type { ClusterId } from '../ingest/event.ts';
 import { createLogger } from '../logger.ts';
 import type { FromWriter, ToWriter } from './messages.ts';
 import { VERSION } from './version.ts';
@@ -64,6 +65,16 @@ function run(main: MessagePort, { file, isDebug, crashAt }: WriterThreadData): v
         break;
       case 'metrics':
         post({ kind: 'metrics', request: message.request, snapshot: writerMetrics(writer) });
+        break;
+      case 'release':
+        post({
+          kind: 'released',
+          request: message.request,
+          clusters: writer.release(message.cluster as ClusterId | undefined),
+        });
+        break;
+      case 'snapshot':
+        writer.snapshot().then((isWritten) => post({ kind: 'snapshotted', request: message.request, isWritten }), fail);
         break;
       case 'stop':
         writer.stop().then(() => {

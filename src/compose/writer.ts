@@ -197,6 +197,7 @@ export function createWriter(options: WriterOptions): Writer {
         connect: options.connect,
         admitDeletions: createGuard({
           guardOf: (cluster) => clusters.find((view) => view.id === cluster)?.guard,
+          cluster: (id) => projector.world.clusters[id],
           release: (cluster) => ingest?.release(cluster),
           logger: logger.forPlugin('kubernetes'),
         }),

@@ -99,7 +99,11 @@ export function packRecords(records: Iterable<ResourceRecord>): Uint8Array {
  * @throws RangeError when the octets are something else: a damaged store
  */
 export function unpackRecords(blob: Uint8Array): ResourceRecord[] {
-  const records: ResourceRecord[] = [];
+  return [...readPackedRecords(blob)];
+}
+
+/** As `unpackRecords`, but record by record as they are taken: a blob may hold a whole zone. */
+export function* readPackedRecords(blob: Uint8Array): Generator<ResourceRecord> {
   const reader = new RecordReader(blob, 0);
   while (reader.at < blob.length) {
     const start = reader.at;
@@ -107,9 +111,8 @@ export function unpackRecords(blob: Uint8Array): ResourceRecord[] {
     const isPlain = plainNameLength(blob, start, blob.length) > 0;
     const record = isPlain && reader.next() ? reader.record() : undefined;
     if (record === undefined || record.class !== undefined) throw new RangeError(`damaged record at octet ${start}`);
-    records.push(record);
+    yield record;
   }
-  return records;
 }
 
 function writePlainRecord({ owner, type, ttl, rdata }: ResourceRecord, start: number): number {

@@ -59,6 +59,7 @@ export interface ReplyContent {
   readonly isAuthoritative: boolean;
   readonly isRecursionAvailable?: boolean;
   readonly isTruncated?: boolean;
+  readonly isAuthenticData?: boolean;
   readonly answer: readonly ResourceRecord[];
   readonly authority: readonly ResourceRecord[];
   readonly additional: readonly ResourceRecord[];
@@ -215,6 +216,7 @@ export class MessageEncoder {
     if (reply.isAuthoritative) flags |= Flag.AA;
     if (reply.isTruncated) flags |= Flag.TC;
     if (reply.isRecursionAvailable) flags |= Flag.RA;
+    if (reply.isAuthenticData) flags |= Flag.AD;
     // Recursion is a matter of queries: a NOTIFY's answer has neither bit, as CoreDNS does it.
     if (query.opcode === 0 && query.isRecursionDesired) flags |= Flag.RD;
     if (query.opcode === 0 && query.isCheckingDisabled) flags |= Flag.CD;

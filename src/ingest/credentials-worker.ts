@@ -1,7 +1,10 @@
 /** Reads a kubeconfig with @kubernetes/client-node and answers with plain data: runs once, in a worker of its own. */
+import { readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
+import { dirname, resolve } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { KubeConfig } from '@kubernetes/client-node';
+import { load } from 'js-yaml';
 import { fail, ok, type Result } from '../errors.ts';
 import type { Connection, KubeconfigRequest } from './credentials.ts';
 
@@ -10,7 +13,8 @@ parentPort?.postMessage(await readKubeconfig(workerData));
 async function readKubeconfig({ file, context }: KubeconfigRequest): Promise<Result<Connection, string>> {
   const config = new KubeConfig();
   try {
-    config.loadFromFile(file);
+    config.loadFromString(JSON.stringify(readTokens(load(readFileSync(file, 'utf8')), dirname(resolve(file)))));
+    config.makePathsAbsolute(dirname(resolve(file)));
   } catch (error) {
     return fail(`error loading config file "${file}": ${messageOf(error)}`);
   }
@@ -31,6 +35,21 @@ async function readKubeconfig({ file, context }: KubeconfigRequest): Promise<Res
     return fail(`${file}: ${messageOf(error)}`);
   }
   return ok(connectionOf(cluster.server, cluster.proxyUrl, isPlain, options));
+}
+
+/** Puts `token` in the place of `tokenFile`, which client-node does not know. */
+function readTokens(config: unknown, directory: string): unknown {
+  if (!isRecord(config) || !Array.isArray(config.users)) return config;
+  const users = config.users.map((entry: unknown) => {
+    const user = isRecord(entry) ? entry.user : undefined;
+    if (!isRecord(entry) || !isRecord(user) || typeof user.tokenFile !== 'string') return entry;
+    return { ...entry, user: { ...user, token: readFileSync(resolve(directory, user.tokenFile), 'utf8').trim() } };
+  });
+  return { ...config, users };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function connectionOf(

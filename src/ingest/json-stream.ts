@@ -49,6 +49,9 @@ export class LineSplitter {
   }
 }
 
+/** Octets of a list up to which it is parsed as a whole, which is faster. A page is 1 or 2 million. */
+const WHOLE_UP_TO = 8 * 1024 * 1024;
+
 /** What stands around the items of a list. */
 export interface ListEnvelope {
   readonly resourceVersion: string;
@@ -187,6 +190,59 @@ export class ListParser {
     if (object === undefined) this.#problem ??= 'an item is not JSON';
     return object;
   }
+}
+
+/** Takes the items out of a list: at its end, or as it arrives where it is too large for that. */
+export class ListReader {
+  readonly #wholeUpTo: number;
+  #parts: Buffer[] = [];
+  #length = 0;
+  #parser: ListParser | undefined;
+
+  constructor(wholeUpTo = WHOLE_UP_TO) {
+    this.#wholeUpTo = wholeUpTo;
+  }
+
+  /** @returns items so far, or why the list is of no use */
+  push(chunk: Buffer): Result<unknown[], string> {
+    if (this.#parser) return this.#parser.push(chunk);
+    this.#parts.push(chunk);
+    this.#length += chunk.length;
+    if (this.#length <= this.#wholeUpTo) return ok([]);
+    this.#parser = new ListParser();
+    const objects: unknown[] = [];
+    for (const part of this.#parts) {
+      const pushed = this.#parser.push(part);
+      if (!pushed.ok) return pushed;
+      for (const object of pushed.value) objects.push(object);
+    }
+    this.#parts = [];
+    return ok(objects);
+  }
+
+  /** To be called when the body has ended. @returns the remaining items */
+  end(): Result<{ readonly objects: readonly unknown[]; readonly envelope: ListEnvelope }, string> {
+    if (!this.#parser) return readList(Buffer.concat(this.#parts));
+    const envelope = this.#parser.end();
+    return envelope.ok ? ok({ objects: [], envelope: envelope.value }) : envelope;
+  }
+}
+
+/** A whole list, or one whose items were taken out. */
+function readList(
+  octets: Buffer,
+): Result<{ readonly objects: readonly unknown[]; readonly envelope: ListEnvelope }, string> {
+  const list = parse(octets.toString('utf8'));
+  if (!isRecord(list)) return fail('not a JSON object, or the list ends before its end');
+  const { kind, metadata, items } = list;
+  if (typeof kind === 'string' && !kind.endsWith('List')) return fail(`a ${kind.slice(0, 40)} in the place of a list`);
+  if (items !== null && !Array.isArray(items)) return fail('a list without items');
+  const objects: readonly unknown[] = items ?? [];
+  if (!objects.every(isRecord)) return fail('an item is no object');
+  const version = isRecord(metadata) ? metadata.resourceVersion : undefined;
+  if (typeof version !== 'string' || version === '') return fail('a list without resourceVersion');
+  const next = isRecord(metadata) && typeof metadata.continue === 'string' ? metadata.continue : '';
+  return ok({ objects, envelope: { resourceVersion: version, next } });
 }
 
 /** Parsed JSON; undefined when it is none. */

@@ -11,7 +11,7 @@ import { fail, ok, type Result } from '../errors.ts';
 import type { Answer, ApiClient, Trouble } from './api-client.ts';
 import { type Clock, sleep } from './clock.ts';
 import type { FeedSignal, FeedSpec } from './feed.ts';
-import { LineSplitter, type ListEnvelope, ListParser, parse } from './json-stream.ts';
+import { LineSplitter, type ListEnvelope, ListReader, parse } from './json-stream.ts';
 import { API_GROUPS, bestImportVersion, pathOf, selectorsOf } from './resource-path.ts';
 
 /** Milliseconds, and counts; see the defaults. */
@@ -167,7 +167,8 @@ class FeedLoop {
     let limit = tuning.pageSize;
     let next = '';
     for (;;) {
-      const page = await this.#page(path, { ...(limit > 0 && { limit: `${limit}` }), ...(next && { continue: next }) });
+      const paging = { ...(limit > 0 && { limit: `${limit}` }), ...(next && { continue: next }) };
+      const page = await this.#page(path, paging, (objects) => this.#emit({ type: 'listed', objects }));
       if (page.ok) {
         next = page.value.next;
         if (next !== '') continue;
@@ -187,19 +188,27 @@ class FeedLoop {
     return undefined;
   }
 
-  async #page(path: string, paging: Readonly<Record<string, string>>): Promise<Result<ListEnvelope, Trouble>> {
+  /** One list request; without `take` only what stands around its items is of interest. */
+  async #page(
+    path: string,
+    paging: Readonly<Record<string, string>>,
+    take: (objects: readonly unknown[]) => void = () => undefined,
+  ): Promise<Result<ListEnvelope, Trouble>> {
     const answer = await this.#get(path, { ...selectorsOf(this.#options.feed), ...paging });
     if (!answer.ok) return answer;
-    const parser = new ListParser();
+    const reader = new ListReader();
     const trouble = await this.#drain(answer.value, (chunk) => {
-      const objects = parser.push(chunk);
+      const objects = reader.push(chunk);
       if (!objects.ok) return { reason: `list: ${objects.error}` };
-      if (objects.value.length > 0) this.#emit({ type: 'listed', objects: objects.value });
+      if (objects.value.length > 0) take(objects.value);
       return undefined;
     });
     if (trouble) return fail(trouble);
-    const envelope = parser.end();
-    return envelope.ok ? envelope : fail({ reason: `list: ${envelope.error}` });
+    const rest = reader.end();
+    if (!rest.ok) return fail({ reason: `list: ${rest.error}` });
+    take(rest.value.objects);
+    await this.#options.room();
+    return ok(rest.value.envelope);
   }
 
   /**
@@ -208,16 +217,8 @@ class FeedLoop {
    */
   async #probe(path: string): Promise<Trouble | undefined> {
     const position = this.#position ?? '';
-    const answer = await this.#get(path, { ...selectorsOf(this.#options.feed), limit: '1' });
-    if (!answer.ok) return this.#isGone(answer.error);
-    const parser = new ListParser();
-    const trouble = await this.#drain(answer.value, (chunk) => {
-      const objects = parser.push(chunk);
-      return objects.ok ? undefined : { reason: `list: ${objects.error}` };
-    });
-    if (trouble) return trouble;
-    const envelope = parser.end();
-    if (!envelope.ok) return { reason: `list: ${envelope.error}` };
+    const envelope = await this.#page(path, { limit: '1' });
+    if (!envelope.ok) return this.#isGone(envelope.error);
     if (!isOlder(envelope.value.resourceVersion, position)) return undefined;
     return {
       reason: `the server is at resourceVersion ${envelope.value.resourceVersion}, behind ${position} that it gave before`,

@@ -25,8 +25,10 @@ export interface MissingObjects {
   readonly cluster: ClusterId;
   readonly kind: ObjectKind;
   readonly scope: string;
+  /** How many were known, the missing ones among them. */
   readonly known: number;
-  readonly missing: number;
+  /** Their keys. */
+  readonly missing: readonly string[];
 }
 
 /** May they be deleted now? If not they are held until they are listed again or `release` is called. */
@@ -189,7 +191,7 @@ export class ClusterReconciler {
     const missing = known.filter((key) => !seen.has(key));
     const isAdmitted =
       missing.length === 0 ||
-      this.#admitDeletions({ cluster: this.#cluster, kind, scope, known: known.length, missing: missing.length });
+      this.#admitDeletions({ cluster: this.#cluster, kind, scope, known: known.length, missing });
     state.held = new Set(isAdmitted ? [] : missing);
     const deletions = isAdmitted ? missing.flatMap((key) => this.#delete(kind, key, {})) : [];
     const events = [...deletions, ...this.#noteSync(kind)];

@@ -3,7 +3,7 @@
  * migrations/0002_zone_journal.sql. It holds nothing that the log could not give again.
  */
 import type { Database } from '../database.ts';
-import { packRecords, unpackRecords } from '../dns/canonical.ts';
+import { packRecords, readPackedRecords, unpackRecords } from '../dns/canonical.ts';
 import type { DomainName } from '../dns/name.ts';
 import type { ResourceRecord } from '../dns/rrset.ts';
 import type { Serial } from '../dns/serial.ts';
@@ -18,15 +18,66 @@ export interface JournalVersion {
   readonly time: number;
 }
 
-/** How many changesets of a zone are kept; older ones go, and who still has such a serial gets a full transfer. */
+/**
+ * How much of each zone's changes is kept, at least; older ones go, and who still has such a serial gets a full transfer.
+ */
 export interface JournalLimits {
   readonly changes: number;
+  /** Of the packed records. */
+  readonly octets: number;
+  /** Milliseconds; undefined: of any age. */
+  readonly age?: number | undefined;
 }
 
-export const DEFAULT_JOURNAL_LIMITS: JournalLimits = { changes: 10_000 };
+export const DEFAULT_JOURNAL_LIMITS: JournalLimits = { changes: 10_000, octets: 64 * 1024 * 1024 };
 
-/** Changesets over the limit are dropped in steps of so many, so that not every commit has to look. */
+/** Changes over a limit are dropped in steps of so many, so that not every commit has to look. */
 const TRIM_STEP = 100;
+/** Steps of one commit at most: the rest goes with later ones. */
+const MAX_TRIM_STEPS = 20;
+
+/** A changeset whose lists are unpacked as they are walked: each may be as long as the zone. */
+export interface PackedChangeset {
+  readonly soaFrom: SoaRecord;
+  readonly soaTo: SoaRecord;
+  readonly removed: Iterable<ResourceRecord>;
+  readonly added: Iterable<ResourceRecord>;
+}
+
+/** Changes that follow on each other, as far as can be told without reading them. */
+export interface ChangesetChain {
+  readonly changesets: number;
+  /** Records removed and added, SOAs not counted. */
+  readonly records: number;
+  /** What `read` will hold. */
+  readonly octets: number;
+  /**
+   * Reads all of it at once, so that what is dropped from the journal later is not missed, and unpacks it as it is
+   * walked; it can be walked more than once.
+   * @returns undefined when it has been dropped in the meantime
+   */
+  read(): Iterable<PackedChangeset> | undefined;
+}
+
+interface ChangeRow {
+  readonly batch: number;
+  readonly base: number;
+  readonly step: number;
+  readonly records: number;
+  readonly octets: number;
+  /** Of this change alone. */
+  readonly ownRecords: number;
+  readonly ownOctets: number;
+}
+
+const CHANGE_COLUMNS = `batch, base, step, records, octets, removed_count + added_count AS ownRecords,
+  length(soas) + length(removed) + length(added) AS ownOctets`;
+
+interface PackedRow {
+  readonly soas: Buffer;
+  readonly removed: Buffer;
+  readonly added: Buffer;
+}
 
 /** Reads the journal; works on a read-only connection beside the writer's. */
 export class JournalReader {
@@ -62,64 +113,82 @@ export class JournalReader {
   }
 
   /**
-   * The changesets that lead from the version with this serial to the newest one, in order.
-   * @returns undefined when there was no such version, or its changesets are no longer here
+   * The changes that lead from the version with one serial to that with another.
+   * @returns undefined when there are no such versions, or the changes between them are no longer here
    */
-  changesets(zone: ZoneId, from: Serial): readonly Changeset[] | undefined {
-    return this.#db.transaction(() => {
-      const last = this.lastVersion(zone);
-      if (last === undefined) return undefined;
-      if (last.serial === from) return [];
-      const start = this.#db
-        .prepare<[string, number], { batch: number }>(
-          `SELECT batch FROM zone_change
-           WHERE zone = (SELECT id FROM zone WHERE name = ?) AND serial_from = ? ORDER BY batch DESC LIMIT 1`,
+  chain(zone: ZoneId, from: Serial, to: Serial): ChangesetChain | undefined {
+    const find = (where: string, ...values: (string | number)[]) =>
+      this.#db
+        .prepare<(string | number)[], ChangeRow>(
+          `SELECT ${CHANGE_COLUMNS} FROM zone_change
+           WHERE zone = (SELECT id FROM zone WHERE name = ?) AND ${where} ORDER BY batch DESC LIMIT 1`,
         )
-        .get(zone, from);
-      if (start === undefined) return undefined;
-      const changes = this.#changes(zone, start.batch);
-      return isChain(changes, last.serial) ? changes : undefined;
+        .get(zone, ...values);
+    return this.#db.transaction(() => {
+      const first = find('serial_from = ?', from);
+      // Not indexed: it is the newest one, or nearly.
+      const last = first && find('serial_to = ? AND base = ? AND batch >= ?', to, first.base, first.batch);
+      if (first === undefined || last === undefined) return undefined;
+      const changesets = last.step - first.step + 1;
+      return {
+        changesets,
+        records: last.records - first.records + first.ownRecords,
+        octets: last.octets - first.octets + first.ownOctets,
+        read: () => {
+          const rows = this.#changes(zone, first.batch, last.batch);
+          return rows.length === changesets ? new PackedChangesets(rows) : undefined;
+        },
+      };
     })();
   }
 
   /** The changeset that made a version; undefined for a zone's first version, or when it is no longer here. */
   changesetOf(zone: ZoneId, batch: number): Changeset | undefined {
-    return this.#changes(zone, batch, batch)[0];
+    const [row] = this.#changes(zone, batch, batch);
+    if (row === undefined) return undefined;
+    const { soaFrom, soaTo } = unpackSoas(row);
+    return {
+      apex: soaTo.owner,
+      soaFrom,
+      soaTo,
+      removed: unpackRecords(row.removed),
+      added: unpackRecords(row.added),
+    };
   }
 
-  #changes(zone: ZoneId, from: number, to = Number.MAX_SAFE_INTEGER): Changeset[] {
+  #changes(zone: ZoneId, from: number, to: number): PackedRow[] {
     return this.#db
-      .prepare<[string, number, number], { soas: Buffer; removed: Buffer; added: Buffer }>(
+      .prepare<[string, number, number], PackedRow>(
         `SELECT soas, removed, added FROM zone_change
          WHERE zone = (SELECT id FROM zone WHERE name = ?) AND batch BETWEEN ? AND ? ORDER BY batch`,
       )
-      .all(zone, from, to)
-      .map(({ soas, removed, added }) => {
-        const [soaFrom, soaTo] = unpackRecords(soas) as [SoaRecord, SoaRecord];
-        return {
-          apex: soaTo.owner,
-          soaFrom,
-          soaTo,
-          removed: unpackRecords(removed),
-          added: unpackRecords(added),
-        };
-      });
+      .all(zone, from, to);
   }
 }
 
-/** A zone that was away and came back begins anew, without a changeset from what it was. */
-function isChain(changes: readonly Changeset[], last: Serial): boolean {
-  const isLinked = changes.every((change, i) => {
-    const before = changes[i - 1];
-    return before === undefined || before.soaTo.rdata.serial === change.soaFrom.rdata.serial;
-  });
-  return isLinked && changes.at(-1)?.soaTo.rdata.serial === last;
+function unpackSoas({ soas }: PackedRow): { soaFrom: SoaRecord; soaTo: SoaRecord } {
+  const [soaFrom, soaTo] = unpackRecords(soas) as [SoaRecord, SoaRecord];
+  return { soaFrom, soaTo };
+}
+
+class PackedChangesets implements Iterable<PackedChangeset> {
+  readonly #rows: readonly PackedRow[];
+
+  constructor(rows: readonly PackedRow[]) {
+    this.#rows = rows;
+  }
+
+  *[Symbol.iterator](): Generator<PackedChangeset> {
+    for (const row of this.#rows) {
+      yield { ...unpackSoas(row), removed: readPackedRecords(row.removed), added: readPackedRecords(row.added) };
+    }
+  }
 }
 
 /** The journal of the one process that writes it. */
 export class Journal extends JournalReader implements VersionStore {
   readonly #db: Database;
-  readonly #limits: JournalLimits;
+  #limits: JournalLimits;
   readonly #crashPoint: (name: string) => void;
 
   /** @param crashPoint for tests that end the process at `before-journal-commit` or `after-journal-commit` */
@@ -128,6 +197,11 @@ export class Journal extends JournalReader implements VersionStore {
     this.#db = db;
     this.#limits = limits;
     this.#crashPoint = crashPoint;
+  }
+
+  /** What is over new limits goes with later commits. */
+  setLimits(limits: JournalLimits): void {
+    this.#limits = limits;
   }
 
   lastSerial(zone: ZoneId, before: number): Serial | undefined {
@@ -140,10 +214,6 @@ export class Journal extends JournalReader implements VersionStore {
     const version = this.#db.prepare(
       'INSERT INTO zone_version (zone, batch, serial, time) SELECT id, ?, ?, ? FROM zone WHERE name = ?',
     );
-    const change = this.#db.prepare(
-      `INSERT INTO zone_change (zone, batch, serial_from, soas, removed, added)
-       SELECT id, ?, ?, ?, ?, ? FROM zone WHERE name = ?`,
-    );
     const position = this.#db.prepare(
       'INSERT INTO projection_position (id, batch) VALUES (1, ?) ON CONFLICT DO UPDATE SET batch = excluded.batch',
     );
@@ -153,10 +223,8 @@ export class Journal extends JournalReader implements VersionStore {
           zoneId.run(zone);
           version.run(batch, serial, time, zone);
           if (changeset === undefined) continue;
-          const { soaFrom, soaTo, removed, added } = changeset;
-          const soas = packRecords([soaFrom, soaTo]);
-          change.run(batch, soaFrom.rdata.serial, soas, packRecords(removed), packRecords(added), zone);
-          this.#trim(zone);
+          this.#insertChange(zone, batch, changeset);
+          this.#trim(zone, time);
         }
         position.run(batch);
         this.#crashPoint('before-journal-commit');
@@ -165,19 +233,71 @@ export class Journal extends JournalReader implements VersionStore {
     this.#crashPoint('after-journal-commit');
   }
 
+  #insertChange(zone: ZoneId, batch: number, { soaFrom, soaTo, removed, added }: Changeset): void {
+    const before = this.#db
+      .prepare<
+        [string, number],
+        Pick<ChangeRow, 'batch'> & { [K in 'base' | 'step' | 'records' | 'octets']: number | null }
+      >(
+        `SELECT version.batch, base, step, records, octets
+         FROM zone_version AS version LEFT JOIN zone_change AS change USING (zone, batch)
+         WHERE version.zone = (SELECT id FROM zone WHERE name = ?) AND version.batch < ? ORDER BY version.batch DESC LIMIT 1`,
+      )
+      .get(zone, batch);
+    const [soas, gone, come] = [packRecords([soaFrom, soaTo]), packRecords(removed), packRecords(added)];
+    this.#db
+      .prepare(
+        `INSERT INTO zone_change (zone, batch, serial_from, serial_to, base, step, removed_count, added_count,
+           records, octets, soas, removed, added)
+         SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM zone WHERE name = ?`,
+      )
+      .run(
+        batch,
+        soaFrom.rdata.serial,
+        soaTo.rdata.serial,
+        before?.base ?? before?.batch ?? batch,
+        (before?.step ?? 0) + 1,
+        removed.length,
+        added.length,
+        (before?.records ?? 0) + removed.length + added.length,
+        (before?.octets ?? 0) + soas.length + gone.length + come.length,
+        soas,
+        gone,
+        come,
+        zone,
+      );
+  }
+
   readonly #commits = new Map<ZoneId, number>();
 
-  #trim(zone: ZoneId): void {
+  #trim(zone: ZoneId, now: number): void {
+    const limits = this.#limits;
+    const step = Math.max(1, Math.min(TRIM_STEP, Math.floor(limits.changes / 10)));
     const commits = (this.#commits.get(zone) ?? 0) + 1;
-    this.#commits.set(zone, commits % TRIM_STEP);
-    if (commits < TRIM_STEP) return;
-    this.#db
-      .prepare<[string, string, number]>(
-        `DELETE FROM zone_change WHERE zone = (SELECT id FROM zone WHERE name = ?) AND batch <= (
-           SELECT batch FROM zone_change WHERE zone = (SELECT id FROM zone WHERE name = ?)
-           ORDER BY batch DESC LIMIT 1 OFFSET ?)`,
-      )
-      .run(zone, zone, this.#limits.changes);
+    this.#commits.set(zone, commits % step);
+    if (commits < step) return;
+    const id = this.#db.prepare<[string], number>('SELECT id FROM zone WHERE name = ?').pluck().get(zone) as number;
+    const kept = this.#db.prepare<[number], number>('SELECT count(*) FROM zone_change WHERE zone = ?').pluck();
+    const rows = 'SELECT batch, base, octets FROM zone_change WHERE zone = ? ORDER BY batch';
+    type Row = Pick<ChangeRow, 'batch' | 'base' | 'octets'>;
+    const newest = this.#db.prepare<[number], Row>(`${rows} DESC LIMIT 1`).get(id) as Row;
+    const oldest = this.#db.prepare<[number, number], Row>(`${rows} LIMIT 1 OFFSET ?`);
+    const timeOf = this.#db
+      .prepare<[number, number], number>('SELECT time FROM zone_version WHERE zone = ? AND batch = ?')
+      .pluck();
+    let count = kept.get(id) as number;
+    for (let steps = 0; steps < MAX_TRIM_STEPS; steps++) {
+      // The newest of those that would go.
+      const row = oldest.get(id, step - 1);
+      if (row === undefined || row.batch === newest.batch) return;
+      const isOver =
+        count - step >= limits.changes ||
+        (row.base === newest.base && newest.octets - row.octets > limits.octets) ||
+        (limits.age !== undefined && (timeOf.get(id, row.batch) ?? now) < now - limits.age);
+      if (!isOver) return;
+      this.#db.prepare('DELETE FROM zone_change WHERE zone = ? AND batch <= ?').run(id, row.batch);
+      count -= step;
+    }
   }
 }
 

@@ -8,10 +8,12 @@ import type { DomainName } from '../dns/name.ts';
 import type { Serial } from '../dns/serial.ts';
 import type { ClusterEvent } from '../ingest/event.ts';
 import type { ZoneId } from '../ingest/plan.ts';
-import { touchedSlots } from './changes.ts';
+import { answerSlot, touchedSlots } from './changes.ts';
 import { clusterOf, foldEvents, type World } from './state.ts';
 import { Touched } from './touched.ts';
 import { makeZone, type Zone } from './zone.ts';
+
+export { answerSlot };
 
 /** What crosses from the writer to a serving thread: a batch, or a part of one. */
 export interface ReplicaUpdate {

@@ -17,6 +17,9 @@ import { addressesAt, addressOfPath, namesOfAddress, placeOfReverse, reverseName
 import { addressSets, findInSlot, type Slot, setsOfSlot } from './records/slot.ts';
 import type { ClusterState } from './state.ts';
 
+// What names are made from that nobody can list (serve/synth.ts).
+export { addressSets, exposedNamespace, findInSlot, podAddress, type Slot };
+
 export interface Zone {
   readonly id: ZoneId;
   readonly apex: DomainName;

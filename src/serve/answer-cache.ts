@@ -8,6 +8,8 @@
 import { type DomainName, parentOf } from '../dns/name.ts';
 import type { Serial } from '../dns/serial.ts';
 import type { ZoneId } from '../ingest/plan.ts';
+import type { Aging } from './chain.ts';
+import { hasTtls, layoutOf, writeTtls } from './encoded-sections.ts';
 import type { Slot } from './tally.ts';
 
 /** The current serial of each zone, in cells that kept answers point to. */
@@ -35,8 +37,11 @@ export interface Keepable {
   readonly message: Buffer;
   /** Where in `message` the serial of the zone's SOA stands. */
   readonly serialOffsets: readonly number[];
-  readonly zone: ZoneId;
+  /** Of which zone the answer is made; undefined: of none. */
+  readonly zone: ZoneId | undefined;
   readonly names: readonly DomainName[];
+  /** Until when it is right; undefined: until a name is touched. */
+  readonly aging?: Aging | undefined;
   readonly slot: Slot;
   /** Somebody wants to see the request with each reply (`log`): no short cut. */
   readonly isObserved: boolean;
@@ -51,8 +56,13 @@ export interface KeptAnswer {
   readonly serialOffsets: readonly number[];
   readonly cell: SerialCell;
   writtenSerial: Serial | undefined;
-  readonly zone: ZoneId;
+  readonly zone: ZoneId | undefined;
   readonly names: readonly DomainName[];
+  readonly aging: Aging | undefined;
+  /** The TTL to be sent, of an aging answer: as `find` saw it. */
+  ttl: number;
+  /** Where the TTLs are in each message that the entry has, and what is written there. */
+  readonly ttls: Map<Buffer, { readonly offsets: readonly number[]; written: number }> | undefined;
   readonly slot: Slot;
   readonly requestSize: number;
   readonly isObserved: boolean;
@@ -72,9 +82,13 @@ export interface AnswerCacheLimits {
   readonly octets: number;
 }
 
+/** Of answers that are of no zone. */
+const NO_CELL: SerialCell = { serial: undefined };
+
 export class AnswerCache {
   readonly #limits: AnswerCacheLimits;
   readonly #cellOf: (zone: ZoneId) => SerialCell;
+  readonly #now: () => number;
   readonly #byKey = new Map<string, KeptAnswer>();
   readonly #ring: KeptAnswer[] = [];
   readonly #dependents = new Map<ZoneId, Map<DomainName, KeptAnswer | Set<KeptAnswer>>>();
@@ -83,10 +97,14 @@ export class AnswerCache {
   #generation = 0;
   #evictions = 0;
 
-  /** @param cellOf the cell of a zone's serial, the same object each time */
-  constructor(limits: AnswerCacheLimits, cellOf: (zone: ZoneId) => SerialCell) {
+  /**
+   * @param cellOf the cell of a zone's serial, the same object each time
+   * @param now seconds, monotonic: for answers that grow old
+   */
+  constructor(limits: AnswerCacheLimits, cellOf: (zone: ZoneId) => SerialCell, now = () => 0) {
     this.#limits = limits;
     this.#cellOf = cellOf;
+    this.#now = now;
   }
 
   /** Entries, octets (about), and entries that went for want of room. */
@@ -100,15 +118,34 @@ export class AnswerCache {
   }
 
   find(key: string): KeptAnswer | undefined {
-    return this.#byKey.get(key);
+    const kept = this.#byKey.get(key);
+    return kept === undefined || kept.aging === undefined || this.#isRight(kept, kept.aging) ? kept : undefined;
+  }
+
+  /** Notes the TTL of an aging answer; drops it when its time is over. */
+  #isRight(kept: KeptAnswer, aging: Aging): boolean {
+    const ttl = aging.ttlAt(this.#now());
+    if (ttl === undefined) {
+      this.#remove(kept);
+      return false;
+    }
+    kept.ttl = ttl;
+    return true;
   }
 
   /**
-   * The bytes to send for a kept answer, with the zone's current serial and, where the order is free, the next order.
+   * The bytes to send for an answer that `find` gave, with the zone's current serial or the TTL of the moment and, where the
+   * order is free, in the next order.
    * The buffer belongs to the cache: the id is written into it, and it is sent at once or copied.
    */
   take(kept: KeptAnswer): Buffer {
     kept.isUsed = true;
+    if (kept.aging !== undefined) {
+      kept.aging.countHit();
+      const message = kept.orders === undefined ? kept.message : this.#nextOrder(kept, kept.orders);
+      writeAge(kept, message);
+      return message;
+    }
     if (kept.orders !== undefined) return this.#nextOrder(kept, kept.orders);
     if (kept.serialOffsets.length > 0) writeSerial(kept);
     return kept.message;
@@ -132,6 +169,11 @@ export class AnswerCache {
   /** Keeps an answer, in place of an older one of the same key. Too large ones are not kept. */
   put(answer: Keepable): void {
     if (answer.message.length > MAX_MESSAGE || answer.names.length > MAX_NAMES) return;
+    const { aging } = answer;
+    const ttl = aging?.ttlAt(this.#now());
+    const offsets = aging && layoutOf(answer.message)?.ttlOffsets;
+    // Its TTLs can be counted down only where they are what they should be: a plugin may have changed them.
+    if (aging && (ttl === undefined || offsets === undefined || !hasTtls(answer.message, offsets, ttl))) return;
     const older = this.#byKey.get(answer.key);
     if (older) this.#remove(older);
     if (this.#ring.length >= this.#limits.entries) this.#evictOne();
@@ -140,10 +182,13 @@ export class AnswerCache {
       key: answer.key,
       message: answer.message,
       serialOffsets: answer.serialOffsets,
-      cell: this.#cellOf(answer.zone),
+      cell: answer.zone === undefined ? NO_CELL : this.#cellOf(answer.zone),
       writtenSerial: undefined,
       zone: answer.zone,
       names: answer.names,
+      aging,
+      ttl: ttl ?? 0,
+      ttls: offsets && new Map([[answer.message, { offsets, written: ttl ?? 0 }]]),
       slot: answer.slot,
       requestSize: answer.key.length + 2,
       isObserved: answer.isObserved,
@@ -236,6 +281,7 @@ export class AnswerCache {
   }
 
   #addDependent(name: DomainName, kept: KeptAnswer): void {
+    if (kept.zone === undefined) return;
     let names = this.#dependents.get(kept.zone);
     if (!names) {
       names = new Map();
@@ -248,9 +294,9 @@ export class AnswerCache {
   }
 
   #dropDependent(name: DomainName, kept: KeptAnswer): void {
-    const names = this.#dependents.get(kept.zone);
+    const names = kept.zone === undefined ? undefined : this.#dependents.get(kept.zone);
     const found = names?.get(name);
-    if (!names || found === undefined) return;
+    if (kept.zone === undefined || !names || found === undefined) return;
     if (found instanceof Set) found.delete(kept);
     if (found === kept || (found instanceof Set && found.size === 0)) names.delete(name);
     if (names.size === 0) this.#dependents.delete(kept.zone);
@@ -262,4 +308,17 @@ function writeSerial(kept: KeptAnswer): void {
   if (serial === undefined || serial === kept.writtenSerial) return;
   for (const offset of kept.serialOffsets) kept.message.writeUInt32BE(serial, offset);
   kept.writtenSerial = serial;
+}
+
+/** Writes the TTL of the moment. */
+function writeAge(kept: KeptAnswer, message: Buffer): void {
+  let place = kept.ttls?.get(message);
+  if (place === undefined) {
+    // An order of the records that was made just now, with the TTLs of the first one.
+    place = { offsets: layoutOf(message)?.ttlOffsets ?? [], written: -1 };
+    kept.ttls?.set(message, place);
+  }
+  if (place.written === kept.ttl) return;
+  writeTtls(message, place.offsets, kept.ttl);
+  place.written = kept.ttl;
 }

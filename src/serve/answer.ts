@@ -8,7 +8,7 @@ import type { DomainName } from '../dns/name.ts';
 import { isSubdomain } from '../dns/name.ts';
 import { Rcode, type ResourceRecord, type RRset, RRType, recordsOf } from '../dns/rrset.ts';
 import type { ClusterId } from '../ingest/event.ts';
-import { answerSlot } from '../projection/changes.ts';
+import { answerSlot } from '../projection/replica.ts';
 import { type FoundName, handsOn, isStanzaSynced, soaRecord, type Zone } from '../projection/zone.ts';
 import { additionalRecords } from './additional.ts';
 import type { ExtendedError, MaybePromise, Reply, Request } from './chain.ts';
@@ -65,6 +65,8 @@ export function answer(zone: Zone, request: Request, context: AnswerContext): Re
  */
 function isLeftToOthers(zone: Zone, found: Present, name: DomainName, type: RRType): boolean {
   if (!zone.definition.stanzas.every((_, at) => handsOn(zone, at, name))) return false;
+  // A SOA is asked for to find the zone's apex: that is known here.
+  if (type === RRType.SOA) return false;
   if (found.status === 'emptyNonTerminal') return true;
   if (found.rrset(type) !== undefined) return false;
   const hasAddress = found.rrset(RRType.A) !== undefined || found.rrset(RRType.AAAA) !== undefined;

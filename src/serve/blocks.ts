@@ -31,11 +31,13 @@ export interface HandlerTools {
   readonly logger: Logger;
   /** Seconds, monotonic. */
   readonly now: () => number;
-  /** From 0 up to, but not including, 1. */
+  /** From 0 up to, but not including, 1. Nobody outside may be able to guess it: ids of questions come from it. */
   readonly random: () => number;
   readonly hostName: string;
   /** `zonelog-VERSION`, for `chaos`. */
   readonly version: string;
+  /** Ends the process with this line (`[FATAL] …`). Absent: the line is only logged. */
+  readonly endProcess?: (line: string) => void;
   /** Writes a whole line of the query log. */
   readonly writeLine: (line: string) => void;
   /**

@@ -6,6 +6,8 @@
 import type { DomainName } from '../dns/name.ts';
 import { Rcode, type ResourceRecord, type RRClass, type RRType } from '../dns/rrset.ts';
 import type { ZoneId } from '../ingest/plan.ts';
+import type { MetricsSnapshot } from '../metrics.ts';
+import type { EncodedSections } from './encoded-sections.ts';
 
 /** One option of an OPT record (RFC 6891 §6.1.2). */
 export interface EdnsOption {
@@ -66,9 +68,16 @@ export interface Reply {
   readonly isAuthoritative: boolean;
   readonly isRecursionAvailable?: boolean;
   readonly isTruncated?: boolean;
+  /** Somebody has validated the data (RFC 4035 §3.1.6). */
+  readonly isAuthenticData?: boolean;
   readonly answer: readonly ResourceRecord[];
   readonly authority: readonly ResourceRecord[];
   readonly additional: readonly ResourceRecord[];
+  /**
+   * The three sections as octets, where they came so (from another server, from the cache). Counts only as long as the
+   * sections are the very lists that it names: a plugin that changes one need not care for it.
+   */
+  readonly encoded?: EncodedSections;
   readonly spelledZone?: DomainName;
   readonly ede?: ExtendedError;
   /**
@@ -76,6 +85,8 @@ export interface Reply {
    * it depends on is touched. A SOA of that zone in it gets the serial of the moment when it is sent.
    */
   readonly source?: { readonly zone: ZoneId; readonly names: readonly DomainName[] };
+  /** Where the reply is right for a while only: it may be kept encoded for that long, its TTLs counted down. */
+  readonly aging?: Aging;
   /** What went wrong, for the `errors` plugin's log: `plugin/NAME: why`. */
   readonly failure?: string;
   /** The plugin that made the reply, for the metrics; the chain fills it in. Empty: the server itself. */
@@ -93,6 +104,17 @@ export interface Reply {
   readonly isOrderFree?: boolean;
   /** Makes of the encoded message what is sent: signs it (RFC 8945 §5.3), which adds `octets` at most. */
   readonly seal?: { readonly octets: number; apply(message: Buffer): Buffer };
+}
+
+/** How long a reply is right. All its records have one TTL. */
+export interface Aging {
+  /**
+   * The TTL, in seconds, that the records have at this moment (seconds, monotonic). Undefined: the reply is not to be
+   * sent any more, ask anew.
+   */
+  ttlAt(now: number): number | undefined;
+  /** The reply is sent once more. Called after `ttlAt`. */
+  countHit(): void;
 }
 
 /** Many messages back, on a stream transport: a zone transfer. */
@@ -133,7 +155,7 @@ export interface Handler {
   /** The plugin's name in the Corefile. */
   readonly name: string;
   /**
-   * A reply with a `source` that comes from this handler or through it is the same for equal questions (flags, EDNS and
+   * A reply with a `source`, or an `aging` one, that comes from this handler or through it is the same for equal questions (flags, EDNS and
    * transport included), whoever asks and whenever. Only if all handlers of a chain say so are its replies kept. To be
    * left out where the client's address, the clock or anything else outside the zone decides (`acl`, say).
    */
@@ -141,7 +163,9 @@ export interface Handler {
   handle(request: Request, next: Next): MaybePromise<Outcome>;
   /** Called after each reply of the block, replies from the cache included. `sent` is undefined when there was none. */
   observe?(request: Request, sent: Sent | undefined): void;
-  /** Called when the block goes away: timers end here. */
+  /** What it counts, under the names of its metrics. */
+  metrics?(): MetricsSnapshot;
+  /** Called when the block goes away: timers end here. Questions in work may still be answered. */
   close?(): void;
 }
 

@@ -167,14 +167,16 @@ export class Entry {
       started,
     );
     this.#observe(block, request, outcome.rcode, message, packet.length, started);
-    const { source } = outcome;
-    if (source && block.isPure && isKeepable(request, outcome, packet) && generation === this.cache.generation) {
+    const { source, aging } = outcome;
+    const isLasting = source !== undefined || aging !== undefined;
+    if (isLasting && block.isPure && isKeepable(request, outcome, packet) && generation === this.cache.generation) {
       this.cache.put({
         key: keyOf(packet),
         message,
         serialOffsets: encoded.serialOffsets,
-        zone: source.zone,
-        names: source.names,
+        zone: source?.zone,
+        names: source?.names ?? [],
+        aging,
         slot,
         isObserved: block.observers.length > 0,
         ...(rotations > 1 && encoded.serialOffsets.length === 0

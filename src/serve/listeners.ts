@@ -116,6 +116,7 @@ async function openPair(
   limits: TcpLimits,
   tools: ListenTools,
   makeEntry: (place: SocketPlace) => Entry,
+  attempts = 20,
 ): Promise<Result<SocketPair, OpenFailure>> {
   const { reusePort, pump, now, logger, descriptors } = tools;
   const isV6 = address.includes(':');
@@ -148,7 +149,9 @@ async function openPair(
   );
   if (!tcp.ok) {
     await udp.value.stop(0);
-    return tcp;
+    // Any port was wanted, and the one that was free for UDP is not free for TCP.
+    const isWorthATry = wanted === 0 && tcp.error.code === 'EADDRINUSE' && attempts > 1;
+    return isWorthATry ? openPair(address, wanted, limits, tools, makeEntry, attempts - 1) : tcp;
   }
   return ok({ place: place(port), udp: udp.value, tcp: tcp.value });
 }

@@ -9,6 +9,7 @@ import {
 } from '../dns/encode.ts';
 import { Rcode } from '../dns/rrset.ts';
 import type { EdnsOption, Reply, Request } from './chain.ts';
+import { encodeSections } from './encoded-sections.ts';
 import { rotateAnswer } from './rotation.ts';
 
 /** The most that a UDP datagram over IPv6 holds, octets: a client may claim to take more. */
@@ -55,15 +56,13 @@ export function encodeReply(
   reply: Reply,
   turn?: { readonly index: number; readonly count: number },
 ): Encoded {
-  const answer = turn ? rotateAnswer(reply.answer, turn.index, turn.count) : reply.answer;
   const { isRecursionDesired = request.isRecursionDesired, seal } = reply;
   const limit = limitOf(request, reply) - (seal?.octets ?? 0);
-  const encoded = encoder.encodeReply(
-    { ...request, isRecursionDesired },
-    { ...reply, answer },
-    limit,
-    ednsOf(request, reply),
-  );
+  const edns = ednsOf(request, reply);
+  const ready = turn ? undefined : encodeSections(request, reply, limit, edns);
+  const answer = turn ? rotateAnswer(reply.answer, turn.index, turn.count) : reply.answer;
+  const encoded =
+    ready ?? encoder.encodeReply({ ...request, isRecursionDesired }, { ...reply, answer }, limit, edns);
   return seal ? { ...encoded, message: seal.apply(encoded.message) } : encoded;
 }
 

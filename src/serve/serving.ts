@@ -124,7 +124,7 @@ export function createServing(options: ServingOptions): Serving {
         allowsOtherClasses: here.some(
           ({ block }) => block.plugins.includes('chaos') || block.plugins.includes('forward'),
         ),
-        cache: new AnswerCache(limits, cellOf),
+        cache: new AnswerCache(limits, cellOf, now),
         encoder,
         tally,
         now,
@@ -222,7 +222,11 @@ export function createServing(options: ServingOptions): Serving {
       cellOf(zone).serial = serial;
     },
     listening: () => [...setup.listeners.values()].map(({ point, port }) => ({ ...point, port })),
-    snapshot: () => [...tally.snapshot(), ...socketFamilies([...setup.listeners.values()], [...entries.values()])],
+    snapshot: () => [
+      ...tally.snapshot(),
+      ...socketFamilies([...setup.listeners.values()], [...entries.values()]),
+      ...setup.blocks.flatMap(({ handlers }) => handlers.flatMap((handler) => handler.metrics?.() ?? [])),
+    ],
     async stop(graceMs = GRACE_MS) {
       await Promise.all([...setup.listeners.values()].map((listener) => listener.stop(graceMs)));
       closeBlocks(setup.blocks);

@@ -5,18 +5,25 @@
  * - zonal names: `TOPOZONE.pin._zone.…` and `TOPOZONE.prefer._zone.…` exist for every text;
  * - port names without underscores: `http.tcp.…`, and `_._tcp.…`, where an empty part matches every port.
  */
-import { isIP } from 'node:net';
+import { canonicalAddress } from '../dns/address.ts';
 import type { DomainName } from '../dns/name.ts';
 import { labelsBelow, unescapeLabel } from '../dns/name.ts';
 import type { RRset, RRType } from '../dns/rrset.ts';
 import type { PortFacts } from '../ingest/event.ts';
 import type { StanzaPlan } from '../ingest/plan.ts';
-import { expandIpv6 } from '../projection/address-tree.ts';
-import { exposedNamespace, podAddress } from '../projection/records/cluster.ts';
-import { compressIpv6 } from '../projection/records/reverse.ts';
-import { addressSets, findInSlot, type Slot } from '../projection/records/slot.ts';
 import type { ClusterState } from '../projection/state.ts';
-import { type FoundName, findName, handsOn, slotOf, type Zone } from '../projection/zone.ts';
+import {
+  addressSets,
+  exposedNamespace,
+  type FoundName,
+  findInSlot,
+  findName,
+  handsOn,
+  podAddress,
+  type Slot,
+  slotOf,
+  type Zone,
+} from '../projection/zone.ts';
 
 /** What the zone knows of a name, including the names that are only made when asked for. */
 export function findOrMake(zone: Zone, name: DomainName): FoundName {
@@ -61,11 +68,8 @@ function makePod(
   name: DomainName,
 ): FoundName | undefined {
   if (stanza.pods !== 'insecure' || exposedNamespace(stanza, state, namespace) === undefined) return undefined;
-  const address = podAddress(label);
-  // isIP alone would let an IPv6 scope (`fe80::1%eth0`) pass.
-  if (isIP(address) === 0 || !/^[0-9a-f:.]+$/.test(address)) return undefined;
-  const canonical = address.includes(':') ? compressIpv6(expandIpv6(address)) : address;
-  return existing(addressSets(name, stanza.ttl, [canonical]));
+  const address = canonicalAddress(podAddress(label));
+  return address === undefined ? undefined : existing(addressSets(name, stanza.ttl, [address]));
 }
 
 /**

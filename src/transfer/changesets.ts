@@ -4,21 +4,12 @@
 import { canonicalOrder } from '../dns/canonical.ts';
 import { rdataText } from '../dns/rdata-text.ts';
 import type { ResourceRecord } from '../dns/rrset.ts';
-import type { Serial } from '../dns/serial.ts';
-import type { Changeset } from '../projection/diff.ts';
+import type { Changeset, SoaRecord } from '../projection/diff.ts';
+import type { PackedChangeset } from '../projection/journal.ts';
 
 /** Records removed and added, SOAs not counted. */
 export function countChanges(changesets: readonly Changeset[]): number {
   return changesets.reduce((sum, { removed, added }) => sum + removed.length + added.length, 0);
-}
-
-/**
- * The part of a chain that ends in a serial: a journal may be ahead of the version that is handed out.
- * @returns undefined when the chain has no such serial
- */
-export function changesetsUpTo(changesets: readonly Changeset[], serial: Serial): readonly Changeset[] | undefined {
-  const end = changesets.findIndex(({ soaTo }) => soaTo.rdata.serial === serial);
-  return end < 0 ? undefined : changesets.slice(0, end + 1);
 }
 
 /**
@@ -27,23 +18,25 @@ export function changesetsUpTo(changesets: readonly Changeset[], serial: Serial)
  * @param changesets at least one, each following on the one before
  * @throws RangeError when they are none or no chain
  */
-export function condense(changesets: readonly Changeset[]): Changeset {
-  const first = changesets[0];
-  const last = changesets.at(-1);
-  if (first === undefined || last === undefined) throw new RangeError('no changesets to condense');
+export function condense(changesets: Iterable<PackedChangeset>): Changeset {
   const removed = new Map<string, ResourceRecord>();
   const added = new Map<string, ResourceRecord>();
-  let serial = first.soaFrom.rdata.serial;
+  let soaFrom: SoaRecord | undefined;
+  let soaTo: SoaRecord | undefined;
   for (const changeset of changesets) {
-    if (changeset.soaFrom.rdata.serial !== serial) throw new RangeError('changesets that are no chain');
-    serial = changeset.soaTo.rdata.serial;
+    soaFrom ??= changeset.soaFrom;
+    if (soaTo !== undefined && changeset.soaFrom.rdata.serial !== soaTo.rdata.serial) {
+      throw new RangeError('changesets that are no chain');
+    }
+    soaTo = changeset.soaTo;
     for (const record of changeset.removed) cancelOrKeep(record, added, removed);
     for (const record of changeset.added) cancelOrKeep(record, removed, added);
   }
+  if (soaFrom === undefined || soaTo === undefined) throw new RangeError('no changesets to condense');
   return {
-    apex: first.apex,
-    soaFrom: first.soaFrom,
-    soaTo: last.soaTo,
+    apex: soaTo.owner,
+    soaFrom,
+    soaTo,
     removed: canonicalOrder([...removed.values()]),
     added: canonicalOrder([...added.values()]),
   };

@@ -7,10 +7,11 @@ import type { DomainName } from '../dns/name.ts';
 import { Rcode, type ResourceRecord, type RRset, RRType, type SoaRdata } from '../dns/rrset.ts';
 import { compareSerial, type Serial } from '../dns/serial.ts';
 import type { ZoneId } from '../ingest/plan.ts';
-import type { Changeset, SoaRecord } from '../projection/diff.ts';
+import type { SoaRecord } from '../projection/diff.ts';
+import type { ChangesetChain, PackedChangeset } from '../projection/journal.ts';
 import { isZoneSynced, soaRecord, type Zone, zoneRRsets } from '../projection/zone.ts';
 import { isPermitted } from './access.ts';
-import { changesetsUpTo, condense, countChanges } from './changesets.ts';
+import { condense, countChanges } from './changesets.ts';
 
 /** A question for AXFR or IXFR, as far as it matters here. */
 export interface TransferRequest {
@@ -26,10 +27,10 @@ export interface TransferRequest {
 /** The journal, as far as it matters here. */
 export interface ChangesetSource {
   /**
-   * The chain of changesets from the version with this serial to the newest one, oldest first.
-   * @returns undefined when that version is not known, or not any more
+   * The changes that lead from the version with one serial to that with another.
+   * @returns undefined when they are not known, or not any more
    */
-  changesets(zone: ZoneId, from: Serial): readonly Changeset[] | undefined;
+  chain(zone: ZoneId, from: Serial, to: Serial): ChangesetChain | undefined;
 }
 
 export interface TransferContext {
@@ -38,6 +39,8 @@ export interface TransferContext {
   /** The zone whose apex the name is, in the version to hand out. */
   readonly zone: Zone | undefined;
   readonly journal: ChangesetSource;
+  /** Octets of changesets that may be held, besides what running transfers hold. */
+  readonly room: number;
 }
 
 export type TransferPlan =
@@ -46,16 +49,27 @@ export type TransferPlan =
   | { readonly kind: 'refuse'; readonly rcode: Rcode; readonly ede: { readonly code: number; readonly text: string } }
   /** One message with the SOA alone. */
   | { readonly kind: 'current'; readonly soa: SoaRecord; readonly why: 'equal' | 'newer' | 'udp' }
-  | { readonly kind: 'incremental'; readonly soa: SoaRecord; readonly changesets: readonly Changeset[] }
+  | {
+      readonly kind: 'incremental';
+      readonly soa: SoaRecord;
+      readonly changesets: Iterable<PackedChangeset>;
+      /** Octets that are held until it is sent. */
+      readonly octets: number;
+    }
   | {
       readonly kind: 'full';
       readonly soa: SoaRecord;
       readonly rrsets: Iterable<RRset>;
-      readonly why: 'asked' | 'unknown serial' | 'changes larger than the zone';
+      readonly why: 'asked' | 'unknown serial' | 'changes larger than the zone' | 'too many changes';
     };
 
 /** RFC 8914 §4. */
 const Ede = { OTHER: 0, NOT_READY: 14, PROHIBITED: 18, NOT_SUPPORTED: 21 } as const;
+
+/** Octets of changesets that one transfer may hold: they are read at once, at some 2 GB a second. */
+const MOST_OCTETS = 16 * 1024 * 1024;
+/** And how many changesets: each costs a few microseconds before the first message is sent. */
+const MOST_CHANGESETS = 10_000;
 
 /**
  * Changed records up to which a chain is condensed to one changeset, and up to which the zone is walked to see whether
@@ -65,7 +79,8 @@ const MOST_CONDENSED = 1000;
 const MOST_WALKED = 5000;
 
 /** Decides on a request. `request.question.type` is AXFR or IXFR. */
-export function planTransfer(request: TransferRequest, { stanza, zone, journal }: TransferContext): TransferPlan {
+export function planTransfer(request: TransferRequest, context: TransferContext): TransferPlan {
+  const { stanza, zone, journal } = context;
   const isStream = request.transport === 'tcp' || request.transport === 'tls';
   const isIncremental = request.question.type === RRType.IXFR;
   // RFC 5936 §4.2 knows no AXFR over UDP; RFC 1995 §2 wants IXFR answered there. A whole zone fits no reply over HTTPS.
@@ -90,22 +105,27 @@ export function planTransfer(request: TransferRequest, { stanza, zone, journal }
   if (order === 'greater') return { kind: 'current', soa, why: 'newer' };
   // Told that there is something newer, the client comes back over TCP.
   if (!isStream) return { kind: 'current', soa, why: 'udp' };
-  return planChanges(zone, soa, journal.changesets(zone.id, theirs.serial), zone.serial);
+  return planChanges(zone, soa, journal.chain(zone.id, theirs.serial, zone.serial), context.room);
 }
 
-function planChanges(
-  zone: Zone,
-  soa: SoaRecord,
-  known: readonly Changeset[] | undefined,
-  serial: Serial,
-): TransferPlan {
-  const chain = known && changesetsUpTo(known, serial);
-  if (chain === undefined) return { kind: 'full', soa, rrsets: zoneRRsets(zone), why: 'unknown serial' };
-  const changesets = chain.length > 1 && countChanges(chain) <= MOST_CONDENSED ? [condense(chain)] : chain;
-  if (isSmaller(zoneRRsets(zone), countChanges(changesets))) {
-    return { kind: 'full', soa, rrsets: zoneRRsets(zone), why: 'changes larger than the zone' };
-  }
-  return { kind: 'incremental', soa, changesets };
+/** Incremental if that is possible, worth while, and within bounds; nothing is unpacked but short chains. */
+function planChanges(zone: Zone, soa: SoaRecord, chain: ChangesetChain | undefined, room: number): TransferPlan {
+  const full = (why: Extract<TransferPlan, { kind: 'full' }>['why']): TransferPlan => ({
+    kind: 'full',
+    soa,
+    rrsets: zoneRRsets(zone),
+    why,
+  });
+  if (chain === undefined) return full('unknown serial');
+  if (chain.changesets > MOST_CHANGESETS || chain.octets > Math.min(MOST_OCTETS, room)) return full('too many changes');
+  const isCondensed = chain.changesets > 1 && chain.changesets <= MOST_CONDENSED && chain.records <= MOST_CONDENSED;
+  if (!isCondensed && isSmaller(zoneRRsets(zone), chain.records)) return full('changes larger than the zone');
+  const changesets = chain.read();
+  if (changesets === undefined) return full('unknown serial');
+  if (!isCondensed) return { kind: 'incremental', soa, changesets, octets: chain.octets };
+  const condensed = condense(changesets);
+  if (isSmaller(zoneRRsets(zone), countChanges([condensed]))) return full('changes larger than the zone');
+  return { kind: 'incremental', soa, changesets: [condensed], octets: 0 };
 }
 
 /** Has the zone fewer records than that? A large zone counts as not smaller. */

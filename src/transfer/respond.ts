@@ -34,6 +34,8 @@ export interface TransferStream {
 
 /** Transfers that may run at a time in one thread; who comes then is refused and tries again. */
 export const MAX_TRANSFERS = 100;
+/** Octets of changesets that they may hold together. */
+export const MAX_HELD = 64 * 1024 * 1024;
 /** Lines about refused requests in one second; more are only counted. */
 const MAX_REFUSED_LINES = 10;
 
@@ -46,6 +48,7 @@ export class Transfers {
   readonly #octets: CounterSet;
   readonly #limit: number;
   #running = 0;
+  #held = 0;
   #second = 0;
   #refusedLines = 0;
 
@@ -75,7 +78,13 @@ export class Transfers {
       this.#records.family(),
       this.#octets.family(),
       gaugeFamily('zonelog_transfers_running', 'Zone transfers that are being sent.', [], [[[], this.#running]]),
+      gaugeFamily('zonelog_transfer_held_bytes', 'Octets of changesets held for transfers.', [], [[[], this.#held]]),
     ];
+  }
+
+  /** Octets of changesets that one more transfer may hold (`TransferContext.room`). */
+  get room(): number {
+    return MAX_HELD - this.#held;
   }
 
   /** @returns undefined for `pass`: the next plugin's turn */
@@ -105,7 +114,7 @@ export class Transfers {
         // As the peer does: no AA where there is nothing to transfer.
         return single(Rcode.NOERROR, [plan.soa]);
       case 'incremental':
-        return this.#stream('incremental', plan.soa, ixfr(plan.soa, plan.changesets), request, pack);
+        return this.#stream('incremental', plan.soa, ixfr(plan.soa, plan.changesets), request, pack, plan.octets);
       case 'full':
         return this.#stream('full', plan.soa, axfr(plan.soa, plan.rrsets), request, pack);
     }
@@ -117,6 +126,7 @@ export class Transfers {
     records: Iterable<ResourceRecord>,
     request: TransferRequest & TransferQuery,
     pack: PackOptions,
+    held = 0,
   ): TransferReply | TransferStream {
     const { name, type } = request.question;
     const kind = typeText(type);
@@ -128,6 +138,7 @@ export class Transfers {
     }
     this.#requests.add([kind, outcome]);
     this.#running += 1;
+    this.#held += held;
     const tally = { records: 0, octets: 0 };
     const messages = packMessages(request, counted(records, tally), pack);
     const { serial } = soa.rdata;
@@ -136,6 +147,7 @@ export class Transfers {
       messages: weighed(messages, tally),
       onEnd: (end) => {
         this.#running -= 1;
+        this.#held -= held;
         this.#records.add([kind], tally.records);
         this.#octets.add([kind], tally.octets);
         this.#logger.info(endText(end, outcome, tally.records, name, address, serial));

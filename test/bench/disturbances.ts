@@ -1,7 +1,7 @@
 /** What UDP answers cost while the server has other work: a relist, transfers, a snapshot. */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openReadOnly } from '../../src/database.ts';
+import { askServer } from '../../src/compose/control-client.ts';
 import type { Api } from './api.ts';
 import { openAsker } from './asker.ts';
 import { waitForChange } from './events.ts';
@@ -17,14 +17,13 @@ export interface Disturbances {
   readonly relistSeconds: number;
   readonly transfers: Probed;
   readonly transferred: Transfers;
-  /** Only of a server with a log, and only if one was seen to be written. */
-  readonly snapshot?: Probed;
+  /** Only of a server with a log. */
+  readonly snapshots?: Probed;
+  readonly snapshotCount?: number;
 }
 
-/** zonelog writes one after so many events. */
-const SNAPSHOT_EVERY = 20_000;
-const FLOOD_RATE = 4_000;
-const CALM_RATE = 500;
+/** Each name is asked once in that time. */
+const WARM_UP_MS = 10_000;
 const LONGEST_RELIST_MS = 120_000;
 
 export async function measureDisturbances(
@@ -35,6 +34,8 @@ export async function measureDisturbances(
   say: (line: string) => void,
 ): Promise<Disturbances> {
   const { label } = server.contestant;
+  // What the start left to do, and the first question of each name, are no part of this.
+  await probeWhile(server.port, questionFile, () => sleep(WARM_UP_MS));
   const calm = await probeWhile(server.port, questionFile, () => sleep(seconds * 1000));
 
   say(`${label}: relist`);
@@ -52,9 +53,12 @@ export async function measureDisturbances(
 
   const base = { calm, relist, relistSeconds, transfers, transferred: transferred as Transfers };
   if (!server.contestant.hasLog) return base;
-  say(`${label}: snapshot`);
-  const snapshot = await probeSnapshot(server, api, questionFile);
-  return snapshot === undefined ? base : { ...base, snapshot };
+  say(`${label}: snapshots`);
+  let snapshotCount = 0;
+  const snapshots = await probeWhile(server.port, questionFile, async () => {
+    snapshotCount = await snapshotFor(server, seconds);
+  });
+  return { ...base, snapshots, snapshotCount };
 }
 
 /** @returns seconds from the loss of all watches to an answer that knows what changed meanwhile */
@@ -76,44 +80,14 @@ async function transferFor(server: Server, seconds: number): Promise<Transfers> 
   return (await result)[0];
 }
 
-/** Makes changes until just before a snapshot is due, and probes while the last ones, and then the snapshot, come. */
-async function probeSnapshot(server: Server, api: Api, questionFile: string): Promise<Probed | undefined> {
-  const before = await nextSnapshot(server, () => api.flips(FLOOD_RATE, SNAPSHOT_EVERY + 2_000, 0));
-  if (before === undefined) return undefined;
-  await api.flips(FLOOD_RATE, SNAPSHOT_EVERY - 3_000, 0);
-  await settle(server, api);
-  let isSeen = false;
-  const probed = await probeWhile(server.port, questionFile, async () => {
-    isSeen = (await nextSnapshot(server, () => api.flips(CALM_RATE, CALM_RATE * 10, 0))) !== undefined;
-    await sleep(500);
-  });
-  return isSeen ? probed : undefined;
-}
-
-/** The snapshot that comes while this work is done, or soon after it. */
-async function nextSnapshot(server: Server, work: () => Promise<void>): Promise<number | undefined> {
-  const before = newestSnapshot(server);
-  await work();
-  for (let tries = 0; tries < 50; tries++) {
-    const newest = newestSnapshot(server);
-    if (newest !== before) return newest;
-    await sleep(100);
+/** @returns how many were written, one after another */
+async function snapshotFor({ database }: Server, seconds: number): Promise<number> {
+  const until = performance.now() + seconds * 1000;
+  let written = 0;
+  while (performance.now() < until) {
+    const answer = await askServer(database, 'POST', '/snapshot');
+    if ((answer as { isWritten?: boolean }).isWritten) written++;
+    else await sleep(100);
   }
-  return undefined;
-}
-
-function newestSnapshot({ database }: Server): number | undefined {
-  const db = openReadOnly(database);
-  try {
-    const row = db.prepare('SELECT max(batch) AS batch FROM snapshot WHERE is_complete = 1').get();
-    return (row as { batch: number | null }).batch ?? undefined;
-  } finally {
-    db.close();
-  }
-}
-
-async function settle(server: Server, api: Api): Promise<void> {
-  const asker = await openAsker(server.port);
-  await waitForChange(asker, await api.flip(), LONGEST_RELIST_MS);
-  asker.close();
+  return written;
 }

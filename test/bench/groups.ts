@@ -18,7 +18,7 @@ import {
   rateRows,
   startRows,
 } from './rows.ts';
-import type { Contestant, Server } from './servers.ts';
+import { type Contestant, endServers, type Server } from './servers.ts';
 import { measureWarmStart, type Start, startSynced } from './starts.ts';
 
 export interface Plan {
@@ -36,6 +36,8 @@ export interface Plan {
 export interface Measured {
   readonly rows: readonly Row[];
   readonly details: Readonly<Record<string, unknown>>;
+  /** Groups of measurements that came to no end. */
+  readonly failures?: number;
 }
 
 interface Cluster {
@@ -68,6 +70,7 @@ export async function measureAll(plan: Plan): Promise<Measured> {
   return {
     rows: results.flatMap(({ rows }) => rows),
     details: Object.assign({}, ...results.map(({ details }) => details)) as Record<string, unknown>,
+    failures: results.reduce((sum, { failures = 0 }) => sum + failures, 0),
   };
 }
 
@@ -81,10 +84,22 @@ async function measureOn(plan: Plan, size: FixtureSize, groups: readonly Group[]
   try {
     const cluster = { size, api, samples: samples(size, SAMPLES), questions: list, questionFile: file };
     const results: Measured[] = [];
-    for (const group of groups) results.push(await group(plan, cluster));
+    for (const group of groups) results.push(await measureGroup(group, plan, cluster));
     return results;
   } finally {
     await api.end();
+  }
+}
+
+/** What fails is told, and the other measurements go on. */
+async function measureGroup(group: Group, plan: Plan, cluster: Cluster): Promise<Measured> {
+  try {
+    return await group(plan, cluster);
+  } catch (error) {
+    await endServers();
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    plan.say(`${group.name} failed: ${message}`);
+    return { rows: [], details: { [`failure of ${group.name}`]: message }, failures: 1 };
   }
 }
 

@@ -19,6 +19,7 @@ export interface ProbeResult extends Latencies {
 /** How long answers are waited for at the end. */
 const PATIENCE_MS = 2_000;
 const IDS = 65_536;
+const RECEIVE_BUFFER = 4 * 1024 * 1024;
 const WORST = 5;
 
 const [port = '', rate = '', file = ''] = process.argv.slice(2);
@@ -80,4 +81,8 @@ process.on('message', async (message) => {
   process.send?.(result, () => process.exit());
 });
 process.on('disconnect', () => process.exit());
-socket.bind(0, '127.0.0.1', () => process.send?.('ready'));
+socket.bind(0, '127.0.0.1', () => {
+  // Answers must not get lost here, however late this process is.
+  socket.setRecvBufferSize(RECEIVE_BUFFER);
+  process.send?.('ready');
+});

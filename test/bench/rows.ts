@@ -105,7 +105,8 @@ export function disturbanceRows(pair: Pair<Large>): Row[] {
     row('transfers: records of one', '', (r) => r.transferred.records),
     row('transfers: time of one', 's', (r) => r.transferred.seconds),
     row('transfers: failed', '', (r) => r.transferred.failed),
-    ...probed('snapshot', (r) => r.snapshot),
+    ...probed('snapshots', (r) => r.snapshots),
+    row('snapshots: written', '', (r) => r.snapshotCount),
   ];
 }
 

@@ -57,7 +57,7 @@ function main(): Promise<void> {
 }
 
 async function run(plan: Plan): Promise<void> {
-  const { rows, details } = await measureAll(plan);
+  const { rows, details, failures = 0 } = await measureAll(plan);
   const labels = { peer: plan.peer?.label ?? 'no peer', subject: plan.subject.label };
   const table = renderTable(rows, labels.peer, labels.subject);
   const report = {
@@ -75,6 +75,7 @@ async function run(plan: Plan): Promise<void> {
     writeFileSync(path.join(OUTPUT, `${name}.txt`), `${table}\n`);
   }
   process.stdout.write(`${table}\n\n${summary(rows)}\nbench-output/latest.json has the details.\n`);
+  if (failures > 0) fail(`${failures} groups of measurements failed`);
 }
 
 function summary(rows: readonly Row[]): string {

@@ -33,6 +33,13 @@ export interface Server {
   end(): Promise<void>;
 }
 
+const servers = new Set<Server>();
+
+/** For when a measurement failed half-way. */
+export async function endServers(): Promise<void> {
+  for (const server of servers) await server.end();
+}
+
 export async function startServer(contestant: Contestant, apiUrl: string): Promise<Server> {
   const folder = mkdtempSync(path.join(tmpdir(), 'zonelog-bench-'));
   const port = await freePort();
@@ -60,7 +67,7 @@ export async function startServer(contestant: Contestant, apiUrl: string): Promi
     return child.pid;
   };
   run();
-  return {
+  const server: Server = {
     contestant,
     port,
     database,
@@ -79,8 +86,11 @@ export async function startServer(contestant: Contestant, apiUrl: string): Promi
     async end() {
       await stop(child);
       rmSync(folder, { recursive: true, force: true });
+      servers.delete(server);
     },
   };
+  servers.add(server);
+  return server;
 }
 
 function corefile(port: number, apiUrl: string): string {

@@ -216,11 +216,15 @@ export function entryOf(
     local: { address: '127.0.0.1', port: 53 },
     router: createRouter(routes),
     allowsOtherClasses: options.allowsOtherClasses ?? false,
-    cache: new AnswerCache(options.limits ?? { entries: 1000, octets: 1e7 }, (zone) => {
-      const cell = cells.get(zone) ?? { serial: undefined };
-      cells.set(zone, cell);
-      return cell;
-    }),
+    cache: new AnswerCache(
+      options.limits ?? { entries: 1000, octets: 1e7 },
+      (zone) => {
+        const cell = cells.get(zone) ?? { serial: undefined };
+        cells.set(zone, cell);
+        return cell;
+      },
+      options.now,
+    ),
     encoder: new MessageEncoder(),
     tally,
     now: options.now ?? (() => 0),

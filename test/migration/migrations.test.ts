@@ -51,7 +51,10 @@ for (let version = 1; version <= names.length; version++) {
 test('a program that knows less than the database leaves it alone', () => {
   const file = join(directory, 'newer.db');
   const next = upTo(names.length);
-  writeFileSync(join(next, `${String(names.length + 1).padStart(4, '0')}_next.sql`), 'CREATE TABLE next (x) STRICT;'.replace('(x)', '(x TEXT)'));
+  writeFileSync(
+    join(next, `${String(names.length + 1).padStart(4, '0')}_next.sql`),
+    'CREATE TABLE next (x) STRICT;'.replace('(x)', '(x TEXT)'),
+  );
   openDatabase(file, next).close();
   assert.throws(() => openDatabase(file), { name: 'OperatorError', message: /newer zonelog/ });
   openDatabase(file, next).close();
@@ -75,5 +78,8 @@ test('an installation without its migrations says so', () => {
   const folder = join(directory, 'gap');
   writeFileSync(join(directory, 'x'), '');
   cpSync(join(migrations, names[0] ?? ''), join(folder, '0002_late.sql'));
-  assert.throws(() => openDatabase(join(directory, 'gap.db'), folder), { name: 'OperatorError', message: /incomplete/ });
+  assert.throws(() => openDatabase(join(directory, 'gap.db'), folder), {
+    name: 'OperatorError',
+    message: /incomplete/,
+  });
 });

@@ -23,7 +23,10 @@ const event: fc.Arbitrary<ClusterEvent> = fc.oneof(
       object: fc.constant('EndpointSlice' as const),
       cluster,
       key,
-      facts: fc.record({ endpoints, ports: fc.constant([]), service: fc.string() }, { requiredKeys: ['endpoints', 'ports'] }),
+      facts: fc.record(
+        { endpoints, ports: fc.constant([]), service: fc.string() },
+        { requiredKeys: ['endpoints', 'ports'] },
+      ),
       cause,
     }),
   },
@@ -37,7 +40,12 @@ const event: fc.Arbitrary<ClusterEvent> = fc.oneof(
       cause,
     }),
   },
-  fc.record({ kind: fc.constant('ClusterLost' as const), cluster, key: fc.constant('Pod' as const), reason: fc.string() }),
+  fc.record({
+    kind: fc.constant('ClusterLost' as const),
+    cluster,
+    key: fc.constant('Pod' as const),
+    reason: fc.string(),
+  }),
   fc.record({ kind: fc.constant('ClusterSynced' as const), cluster, key: fc.constant('Pod' as const) }),
 );
 

@@ -20,8 +20,9 @@ async function runToItsEnd(file: string, url: string, point: string, at: number)
 }
 
 for (const point of ['before-log-commit', 'after-log-commit']) {
-  test(`ended ${point}, again and again: no fact is lost, none is logged twice, and the chain holds`, async () => {
+  test(`ended ${point}, again and again: no fact is lost, none is logged twice, and the chain holds`, async (t) => {
     const api = await startApi();
+    t.after(() => api.stop());
     const file = join(directory, `${point}.db`);
     for (let round = 0; round < 4; round++) {
       api.apply(service(`s-${round}`, `10.1.5.${round}`));
@@ -38,14 +39,12 @@ for (const point of ['before-log-commit', 'after-log-commit']) {
     assert.ok(extent.ok, JSON.stringify(extent));
     if (point === 'after-log-commit') assert.ok(extent.value.batches >= 4);
     const following = new Following({ database, sources: [sourceOf(api)] });
+    t.after(() => following.stop());
     await following.converged(api);
     await until(() => following.isWatching());
     const told = [...following.log.read(1)].flatMap(({ events }) => events);
     const upserts = told.filter((e) => e.kind === 'ServiceUpserted' && e.key === 'apps/s-3');
     assert.equal(upserts.length, 1);
     assert.equal(told.filter((e) => e.kind === 'ClusterSynced').length, 4);
-    await following.stop();
-    database.close();
-    await api.stop();
   });
 }

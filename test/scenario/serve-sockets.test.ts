@@ -226,8 +226,10 @@ test('a transfer is made as the client reads it, and is whole', async () => {
       next += 1;
     }
   });
+  socket.resume();
   await eventually(() => octets, (n) => n === 500 * 20_002, 'all of the transfer');
   assert.equal(next, 500);
+  await eventually(() => transfer.ends, (ends) => ends.length === 1, 'the end of the transfer');
   assert.deepEqual(transfer.ends, ['sent']);
 });
 
@@ -260,6 +262,7 @@ test('other questions on the connection of a transfer are answered between its m
   for (let i = 0; i < 401; i++) ids.push((await tcp.next(SECONDS))?.readUInt16BE(0));
   assert.ok(ids.indexOf(2) < 200, `the question came as number ${ids.indexOf(2)}`);
   assert.deepEqual([ids.filter((id) => id === 1).length, ids.filter((id) => id === 3).length], [200, 200]);
+  await eventually(() => transfer.ends, (ends) => ends.length === 2, 'the end of the transfers');
   assert.deepEqual(transfer.ends, ['sent', 'sent']);
 });
 
@@ -306,7 +309,9 @@ test('clients that send nothing, half a message, or none at all lose their conne
   drip.write(Buffer.from([0]));
   const empty = await connectRaw(port);
   empty.write(Buffer.from([0, 0]));
-  await Promise.all([idle, half, drip, empty].map((socket) => socket.resume() && once(socket, 'close')));
+  await Promise.all(
+    [idle, half, drip, empty].map((socket) => Promise.race([once(socket.resume(), 'end'), once(socket, 'close')])),
+  );
 });
 
 test('connections are bounded, in all and for each client', async () => {

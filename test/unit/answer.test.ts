@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { compareNames } from '../../src/dns/name.ts';
 import { Rcode, RRType } from '../../src/dns/rrset.ts';
 import type { ClusterEvent } from '../../src/ingest/event.ts';
 import type { StanzaPlan } from '../../src/ingest/plan.ts';
-import type { Zone } from '../../src/projection/zone.ts';
+import { type Zone, zoneRRsets } from '../../src/projection/zone.ts';
 import { type AnswerContext, answer, MAX_ALIASES } from '../../src/serve/answer.ts';
 import type { Reply, Request } from '../../src/serve/chain.ts';
 import {
@@ -12,6 +13,7 @@ import {
   name,
   namespace,
   planApplied,
+  remove,
   service,
   slice,
   stanza,
@@ -240,6 +242,17 @@ describe('aliases', () => {
     assert.deepEqual(lines(alone).answer, expected.answer.slice(0, 1));
   });
 
+  it('keeps the letters of the external name, which is the same name all the same', () => {
+    const zone = zoneOf({}, web, externalName('apps/a', 'WEB.Apps.svc.cluster.LOCAL'));
+    const [alias, address] = ask(zone, 'a.apps.svc.cluster.local', RRType.A).answer;
+    assert.deepEqual(alias?.rdata, {
+      type: 'CNAME',
+      target: 'web.apps.svc.cluster.local.',
+      spelling: 'WEB.Apps.svc.cluster.LOCAL.',
+    });
+    assert.equal(address && recordLine(address), 'web.apps.svc.cluster.local. 5 A 10.0.0.1');
+  });
+
   it('into a part of the zone that another zone answers leaves the zone too', () => {
     const zone = zoneOf({}, inZone('a', 'web'));
     const reply = ask(zone, 'a.apps.svc.cluster.local', RRType.A, { isOwn: () => false, resolve: () => undefined });
@@ -317,6 +330,33 @@ describe('answers of a reverse zone', () => {
     assert.deepEqual(outcome('0.0.10.in-addr.arpa', RRType.PTR), [Rcode.NOERROR]);
     assert.deepEqual(outcome('2.0.0.10.in-addr.arpa', RRType.PTR), [Rcode.NXDOMAIN]);
     assert.deepEqual(outcome('web.apps.svc.10.in-addr.arpa', RRType.A), [Rcode.NXDOMAIN]);
+  });
+});
+
+describe('the zone . of a cluster', () => {
+  const events = [namespace(EAST, 'apps'), service(EAST, 'apps/web', ['10.0.0.1', 'fd00::1']), ...synced(EAST)];
+  const stanzas = [stanza(EAST, { primary: name('.') })];
+  const world = given([planApplied(zoneDefinition('.', stanzas, { kind: 'cluster' }))], events);
+
+  it('has the services and the PTR records, which point into it', () => {
+    const at = (text: string, type: number) => {
+      const reply = ask(world.zone('.'), text, type);
+      return [reply.rcode, ...reply.answer.map(recordLine)];
+    };
+    assert.deepEqual(at('web.apps.svc', RRType.A), [0, 'web.apps.svc. 5 A 10.0.0.1']);
+    assert.deepEqual(at('1.0.0.10.in-addr.arpa', RRType.PTR), [0, '1.0.0.10.in-addr.arpa. 5 PTR web.apps.svc.']);
+    assert.deepEqual(at('arpa', RRType.A), [0]);
+    assert.deepEqual(at('10.in-addr.arpa', RRType.A), [0]);
+    assert.deepEqual(at('11.in-addr.arpa', RRType.A), [Rcode.NXDOMAIN]);
+  });
+
+  it('lists them in canonical order, and their changes', () => {
+    const owners = [...zoneRRsets(world.zone('.'))].map((set) => set.owner);
+    assert.deepEqual(owners, owners.toSorted(compareNames));
+    assert.ok(owners.includes(name('1.0.0.10.in-addr.arpa')));
+    const [version] = world.when([remove(EAST, 'Service', 'apps/web')]);
+    const pointers = version?.changeset?.removed.filter(({ type }) => type === RRType.PTR);
+    assert.equal(pointers?.length, 2);
   });
 });
 

@@ -126,7 +126,9 @@ test('a write-ahead log without its database is not thrown away', () => {
 test('a schema that is newer, or other, than this program’s is refused', () => {
   const newer = freshFile();
   const { db, close } = openDatabase(newer);
-  const { latest } = db.prepare<[], { latest: number }>('SELECT max(version) AS latest FROM migration').get() ?? { latest: 0 };
+  const { latest } = db.prepare<[], { latest: number }>('SELECT max(version) AS latest FROM migration').get() ?? {
+    latest: 0,
+  };
   db.prepare('INSERT INTO migration VALUES (?, ?, ?)').run(latest + 1, 'later.sql', 'abc');
   close();
   refuses(() => openDatabase(newer), /newer zonelog \(schema \d+; this one knows up to \d+\)/);

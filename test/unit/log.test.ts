@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type Database, openDatabase, openReadOnly } from '../../src/database.ts';
-import type { Batch, ClusterEvent, ClusterId, EndpointSliceFacts, FactsOf, ObjectKind } from '../../src/ingest/event.ts';
+import type {
+  Batch,
+  ClusterEvent,
+  ClusterId,
+  EndpointSliceFacts,
+  FactsOf,
+  ObjectKind,
+} from '../../src/ingest/event.ts';
 import { EventLog, type PreviousFacts } from '../../src/ingest/log.ts';
 
 const A = 'alpha' as ClusterId;
@@ -90,7 +97,10 @@ test('what is read is what was written, of every kind of event', () => {
       { batch: 2, time: 6_000, events: EVERY_KIND.slice(3) },
     ],
   );
-  assert.deepEqual([...log.read(2)].map(({ batch }) => batch), [2]);
+  assert.deepEqual(
+    [...log.read(2)].map(({ batch }) => batch),
+    [2],
+  );
   assert.deepEqual([log.lastBatch, log.lastPosition, log.lastTime], [2, 9, 6_000]);
 });
 
@@ -152,7 +162,10 @@ test('time never goes back', () => {
   const { log, append } = freshLog();
   append([sliceEvent(sliceOf([]))], 9_000);
   assert.equal(append([deletion()], 4_000).time, 9_000);
-  assert.deepEqual([...log.read(1)].map(({ time }) => time), [9_000, 9_000]);
+  assert.deepEqual(
+    [...log.read(1)].map(({ time }) => time),
+    [9_000, 9_000],
+  );
 });
 
 test('watch positions are stored with their batch, and alone', () => {
@@ -195,7 +208,10 @@ test('a full disk is a value, and the same append works later', () => {
   db.pragma('max_page_count = 100000');
   assert.ok(log.append(many, [], 1).ok);
   assert.ok(log.verify().ok);
-  assert.deepEqual([...log.read(2)].map(({ events }) => events), [many]);
+  assert.deepEqual(
+    [...log.read(2)].map(({ events }) => events),
+    [many],
+  );
 });
 
 test('a log can be read on while it is written', () => {
@@ -218,7 +234,9 @@ test('rows can’t be changed or removed, unless a compaction is under way', () 
   }
   assert.throws(() => db.exec("UPDATE word SET text = 'x'"), /append-only/);
   assert.throws(() => db.exec("UPDATE object SET key = 'x'"), /append-only/);
-  db.exec(`BEGIN; INSERT INTO compaction VALUES ('test'); DELETE FROM event; DELETE FROM batch; DELETE FROM compaction; COMMIT`);
+  db.exec(
+    `BEGIN; INSERT INTO compaction VALUES ('test'); DELETE FROM event; DELETE FROM batch; DELETE FROM compaction; COMMIT`,
+  );
   assert.equal(new EventLog(db).lastBatch, 0);
 });
 
@@ -265,14 +283,26 @@ const EDITS: readonly (readonly [name: string, sql: string, problem: RegExp])[] 
   ['a cause', "UPDATE event SET resource_version = '78' WHERE position = 3", /hash/],
   ['a manager', 'UPDATE event SET manager = NULL WHERE position = 3', /hash/],
   ['a kind', 'UPDATE event SET kind = (SELECT kind FROM event WHERE position = 9) WHERE position = 5', /hash/],
-  ['the object', 'UPDATE event SET object = (SELECT object FROM event WHERE position = 3) WHERE position = 4', /no such event/],
+  [
+    'the object',
+    'UPDATE event SET object = (SELECT object FROM event WHERE position = 3) WHERE position = 4',
+    /no such event/,
+  ],
   ['a time', 'UPDATE batch SET time = time + 1 WHERE batch = 1', /hash/],
   ['a hash', 'UPDATE batch SET hash = zeroblob(32) WHERE batch = 1', /hash/],
-  ['the order', 'UPDATE event SET position = -position WHERE position IN (5, 6); UPDATE event SET position = 11 + position WHERE position < 0', /hash/],
+  [
+    'the order',
+    'UPDATE event SET position = -position WHERE position IN (5, 6); UPDATE event SET position = 11 + position WHERE position < 0',
+    /hash/,
+  ],
   ['a row too few', 'DELETE FROM event WHERE position = 5', /8 events instead of 9/],
   ['a batch too few', 'DELETE FROM batch WHERE batch = 2; DELETE FROM event WHERE batch = 2', /batch is missing/],
   ['the end', 'DELETE FROM batch WHERE batch = 3', /belongs to no batch/],
-  ['a row too many', `INSERT INTO event SELECT 99, batch, object, kind, body, checksum, schema, resource_version, manager FROM event WHERE position = 5`, /belongs to no batch/],
+  [
+    'a row too many',
+    `INSERT INTO event SELECT 99, batch, object, kind, body, checksum, schema, resource_version, manager FROM event WHERE position = 5`,
+    /belongs to no batch/,
+  ],
   ['a batch that is older', 'UPDATE batch SET time = 1 WHERE batch = 2', /older/],
   ['a body that is no JSON', "UPDATE event SET body = '{' WHERE position = 4", /not JSON/],
   ['a schema of later', 'UPDATE event SET schema = 2 WHERE position = 4', /shape 2/],
@@ -301,5 +331,8 @@ test('reading a damaged log stops at the damage, in the words of an operator', (
   db.exec(`INSERT INTO compaction VALUES ('an intruder'); UPDATE event SET body = '[' WHERE position = 2`);
   const read = log.read(1);
   assert.equal(read.next().value?.batch, 1);
-  assert.throws(() => read.next(), { name: 'OperatorError', message: /damaged at batch 2, event 2: its body is not JSON/ });
+  assert.throws(() => read.next(), {
+    name: 'OperatorError',
+    message: /damaged at batch 2, event 2: its body is not JSON/,
+  });
 });

@@ -27,7 +27,11 @@ test('a service: cluster IPs of both families in canonical text, ports with lowe
     type: 'ClusterIP',
     clusterIP: '10.1.0.1',
     clusterIPs: ['10.1.0.1', 'FD00:0:0::1'],
-    ports: [{ name: 'HTTP', port: 80, protocol: 'TCP' }, { port: 53, protocol: 'UDP' }, { name: 'x', port: 9, targetPort: 1 }],
+    ports: [
+      { name: 'HTTP', port: 80, protocol: 'TCP' },
+      { port: 53, protocol: 'UDP' },
+      { name: 'x', port: 9, targetPort: 1 },
+    ],
   };
   assert.deepEqual(serviceFacts(spec), {
     clusterIPs: ['10.1.0.1', 'fd00::1'],
@@ -66,7 +70,11 @@ test('a service’s outer addresses: external IPs, then what the load balancer h
 });
 
 test('of annotations and labels only those that name hosts are kept', () => {
-  const annotations = { 'coredns.io/hostname': 'a.example.org', note: 'x', 'k8s-gateway.dns/resolve-endpoints': 'true' };
+  const annotations = {
+    'coredns.io/hostname': 'a.example.org',
+    note: 'x',
+    'k8s-gateway.dns/resolve-endpoints': 'true',
+  };
   const labels = { app: 'web', 'k8s-gateway.dns/ignore': 'true' };
   assert.deepEqual(facts('Service', { metadata: meta({ annotations, labels }) }).annotations, {
     'coredns.io/hostname': 'a.example.org',
@@ -92,19 +100,31 @@ test('a slice: ready endpoints with every address, hostname, pod and zone', () =
     { addresses: ['10.2.0.8'], conditions: { ready: 'true' } },
   ];
   const labels = { 'kubernetes.io/service-name': 'db' };
-  assert.deepEqual(sliceFacts({ endpoints, ports: [{ name: 'pg', port: 5432, protocol: 'TCP' }, { name: 'any', port: null }] }, labels), {
-    endpoints: [
-      { addresses: ['10.2.0.1', '10.2.0.2'], hostname: 'db-0', pod: 'db-0.x', zone: 'zone-a' },
-      { addresses: ['10.2.0.5'] },
-      { addresses: ['10.2.0.6'] },
-      { addresses: ['10.2.0.7'] },
-    ],
-    ports: [
-      { name: 'pg', port: 5432, protocol: 'tcp' },
-      { name: 'any', protocol: 'tcp' },
-    ],
-    service: 'db',
-  });
+  assert.deepEqual(
+    sliceFacts(
+      {
+        endpoints,
+        ports: [
+          { name: 'pg', port: 5432, protocol: 'TCP' },
+          { name: 'any', port: null },
+        ],
+      },
+      labels,
+    ),
+    {
+      endpoints: [
+        { addresses: ['10.2.0.1', '10.2.0.2'], hostname: 'db-0', pod: 'db-0.x', zone: 'zone-a' },
+        { addresses: ['10.2.0.5'] },
+        { addresses: ['10.2.0.6'] },
+        { addresses: ['10.2.0.7'] },
+      ],
+      ports: [
+        { name: 'pg', port: 5432, protocol: 'tcp' },
+        { name: 'any', protocol: 'tcp' },
+      ],
+      service: 'db',
+    },
+  );
 });
 
 test('a slice that another cluster exported names its import and its cluster', () => {
@@ -123,7 +143,11 @@ test('a slice that another cluster exported names its import and its cluster', (
 
 test('addresses, hostnames and pods that are none are left out one by one; without an address there is no endpoint', () => {
   const endpoints = [
-    { addresses: ['10.2.0.1', '10.2.0.256', 'x', 7, null, '10.2.0.01'], hostname: 'not a label', targetRef: { name: '' } },
+    {
+      addresses: ['10.2.0.1', '10.2.0.256', 'x', 7, null, '10.2.0.01'],
+      hostname: 'not a label',
+      targetRef: { name: '' },
+    },
     { addresses: ['nonsense'], hostname: 'a' },
     { addresses: 'nonsense' },
     { hostname: 'a' },
@@ -188,7 +212,10 @@ test('what has no usable name is rejected', () => {
   for (const metadata of [undefined, {}, { name: 7 }, { name: '' }, { name: 'a/b' }, { name: 'a'.repeat(300) }]) {
     assert.deepEqual(normalize('Namespace', { metadata }), { status: 'rejected', reason: 'bad name' });
   }
-  assert.deepEqual(normalize('Service', { metadata: { name: 'web' } }), { status: 'rejected', reason: 'bad namespace' });
+  assert.deepEqual(normalize('Service', { metadata: { name: 'web' } }), {
+    status: 'rejected',
+    reason: 'bad namespace',
+  });
   assert.deepEqual(normalize('Service', []), { status: 'rejected', reason: 'no object' });
   assert.deepEqual(identify('Pod', null), { status: 'rejected', reason: 'no object' });
 });
@@ -226,8 +253,29 @@ const hostile = fc.letrec((tie) => ({
   ),
   object: fc.dictionary(
     fc.constantFrom(
-      ...['metadata', 'spec', 'status', 'name', 'namespace', 'labels', 'annotations', 'managedFields', 'manager', 'time'],
-      ...['clusterIP', 'clusterIPs', 'ports', 'port', 'protocol', 'type', 'externalName', 'externalIPs', 'loadBalancer'],
+      ...[
+        'metadata',
+        'spec',
+        'status',
+        'name',
+        'namespace',
+        'labels',
+        'annotations',
+        'managedFields',
+        'manager',
+        'time',
+      ],
+      ...[
+        'clusterIP',
+        'clusterIPs',
+        'ports',
+        'port',
+        'protocol',
+        'type',
+        'externalName',
+        'externalIPs',
+        'loadBalancer',
+      ],
       ...['ingress', 'ip', 'hostname', 'endpoints', 'addresses', 'conditions', 'ready', 'targetRef', 'zone', 'podIPs'],
       ...['podIP', 'phase', 'deletionTimestamp', 'ips', 'addressType', '__proto__', 'constructor', 'resourceVersion'],
     ),
@@ -238,7 +286,9 @@ const hostile = fc.letrec((tie) => ({
 test('no object makes it throw, and facts always have ordered members and plain text', () => {
   fc.assert(
     fc.property(fc.constantFrom(...OBJECT_KINDS), hostile, fc.boolean(), (kind, object, isNamed) => {
-      const text = JSON.stringify(isNamed ? { ...object, metadata: { ...meta(), ...Object(object.metadata) } } : object);
+      const text = JSON.stringify(
+        isNamed ? { ...object, metadata: { ...meta(), ...Object(object.metadata) } } : object,
+      );
       const normalized = normalize(kind, JSON.parse(text));
       if (normalized.status === 'rejected') return;
       assert.equal(JSON.stringify(normalized.facts), canonicalJson(normalized.facts));

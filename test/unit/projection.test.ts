@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RRType } from '../../src/dns/rrset.ts';
-import { findName } from '../../src/projection/zone.ts';
+import { findName, hasConflict } from '../../src/projection/zone.ts';
 import {
   EAST,
   HTTP,
@@ -228,5 +228,51 @@ describe('clusterset zones', () => {
       findName(zone('clusterset.local.'), name('paris.db.apps.svc.clusterset.local')).status,
       'emptyNonTerminal',
     );
+  });
+});
+
+describe('merged stanzas with `merge`', () => {
+  const merged = { isMerged: true };
+  const definition = zoneDefinition(CL, [stanza(EAST, merged), stanza(WEST, merged)]);
+  const both = (...events: Parameters<ReturnType<typeof given>['when']>[0][number][]) =>
+    given(
+      [planApplied(definition)],
+      [namespace(EAST, 'apps'), namespace(WEST, 'apps'), ...events, ...synced(EAST), ...synced(WEST)],
+    );
+
+  it('give a headless service the endpoints of all clusters, with weights over all', () => {
+    const { zone } = both(
+      service(EAST, 'apps/db', ['None']),
+      slice(EAST, 'apps/db-1', 'db', [{ addresses: ['10.1.0.1'], hostname: 'e' }]),
+      service(WEST, 'apps/db', ['None']),
+      slice(WEST, 'apps/db-1', 'db', [{ addresses: ['10.2.0.1'], hostname: 'w' }]),
+    );
+    assert.deepEqual(
+      zoneLines(zone(CL)).filter((line) => line.startsWith('db.apps') || line.startsWith('w.db')),
+      [
+        'db.apps.svc.cluster.local. 5 A 10.1.0.1',
+        'db.apps.svc.cluster.local. 5 A 10.2.0.1',
+        'db.apps.svc.cluster.local. 5 SRV 0 50 80 e.db.apps.svc.cluster.local.',
+        'db.apps.svc.cluster.local. 5 SRV 0 50 80 w.db.apps.svc.cluster.local.',
+        'w.db.apps.svc.cluster.local. 5 A 10.2.0.1',
+        'w.db.apps.svc.cluster.local. 5 SRV 0 100 80 w.db.apps.svc.cluster.local.',
+      ],
+    );
+  });
+
+  it('follow the order of the stanzas where services don’t fit together, and need no fallthrough', () => {
+    const { zone } = both(
+      service(EAST, 'apps/a', [], { type: 'ExternalName', externalName: 'example.org', ports: [] }),
+      service(WEST, 'apps/a', ['None']),
+      slice(WEST, 'apps/a-1', 'a', [{ addresses: ['10.2.0.1'] }]),
+      service(WEST, 'apps/b', ['10.9.0.2']),
+    );
+    const lines = zoneLines(zone(CL)).filter((line) => /^[ab]\./.test(line) && !line.includes('SRV'));
+    assert.deepEqual(lines, [
+      'a.apps.svc.cluster.local. 5 CNAME example.org.',
+      'b.apps.svc.cluster.local. 5 A 10.9.0.2',
+    ]);
+    assert.equal(hasConflict(zone(CL), 'apps', 'a'), true);
+    assert.equal(hasConflict(zone(CL), 'apps', 'b'), false);
   });
 });

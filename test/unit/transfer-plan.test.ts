@@ -12,6 +12,7 @@ import {
   type TransferPlan,
   type TransferRequest,
 } from '../../src/transfer/plan.ts';
+import { changesetSource } from '../kit/changeset-source.ts';
 import {
   EAST,
   namespace,
@@ -48,16 +49,11 @@ const zone = history.zone(APEX);
 const serial = zone.serial as Serial;
 const chain = history.changesets(APEX);
 
-const journal: ChangesetSource = {
-  changesets(id, from) {
-    assert.equal(id, zone.id);
-    const start = chain.findIndex(({ soaFrom }) => soaFrom.rdata.serial === from);
-    return start < 0 ? undefined : chain.slice(start);
-  },
-};
+const journal = changesetSource(chain);
 const noJournal: ChangesetSource = {
-  changesets: () => assert.fail('the journal was read'),
+  chain: () => assert.fail('the journal was read'),
 };
+const room = 1 << 24;
 
 function request(type: number, more: Partial<TransferRequest> = {}): TransferRequest {
   return {
@@ -70,12 +66,24 @@ function request(type: number, more: Partial<TransferRequest> = {}): TransferReq
 }
 
 function axfr(more: Partial<TransferRequest> = {}, context: Partial<TransferContext> = {}): TransferPlan {
-  return planTransfer(request(RRType.AXFR, more), { stanza: everybody, zone, journal: noJournal, ...context });
+  return planTransfer(request(RRType.AXFR, more), {
+    stanza: everybody,
+    zone,
+    journal: noJournal,
+    room,
+    ...context,
+  });
 }
 
 function ixfr(from: number, more: Partial<TransferRequest> = {}, context: Partial<TransferContext> = {}): TransferPlan {
   const authority: ResourceRecord[] = [soa(APEX, from)];
-  return planTransfer(request(RRType.IXFR, { authority, ...more }), { stanza: everybody, zone, journal, ...context });
+  return planTransfer(request(RRType.IXFR, { authority, ...more }), {
+    stanza: everybody,
+    zone,
+    journal,
+    room,
+    ...context,
+  });
 }
 
 function refusal(plan: TransferPlan): [number, number] | string {
@@ -168,7 +176,7 @@ test('IXFR over UDP is answered with the SOA alone (RFC 1995 §2)', () => {
 test('a known serial gets the changes since', () => {
   const plan = ixfr(chain.at(-1)?.soaFrom.rdata.serial as Serial);
   assert.ok(plan.kind === 'incremental');
-  assert.deepEqual(plan.changesets, chain.slice(-1));
+  assert.deepEqual([...plan.changesets], chain.slice(-1));
   assert.deepEqual(plan.soa, soaRecord(zone));
 });
 
@@ -206,14 +214,61 @@ test('a journal that is ahead of the zone handed out is read up to that version'
   assert.equal(older.serial, first.soaTo.rdata.serial);
   const plan = ixfr(first.soaFrom.rdata.serial, {}, { zone: older });
   assert.ok(plan.kind === 'incremental');
-  assert.deepEqual(plan.changesets, [first]);
+  assert.deepEqual([...plan.changesets], [first]);
 });
 
 test('a journal that does not reach the zone handed out is of no use', () => {
-  const behind: ChangesetSource = { changesets: () => chain.slice(0, 1) };
+  const behind = changesetSource(chain.slice(0, 1));
   const plan = ixfr(chain[0]?.soaFrom.rdata.serial as Serial, {}, { journal: behind });
   assert.ok(plan.kind === 'full' && plan.why === 'unknown serial');
-  assert.equal(ixfr(serial - 1, {}, { journal: { changesets: () => [] } }).kind, 'full');
+  assert.equal(ixfr(serial - 1, {}, { journal: changesetSource([]) }).kind, 'full');
+});
+
+/** A zone large enough, and a chain of which nothing is known but its sums. */
+const large = given([
+  planApplied(zoneDefinition(APEX, [stanza(EAST)])),
+  namespace(EAST, 'shop'),
+  ...services(250),
+  ...synced(EAST),
+]).zone(APEX);
+
+function planSums(sums: { changesets: number; records: number; octets: number }, more: Partial<TransferContext> = {}) {
+  const read = () => assert.fail('the journal was read');
+  return ixfr(1, {}, { zone: large, journal: { chain: () => ({ ...sums, read }) }, ...more });
+}
+
+test('changes that are too many for one transfer are not read', () => {
+  for (const sums of [
+    { changesets: 10_001, records: 10_001, octets: 1_000_000 },
+    { changesets: 1, records: 10, octets: 16 * 1024 * 1024 + 1 },
+  ]) {
+    const plan = planSums(sums);
+    assert.ok(plan.kind === 'full' && plan.why === 'too many changes');
+  }
+  const plan = planSums({ changesets: 10, records: 100, octets: 10_000 }, { room: 9999 });
+  assert.ok(plan.kind === 'full' && plan.why === 'too many changes');
+});
+
+test('that a large difference is larger than the zone is found without reading it', () => {
+  const plan = planSums({ changesets: 20, records: 100_000, octets: 1_000_000 });
+  assert.ok(plan.kind === 'full' && plan.why === 'changes larger than the zone');
+});
+
+test('a long chain is neither condensed nor walked before it is sent', () => {
+  const changesets = {
+    [Symbol.iterator]: () => assert.fail('the chain was walked'),
+  };
+  const sums = { changesets: 1001, records: 4, octets: 1234 };
+  const plan = ixfr(1, {}, { zone: large, journal: { chain: () => ({ ...sums, read: () => changesets }) } });
+  assert.ok(plan.kind === 'incremental');
+  assert.equal(plan.changesets, changesets);
+  assert.equal(plan.octets, 1234);
+});
+
+test('what is dropped from the journal between two looks is a serial not known any more', () => {
+  const gone: ChangesetSource = { chain: () => ({ changesets: 2, records: 4, octets: 99, read: () => undefined }) };
+  const plan = ixfr(1, {}, { zone: large, journal: gone });
+  assert.ok(plan.kind === 'full' && plan.why === 'unknown serial');
 });
 
 test('changes that are more than the zone has records are not worth it', () => {
@@ -225,7 +280,7 @@ test('changes that are more than the zone has records are not worth it', () => {
   const plan = ixfr(
     changes[0]?.soaFrom.rdata.serial as Serial,
     {},
-    { zone: gone.zone(APEX), journal: { changesets: () => changes } },
+    { zone: gone.zone(APEX), journal: changesetSource(changes) },
   );
   assert.ok(plan.kind === 'full');
   assert.equal(plan.why, 'changes larger than the zone');

@@ -141,7 +141,7 @@ test('changes are sent as changes', () => {
   const { respond, lines, metrics } = bench();
   const added = [record('a.z.', { type: 'A', address: '192.0.2.7' })];
   const changesets = [{ apex: name('z.'), soaFrom: soa('z.', 8), soaTo: newest, removed: [], added }];
-  const sent = stream(respond({ kind: 'incremental', soa: newest, changesets }, RRType.IXFR));
+  const sent = stream(respond({ kind: 'incremental', soa: newest, changesets, octets: 0 }, RRType.IXFR));
   assert.equal(drain(sent), 5);
   sent.onEnd('sent');
   assert.match(lines[0] as string, /Outgoing incremental transfer of 5 records/);

@@ -1,0 +1,126 @@
+/** An API server that comes up empty and answers 200: what is known is held, not believed to be gone. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { FaultyApiServer } from '../kit/apiserver.ts';
+import { TestServer } from '../kit/server.ts';
+import { eventually } from '../kit/wait.ts';
+
+const PROGRAM = process.env.ZONELOG_TEST_SERVER ?? join(import.meta.dirname, '../../bin/zonelog');
+const SERVICES = 30;
+const HELD = 'zonelog_ingest_held_deletions';
+
+describe('a list that lacks most of what is known', () => {
+  const api = new FaultyApiServer();
+  let server: TestServer;
+  const address = (i: number) => server.dns.ask(`s${i}.apps.svc.cluster.local`, 'A').then((reply) => reply.rcode);
+  const relist = (count: number) => {
+    api.emptyLists(count);
+    api.compact();
+    api.dropConnections();
+  };
+
+  before(async () => {
+    api.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'apps' } });
+    for (let i = 0; i < SERVICES; i++) {
+      api.apply({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: `s${i}`, namespace: 'apps' },
+        spec: { clusterIP: `10.96.0.${i + 1}`, clusterIPs: [`10.96.0.${i + 1}`], ports: [{ port: 80 }] },
+      });
+    }
+    const { url } = await api.start();
+    server = await TestServer.start({
+      corefile: `.:{{dns}} {
+        bind 127.0.0.1
+        ready 127.0.0.1:{{ready}}
+        prometheus 127.0.0.1:{{metrics}}
+        kubernetes cluster.local {
+          endpoint ${url}
+          guard 50%
+        }
+      }`,
+    });
+    await eventually(
+      () => address(0),
+      (rcode) => rcode === 'NOERROR',
+      's0 answers',
+    );
+  });
+
+  after(async () => {
+    await server?.close();
+    await api.stop();
+  });
+
+  test('is held: names stay, and a metric and an error line say so', async () => {
+    relist(6);
+    await eventually(
+      () => server.metric(HELD, { kind: 'Service' }),
+      (held) => held === SERVICES,
+      'the deletions are held',
+    );
+    assert.equal(await address(3), 'NOERROR');
+    assert.match(
+      server.stdout,
+      /\[ERROR\].* a list has lost 30 of 30 (?:objects of kind Service|services with their namespaces): held/,
+    );
+  });
+
+  test('is forgotten when the names come back', async () => {
+    relist(0);
+    await eventually(
+      () => server.metric(HELD),
+      (held) => held === 0,
+      'nothing is held',
+    );
+    assert.equal(await address(3), 'NOERROR');
+  });
+
+  test('is still not believed after a restart, and comes true by an operator’s command', async () => {
+    await server.stop('SIGKILL');
+    for (let i = 0; i < SERVICES; i++) api.delete('v1', 'Service', 'apps', `s${i}`);
+    api.compact();
+    server.spawn();
+    await eventually(
+      () => server.metric(HELD, { kind: 'Service' }),
+      (held) => held === SERVICES,
+      'the deletions are held',
+    );
+    assert.equal(await address(3), 'NOERROR');
+    const run = promisify(execFile);
+    const { stdout } = await run(PROGRAM, ['release', '-db', server.database]);
+    assert.match(stdout, /^released: http:/);
+    await eventually(
+      () => address(3),
+      (rcode) => rcode === 'NXDOMAIN',
+      's3 is gone',
+    );
+  });
+
+  test('does not hold what the watch itself deletes', async () => {
+    for (let i = 0; i < SERVICES; i++) {
+      api.apply({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: `s${i}`, namespace: 'apps' },
+        spec: { clusterIP: `10.96.0.${i + 1}`, clusterIPs: [`10.96.0.${i + 1}`], ports: [{ port: 80 }] },
+      });
+    }
+    await eventually(
+      () => address(29),
+      (rcode) => rcode === 'NOERROR',
+      's29 answers',
+    );
+    for (let i = 0; i < SERVICES; i++) api.delete('v1', 'Service', 'apps', `s${i}`);
+    await eventually(
+      () => address(29),
+      (rcode) => rcode === 'NXDOMAIN',
+      's29 is gone',
+    );
+    assert.equal(await server.metric(HELD), 0);
+  });
+});
