@@ -85,21 +85,20 @@ function check(name, node, env) {
   return isOk;
 }
 
-/** Test files of one suite: a folder of test/, a file there, or a path. */
+/** Test files of one suite: a folder of test/, a file there (`.test.ts` may be left out), or a path of either. */
 function filesOf(suite) {
-  const candidates = [path.join('test', `${suite}.test.ts`), suite].filter((file) => file.endsWith('.test.ts'));
-  const file = candidates.find((candidate) => fs.existsSync(path.join(ROOT, candidate)));
-  if (file !== undefined) return [file];
-  const folder = [path.join('test', suite), suite].find((candidate) => fs.existsSync(path.join(ROOT, candidate)));
-  if (folder === undefined) {
+  const candidates = [path.join('test', suite), path.join('test', `${suite}.test.ts`), suite];
+  const found = candidates.find((candidate) => fs.existsSync(path.join(ROOT, candidate)));
+  if (found === undefined) {
     if (DEFAULT.includes(suite)) return [];
     throw new PrepareError(`there is no suite "${suite}" in test/`);
   }
-  const found = fs.readdirSync(path.join(ROOT, folder), { recursive: true });
-  return found
+  if (!fs.statSync(path.join(ROOT, found)).isDirectory()) return [found];
+  const names = fs.readdirSync(path.join(ROOT, found), { recursive: true });
+  return names
     .filter((name) => name.endsWith('.test.ts'))
     .sort()
-    .map((name) => path.join(folder, name));
+    .map((name) => path.join(found, name));
 }
 
 /** One run of node --test; the counts of one failed test when it broke off. */

@@ -55,3 +55,69 @@ export function escapeControls(text: string): string {
   }
   return start === 0 ? text : out + text.slice(start);
 }
+
+/** Takes text, and calls back once it has gone on. */
+export type TextSink = (text: string, done: () => void) => void;
+
+/** Lines on their way to a sink. */
+export interface LineWriter {
+  /** Takes one line with its line break. Dropped when too much waits already. */
+  write(line: string): void;
+  /** Hands over what waits. */
+  flush(): void;
+  /** Lines dropped so far. */
+  dropped(): number;
+}
+
+/** Characters that may wait for the sink: some ten thousand lines. */
+const MAX_WAITING = 4 * 1024 * 1024;
+/** Characters that are handed over at once. */
+const BATCH = 64 * 1024;
+
+/**
+ * Gathers the lines of one turn of the event loop into one text, as a system call for each query would cost more than the
+ * answer. When nobody takes the text, lines are dropped and counted: the answers don't wait for the log.
+ * @param defer calls back later in the same turn, or in the next one
+ */
+export function createLineWriter(sink: TextSink, defer: (callback: () => void) => void = setImmediate): LineWriter {
+  let lines: string[] = [];
+  let gathered = 0;
+  let waiting = 0;
+  let dropped = 0;
+  let unsaid = 0;
+  let isDeferred = false;
+
+  const flush = (): void => {
+    isDeferred = false;
+    if (unsaid > 0 && waiting < MAX_WAITING) {
+      lines.push(`[WARNING] plugin/log: ${unsaid} lines were dropped, as nobody took them\n`);
+      unsaid = 0;
+    }
+    if (lines.length === 0) return;
+    const text = lines.join('');
+    lines = [];
+    gathered = 0;
+    waiting += text.length;
+    sink(text, () => {
+      waiting -= text.length;
+    });
+  };
+  return {
+    write(line) {
+      if (waiting + gathered + line.length > MAX_WAITING) {
+        dropped += 1;
+        unsaid += 1;
+        return;
+      }
+      lines.push(line);
+      gathered += line.length;
+      if (gathered >= BATCH) flush();
+      else if (!isDeferred) {
+        isDeferred = true;
+        defer(flush);
+      }
+    },
+    flush,
+    dropped: () => dropped,
+  };
+}

@@ -68,7 +68,10 @@ async function run(
   database: string,
 ): Promise<void> {
   const crash = /^([a-z-]+):(\d+)$/.exec(process.env.ZONELOG_CRASH_AT ?? '');
-  const server = await startServer({
+  let server: RunningServer | undefined;
+  // First of all: the start may wait for a cluster, and answers are given before it has returned.
+  handleSignals(() => server, flags.pidfile);
+  server = await startServer({
     readCorefile: read,
     surroundings: surroundingsOf(file, process.env, (warning) => logger.warning(warning)),
     defaultPort: flags.port,
@@ -86,14 +89,19 @@ async function run(
     },
   });
   if (flags.pidfile !== undefined) writeFileSync(flags.pidfile, `${process.pid}\n`);
-  handleSignals(server, flags.pidfile);
 }
 
-function handleSignals(server: RunningServer, pidfile: string | undefined): void {
+/** @param running the server, once it has started; ended before that, it has nothing that must be closed in order */
+function handleSignals(running: () => RunningServer | undefined, pidfile: string | undefined): void {
   let isStopping = false;
   const stop = (line: string) => {
     isStopping = true;
     logger.info(line);
+    const server = running();
+    if (server === undefined) {
+      end(0);
+      return;
+    }
     server.stop().then(
       () => end(0),
       (error: unknown) => {
@@ -117,7 +125,7 @@ function handleSignals(server: RunningServer, pidfile: string | undefined): void
   process.on('SIGHUP', () => {});
   process.on('SIGUSR1', () => {
     logger.info('SIGUSR1: Reloading');
-    void server.reload();
+    void running()?.reload();
   });
 }
 

@@ -17,6 +17,7 @@ import { zoneFactories } from './factories.ts';
 import { followWriter } from './following.ts';
 import type { FromServer, ServerConfiguration, ToServer } from './messages.ts';
 import type { BlockZones } from './plan.ts';
+import { createRandom } from './randomness.ts';
 import { createTransferSide } from './transfers.ts';
 import { VERSION } from './version.ts';
 
@@ -54,7 +55,8 @@ function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData):
     logger,
     reusePort: threads > 1,
     now,
-    random: Math.random,
+    random: createRandom(),
+    endProcess: (message) => post({ kind: 'failed', message }),
     hostName: hostname(),
     version: `zonelog-${VERSION}`,
     writeLine: (line) => process.stdout.write(line.endsWith('\n') ? line : `${line}\n`),

@@ -1,4 +1,5 @@
 /** Zone transfers, joined to the serving side: neither knows the other. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MessageEncoder } from '../dns/encode.ts';
 import type { DomainName } from '../dns/name.ts';
 import type { ZoneId } from '../ingest/plan.ts';
@@ -10,7 +11,7 @@ import type { HandlerFactory, ServingBlock } from '../serve/blocks.ts';
 import type { Outcome, Request } from '../serve/chain.ts';
 import { createTransfer } from '../serve/plugins/transfer.ts';
 import { findStanza } from '../transfer/access.ts';
-import { planTransfer } from '../transfer/plan.ts';
+import { finishPlan, planTransfer, type TransferPlan } from '../transfer/plan.ts';
 import { Transfers } from '../transfer/respond.ts';
 import type { BlockZones } from './plan.ts';
 
@@ -33,6 +34,7 @@ export interface TransferSide {
 export function createTransferSide({ journal, zoneOf, zonesOf, logger, now }: TransferOptions): TransferSide {
   const transfers = new Transfers(logger, now);
   const encoder = new MessageEncoder();
+  let reading: Promise<unknown> = Promise.resolve();
   return {
     factory: (block) => {
       const { kubernetes, multicluster } = zonesOf(block);
@@ -40,16 +42,26 @@ export function createTransferSide({ journal, zoneOf, zonesOf, logger, now }: Tr
       const ids = new Map<DomainName, ZoneId>();
       for (const { apex, id } of [...kubernetes, ...multicluster].flat()) if (!ids.has(apex)) ids.set(apex, id);
       const stanzas = block.options.transfer ?? [];
-      return createTransfer((request: Request): Outcome | undefined => {
+      const decide = (request: Request): TransferPlan => {
         const id = ids.get(request.question.name);
-        const plan = planTransfer(request, {
+        return planTransfer(request, {
           stanza: findStanza(stanzas, request.question.name),
           zone: id === undefined ? undefined : zoneOf(id),
           journal: journal(),
           room: transfers.room,
         });
+      };
+      const carryOut = (request: Request, plan: TransferPlan): Outcome | undefined => {
         const edns = request.edns && { ...request.edns, version: 0, options: [] };
         return transfers.respond(plan, request, { encoder, edns });
+      };
+      return createTransfer((request) => {
+        const plan = decide(request);
+        if (plan.kind !== 'long') return carryOut(request, plan);
+        // One after the other, each under what the one before it has left of the room.
+        const done = reading.then(async () => carryOut(request, await finishPlan(decide(request), nextTurn)));
+        reading = done.catch(() => undefined);
+        return done;
       });
     },
     snapshot: () => transfers.snapshot(),

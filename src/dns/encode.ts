@@ -65,6 +65,8 @@ export interface ReplyContent {
   readonly additional: readonly ResourceRecord[];
   /** Names that end in it get that part as the question spells it. */
   readonly spelledZone?: DomainName;
+  /** Names are written as they are, whatever the question spells. */
+  readonly isLowerCase?: boolean;
 }
 
 export interface Encoded {
@@ -220,7 +222,8 @@ export class MessageEncoder {
     // Recursion is a matter of queries: a NOTIFY's answer has neither bit, as CoreDNS does it.
     if (query.opcode === 0 && query.isRecursionDesired) flags |= Flag.RD;
     if (query.opcode === 0 && query.isCheckingDisabled) flags |= Flag.CD;
-    this.begin(query.id, flags, reply.rcode, query.question, limit, edns, { zone: reply.spelledZone });
+    const spelled = reply.isLowerCase ? undefined : { zone: reply.spelledZone };
+    this.begin(query.id, flags, reply.rcode, query.question, limit, edns, spelled);
     this.#addAll('answer', reply.answer);
     this.#addAll('authority', reply.authority);
     this.#addAll('additional', reply.additional);

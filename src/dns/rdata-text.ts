@@ -3,7 +3,8 @@
  * `\# length hex` (RFC 3597 §5).
  */
 import { canonicalAddress } from './address.ts';
-import { type DomainName, parseName } from './name.ts';
+import { type DomainName, parseName, ROOT } from './name.ts';
+import { parseLayout, unescaped } from './rdata-layouts.ts';
 import { readRdata } from './rdata-wire.ts';
 import { type Rdata, RRType } from './rrset.ts';
 import { toSerial } from './serial.ts';
@@ -80,23 +81,12 @@ export function tokens(line: string): Token[] | undefined {
   return found;
 }
 
-/** Resolves `\DDD` and `\x`; characters beyond ASCII become their octets in UTF-8. */
-function unescaped(text: string): string | undefined {
-  let isLegal = true;
-  const octets = Buffer.from(text, 'utf8').toString('latin1');
-  const plain = octets.replace(/\\(\d{3}|.)/gs, (_, escaped: string) => {
-    if (escaped.length === 1) return escaped;
-    if (Number(escaped) > 255) isLegal = false;
-    return String.fromCharCode(Number(escaped) & 255);
-  });
-  return isLegal ? plain : undefined;
-}
-
 /**
  * Reads the words of a record's data. `\# length hex` is taken for every type.
+ * @param origin what names without a final dot are relative to; without it there may be none
  * @returns undefined when they are not what the type demands
  */
-export function parseRdata(type: RRType, words: readonly Token[]): Rdata | undefined {
+export function parseRdata(type: RRType, words: readonly Token[], origin?: DomainName): Rdata | undefined {
   const texts = words.map(({ text }) => text);
   const [first] = texts;
   if (first === '\\#' && words[0]?.isQuoted === false) return parseGeneric(type, texts);
@@ -108,15 +98,15 @@ export function parseRdata(type: RRType, words: readonly Token[]): Rdata | undef
       return { type: type === RRType.A ? 'A' : 'AAAA', address };
     }
     case RRType.NS:
-      return targeted(texts, 0, (target) => ({ type: 'NS', target }));
+      return targeted(texts, origin, 0, (target) => ({ type: 'NS', target }));
     case RRType.CNAME:
-      return targeted(texts, 0, (target) => ({ type: 'CNAME', target }));
+      return targeted(texts, origin, 0, (target) => ({ type: 'CNAME', target }));
     case RRType.PTR:
-      return targeted(texts, 0, (target) => ({ type: 'PTR', target }));
+      return targeted(texts, origin, 0, (target) => ({ type: 'PTR', target }));
     case RRType.MX:
-      return targeted(texts, 1, (target, [preference]) => ({ type: 'MX', preference: preference as number, target }));
+      return targeted(texts, origin, 1, (target, [preference]) => ({ type: 'MX', preference: preference as number, target }));
     case RRType.SRV:
-      return targeted(texts, 3, (target, [priority, weight, port]) => ({
+      return targeted(texts, origin, 3, (target, [priority, weight, port]) => ({
         type: 'SRV',
         priority: priority as number,
         weight: weight as number,
@@ -124,7 +114,7 @@ export function parseRdata(type: RRType, words: readonly Token[]): Rdata | undef
         target,
       }));
     case RRType.SOA:
-      return parseSoa(texts);
+      return parseSoa(texts, origin);
     case RRType.TXT:
     case RRType.HINFO: {
       const strings = words.map(({ text, isQuoted }) => (isQuoted ? text : unescaped(text)));
@@ -133,29 +123,32 @@ export function parseRdata(type: RRType, words: readonly Token[]): Rdata | undef
       if (type === RRType.TXT) return { type: 'TXT', texts: strings as string[] };
       return strings.length === 2 ? { type: 'HINFO', cpu: cpu as string, os: os as string } : undefined;
     }
-    default:
-      return undefined;
+    default: {
+      const data = parseLayout(type, words, (text) => qualify(text, origin));
+      return data && readRdata(type, data, 0, data.length);
+    }
   }
 }
 
 /** `numbers` fields of 16 bits, then a name. */
 function targeted(
   texts: readonly string[],
+  origin: DomainName | undefined,
   numbers: number,
   make: (target: DomainName, fields: readonly number[]) => Rdata,
 ): Rdata | undefined {
   if (texts.length !== numbers + 1) return undefined;
   const fields = texts.slice(0, numbers).map((text) => parseNumber(text, 65_535));
-  const target = absolute(texts[numbers] as string);
+  const target = qualify(texts[numbers] as string, origin);
   if (target === undefined || !fields.every((field) => field !== undefined)) return undefined;
   return make(target, fields as number[]);
 }
 
-function parseSoa(texts: readonly string[]): Rdata | undefined {
+function parseSoa(texts: readonly string[], origin: DomainName | undefined): Rdata | undefined {
   if (texts.length !== 7) return undefined;
-  const mname = absolute(texts[0] as string);
-  const rname = absolute(texts[1] as string);
-  const fields = texts.slice(2).map((text) => parseNumber(text, 0xffffffff));
+  const mname = qualify(texts[0] as string, origin);
+  const rname = qualify(texts[1] as string, origin);
+  const fields = texts.slice(2).map((text, i) => (i === 0 ? parseNumber(text, 0xffffffff) : parseTtl(text)));
   if (mname === undefined || rname === undefined || !fields.every((field) => field !== undefined)) return undefined;
   const [serial, refresh, retry, expire, minimum] = fields as [number, number, number, number, number];
   return { type: 'SOA', mname, rname, serial: toSerial(serial), refresh, retry, expire, minimum };
@@ -168,9 +161,29 @@ export function parseNumber(text: string, most: number): number | undefined {
   return value > most ? undefined : value;
 }
 
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+
+/** A time in seconds, or with units as BIND writes it (`1h30m`); undefined for anything else, or for more than 32 bits. */
+export function parseTtl(text: string): number | undefined {
+  if (/^\d/.test(text) && !/\D/.test(text)) return parseNumber(text, 0xffffffff);
+  if (!/^(?:\d{1,10}[smhdw])+$/i.test(text)) return undefined;
+  let seconds = 0;
+  for (const [, amount, unit = ''] of text.matchAll(/(\d+)(\D)/g)) {
+    seconds += Number(amount) * (UNIT_SECONDS[unit.toLowerCase()] as number);
+  }
+  return seconds > 0xffffffff ? undefined : seconds;
+}
+
 /** A name with its final dot, which must not be an escaped one. */
 export function absolute(text: string): DomainName | undefined {
   return /(?:^|[^\\])(?:\\\\)*\.$/.test(text) ? parseName(text) : undefined;
+}
+
+/** An absolute name as it is, `@` and one without its final dot under the origin (RFC 1035 §5.1). */
+export function qualify(text: string, origin: DomainName | undefined): DomainName | undefined {
+  if (origin === undefined) return absolute(text);
+  if (text === '@') return origin;
+  return absolute(text) ?? parseName(origin === ROOT ? `${text}.` : `${text}.${origin}`);
 }
 
 function parseGeneric(type: RRType, texts: readonly string[]): Rdata | undefined {

@@ -1,10 +1,10 @@
 /** Requests to one API server: connections, credentials, limits. Everything that can go wrong outside is a `Trouble`. */
 import { type Dispatcher, Pool, ProxyAgent, Socks5ProxyAgent } from 'undici';
 import { fail, ok, type Result } from '../errors.ts';
-import type { CounterSet } from '../metrics.ts';
 import type { Clock } from './clock.ts';
 import type { Connection } from './credentials.ts';
 import type { ClusterLimits } from './feed.ts';
+import type { IngestCounters } from './ingest-metrics.ts';
 import { parse } from './json-stream.ts';
 import { Semaphore, TokenBucket } from './throttle.ts';
 
@@ -31,8 +31,7 @@ export interface ApiClientOptions {
   readonly limits: ClusterLimits;
   readonly clock: Clock;
   readonly userAgent: string;
-  /** By code, method and host. */
-  readonly requests?: CounterSet;
+  readonly counters?: Pick<IngestCounters, 'requests' | 'durations' | 'waits'>;
 }
 
 /** Milliseconds until headers must be there; a watch gets them at once, a list when it begins. */
@@ -77,8 +76,10 @@ export class ApiClient {
     request: { readonly kind: 'list' | 'watch'; readonly idle: number; readonly signal: AbortSignal },
   ): Promise<Result<Answer, Trouble>> {
     const { signal } = request;
+    const asked = this.#options.clock.now();
     await this.#bucket?.take(signal);
     const release = (await this.#semaphore?.acquire()) ?? (() => undefined);
+    const admitted = this.#options.clock.now();
     const link = await this.#connected();
     if (!link.ok) {
       release();
@@ -107,7 +108,7 @@ export class ApiClient {
         headersTimeout: HEADERS_TIMEOUT,
         bodyTimeout: 0,
       });
-      this.#count(String(response.statusCode), origin);
+      this.#count(origin, String(response.statusCode), asked, admitted);
       if (response.statusCode === 401) this.#isStale = true;
       const chunks = this.#read(response.body, request.idle, abort, done);
       if (response.statusCode !== 200) return fail(await readError(response, chunks));
@@ -115,7 +116,7 @@ export class ApiClient {
       return ok({ chunks });
     } catch (error) {
       done();
-      this.#count('<error>', origin);
+      this.#count(origin, '<error>', asked, admitted);
       return fail({ reason: reasonOf(error) });
     }
   }
@@ -201,8 +202,12 @@ export class ApiClient {
     return ok(this.#link);
   }
 
-  #count(code: string, origin: string): void {
-    this.#options.requests?.add([code, 'GET', new URL(origin).host]);
+  #count(origin: string, code: string, asked: number, admitted: number): void {
+    const { counters, clock } = this.#options;
+    const host = new URL(origin).host;
+    counters?.requests.add([code, 'GET', host]);
+    counters?.durations.observe(['GET', host], Math.max(0, clock.now() - admitted) / 1000);
+    if (this.#bucket || this.#semaphore) counters?.waits.observe(['GET', host], Math.max(0, admitted - asked) / 1000);
   }
 }
 

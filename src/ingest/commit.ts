@@ -22,7 +22,7 @@ export interface CommitOptions {
   readonly random: () => number;
   readonly tuning: CommitTuning;
   /** After the subscribers of `batches$` had the batch. */
-  readonly onFolded: (batch: Batch) => void;
+  readonly onFolded: (batch: Batch, steps: readonly Step[]) => void;
 }
 
 /** Milliseconds and counts. */
@@ -159,7 +159,7 @@ export class Committer {
       if (oldest !== undefined) this.#lag = Math.max(0, this.#options.clock.now() - oldest);
       this.#waiting -= batch.events.length;
       this.batches$.next(batch);
-      this.#options.onFolded(batch);
+      this.#options.onFolded(batch, steps);
     }
     if (this.#hasRoom) this.#openRoom();
   }

@@ -106,7 +106,8 @@ function applyToArray(from: unknown, splices: readonly unknown[]): unknown {
     next += gone;
   }
   for (; next < from.length; next++) made.push(from[next]);
-  return made;
+  // Without the spare room of an array that has grown.
+  return made.slice();
 }
 
 /** Elements that the other array has later on are waited for; the rest makes way. Linear but for equal elements. */

@@ -151,16 +151,8 @@ export class ListParser {
   end(): Result<ListEnvelope, string> {
     if (this.#problem !== undefined) return fail(this.#problem);
     if (this.#depth !== 0 || this.#envelopeLength === 0) return fail('the list ends before its end');
-    const envelope = parse(Buffer.concat(this.#envelope).toString('utf8'));
-    if (!isRecord(envelope)) return fail('not JSON');
-    const { kind, metadata, items } = envelope;
-    if (typeof kind === 'string' && !kind.endsWith('List'))
-      return fail(`a ${kind.slice(0, 40)} in the place of a list`);
-    if (items !== null && !Array.isArray(items)) return fail('a list without items');
-    const version = isRecord(metadata) ? metadata.resourceVersion : undefined;
-    if (typeof version !== 'string' || version === '') return fail('a list without resourceVersion');
-    const next = isRecord(metadata) && typeof metadata.continue === 'string' ? metadata.continue : '';
-    return ok({ resourceVersion: version, next });
+    const list = readList(Buffer.concat(this.#envelope));
+    return list.ok ? ok(list.value.envelope) : list;
   }
 
   get #isAmongItems(): boolean {

@@ -87,6 +87,17 @@ export function identify(
   return typeof key === 'object' ? key : { key, cause: causeOf(metadata) };
 }
 
+/**
+ * When the change behind a state of an endpoint slice happened, Unix milliseconds: the oldest one of those that its
+ * controller put together. Undefined where the slice does not tell.
+ */
+export function triggerTimeOf(slice: unknown): number | undefined {
+  if (!isJson(slice)) return undefined;
+  const text = member(member(slice, 'metadata'), 'annotations')['endpoints.kubernetes.io/last-change-trigger-time'];
+  const time = typeof text === 'string' ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
+}
+
 /** Are two states of an object equal as far as DNS goes? */
 export function equalFacts(a: FactsOf[ObjectKind] | undefined, b: FactsOf[ObjectKind] | undefined): boolean {
   return equalJson(a, b);
@@ -107,18 +118,18 @@ function readService(object: Json, metadata: Json): ServiceFacts {
   const type = SERVICE_TYPES.find((name) => name === spec.type) ?? 'ClusterIP';
   const annotations = namingOf(metadata);
   const external = [
-    ...list(spec.externalIPs).map(addressOf),
-    ...list(member(member(object, 'status'), 'loadBalancer').ingress).map((ingress) =>
+    ...readEach(list(spec.externalIPs), addressOf),
+    ...readEach(list(member(member(object, 'status'), 'loadBalancer').ingress), (ingress) =>
       isJson(ingress) ? (addressOf(ingress.ip) ?? hostOf(ingress.hostname)) : undefined,
     ),
-  ].filter((text) => text !== undefined);
+  ];
   const externalName = type === 'ExternalName' ? spelledHostOf(spec.externalName) : undefined;
   return {
     ...(annotations && { annotations }),
     clusterIPs: type === 'ExternalName' ? [] : clusterIPsOf(spec),
     ...(external.length > 0 && { external }),
     ...(externalName !== undefined && { externalName }),
-    ports: list(spec.ports).flatMap(portOf),
+    ports: readEach(list(spec.ports), portOf),
     type,
   };
 }
@@ -129,7 +140,7 @@ function clusterIPsOf(spec: Json): string[] {
   const listed = list(spec.clusterIPs);
   const texts = listed.length > 0 ? listed : [spec.clusterIP];
   if (texts[0] === 'None') return ['None'];
-  return texts.map(addressOf).filter((text) => text !== undefined);
+  return readEach(texts, addressOf);
 }
 
 function namingOf(metadata: Json): Readonly<Record<string, string>> | undefined {
@@ -147,41 +158,36 @@ function readSlice(object: Json, metadata: Json): EndpointSliceFacts {
   const imported = labelOf(labels['multicluster.kubernetes.io/service-name']);
   const cluster = labelOf(labels['multicluster.kubernetes.io/source-cluster']);
   // Of addressType FQDN no endpoint is an address, and so none is left.
-  const endpoints = object.addressType === 'FQDN' ? [] : list(object.endpoints, MAX_ENDPOINTS).flatMap(endpointOf);
+  const endpoints = object.addressType === 'FQDN' ? [] : readEach(list(object.endpoints, MAX_ENDPOINTS), endpointOf);
   return {
     endpoints,
     ...(imported !== undefined && { imported: { ...(cluster !== undefined && { cluster }), service: imported } }),
-    ports: list(object.ports).flatMap(portOf),
+    ports: readEach(list(object.ports), portOf),
     ...(service !== undefined && { service }),
   };
 }
 
-function endpointOf(endpoint: unknown): EndpointFacts[] {
-  if (!isJson(endpoint)) return [];
+function endpointOf(endpoint: unknown): EndpointFacts | undefined {
+  if (!isJson(endpoint)) return undefined;
   const ready = member(endpoint, 'conditions').ready ?? true;
-  if (ready !== true) return [];
-  const addresses = list(endpoint.addresses)
-    .map(addressOf)
-    .filter((text) => text !== undefined);
-  if (addresses.length === 0) return [];
+  if (ready !== true) return undefined;
+  const addresses = readEach(list(endpoint.addresses), addressOf);
+  if (addresses.length === 0) return undefined;
   const hostname = labelOf(endpoint.hostname);
   const target = subdomainOf(member(endpoint, 'targetRef').name);
   const pod = target !== undefined && target.length < 64 ? target : undefined;
   const zone = subdomainOf(endpoint.zone);
-  return [
-    {
-      addresses,
-      ...(hostname !== undefined && { hostname }),
-      ...(pod !== undefined && { pod }),
-      ...(zone !== undefined && { zone }),
-    },
-  ];
+  return {
+    addresses,
+    ...(hostname !== undefined && { hostname }),
+    ...(pod !== undefined && { pod }),
+    ...(zone !== undefined && { zone }),
+  };
 }
 
 function readPod(object: Json, metadata: Json): Read<'Pod'> {
   const status = member(object, 'status');
-  const listed = list(status.podIPs).map((entry) => (isJson(entry) ? addressOf(entry.ip) : undefined));
-  const known = listed.filter((text) => text !== undefined);
+  const known = readEach(list(status.podIPs), (entry) => (isJson(entry) ? addressOf(entry.ip) : undefined));
   const single = addressOf(status.podIP);
   const addresses = known.length > 0 ? known : single === undefined ? [] : [single];
   const facts: PodFacts = { addresses };
@@ -195,20 +201,18 @@ function readPod(object: Json, metadata: Json): Read<'Pod'> {
 function readImport(object: Json): ServiceImportFacts {
   const spec = isJson(object.spec) ? object.spec : object;
   return {
-    ips: list(spec.ips)
-      .map(addressOf)
-      .filter((text) => text !== undefined),
-    ports: list(spec.ports).flatMap(portOf),
+    ips: readEach(list(spec.ips), addressOf),
+    ports: readEach(list(spec.ports), portOf),
     type: spec.type === 'Headless' ? 'Headless' : 'ClusterSetIP',
   };
 }
 
-function portOf(port: unknown): PortFacts[] {
-  if (!isJson(port)) return [];
+function portOf(port: unknown): PortFacts | undefined {
+  if (!isJson(port)) return undefined;
   const number = port.port;
   const isPort = typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= 65535;
   const protocol = labelOf(port.protocol) ?? 'tcp';
-  return [{ name: labelOf(port.name) ?? '', ...(isPort && { port: number }), protocol }];
+  return { name: labelOf(port.name) ?? '', ...(isPort && { port: number }), protocol };
 }
 
 function keyOf(kind: ObjectKind, metadata: Json): string | Rejected {
@@ -268,6 +272,19 @@ function list(value: unknown, limit = MAX_ITEMS): readonly unknown[] {
   if (!Array.isArray(value)) return [];
   if (value.length > limit) throw new TooMany();
   return value;
+}
+
+/**
+ * What `read` makes of each entry, without those of which it makes nothing. The array has no spare room: a grown one has
+ * some for sixteen more, and facts are kept by the hundred thousand.
+ */
+function readEach<T>(entries: readonly unknown[], read: (entry: unknown) => T | undefined): T[] {
+  const made: T[] = [];
+  for (const entry of entries) {
+    const value = read(entry);
+    if (value !== undefined) made.push(value);
+  }
+  return made.slice();
 }
 
 function member(object: Json, name: string): Json {

@@ -15,8 +15,9 @@ import type { Connector } from './credentials.ts';
 import { equalJson } from './delta.ts';
 import type { Batch, ClusterId, ObjectKind } from './event.ts';
 import { type ClusterSource, type FeedSpec, feedName } from './feed.ts';
+import { DEFAULT_TUNING, type FeedStatus, type FeedTuning } from './feed-tuning.ts';
 import { createIngestCounters, describeCommits, describeFeeds } from './ingest-metrics.ts';
-import { DEFAULT_TUNING, type FeedStatus, type FeedTuning, followFeed } from './kube.ts';
+import { followFeed } from './kube.ts';
 import type { EventLog } from './log.ts';
 import { type AdmitDeletions, ClusterReconciler, type KnownFacts, type Step } from './reconcile.ts';
 import { resourceOf } from './resource-path.ts';
@@ -104,9 +105,10 @@ export function startIngest(options: IngestOptions): Ingest {
     clock,
     random: options.random,
     tuning: { ...DEFAULT_COMMIT_TUNING, ...options.commitTuning },
-    onFolded(batch) {
+    onFolded(batch, steps) {
       for (const event of batch.events) if ('cluster' in event) counters.events.add([event.cluster, event.kind]);
       for (const { reconciler } of clusters.values()) reconciler.settle(batch.events);
+      for (const step of steps) if (step.trigger !== undefined) observeProgramming(step, step.trigger);
     },
   });
   committer.logHealth$.subscribe(createLogReporter(logger));
@@ -114,7 +116,17 @@ export function startIngest(options: IngestOptions): Ingest {
   function makeClient(source: ClusterSource): ApiClient {
     const { connection, limits } = source;
     const connect = () => options.connect(connection);
-    return new ApiClient({ connect, limits, clock, userAgent: options.userAgent, requests: counters.requests });
+    return new ApiClient({ connect, limits, clock, userAgent: options.userAgent, counters });
+  }
+
+  /** Of a slice whose service is known; as long as the peer's clock and ours agree. */
+  function observeProgramming({ events: [event] }: Step, trigger: number): void {
+    if (event?.kind !== 'EndpointSliceUpserted' || event.facts.service === undefined) return;
+    const [namespace] = event.key.split('/');
+    const service = known.get(event.cluster, 'Service', `${namespace}/${event.facts.service}`);
+    if (service === undefined || !('clusterIPs' in service)) return;
+    const kind = service.clusterIPs[0] === 'None' ? 'headless_with_selector' : 'cluster_ip';
+    counters.programming.observe([kind], Math.max(0, clock.now() - trigger) / 1000);
   }
 
   function take(id: ClusterId, step: Step): void {

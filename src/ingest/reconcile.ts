@@ -8,7 +8,7 @@
 import type { Cause, ClusterEvent, ClusterId, DeleteEvent, FactsOf, ObjectKind, UpsertEvent } from './event.ts';
 import { type FeedSignal, type FeedSpec, feedName } from './feed.ts';
 import type { WatchPosition } from './log.ts';
-import { equalFacts, identify, normalize, type RejectReason } from './normalize.ts';
+import { equalFacts, identify, normalize, type RejectReason, triggerTimeOf } from './normalize.ts';
 
 type Facts = FactsOf[ObjectKind];
 
@@ -38,6 +38,8 @@ export type AdmitDeletions = (missing: MissingObjects) => boolean;
 export interface Step {
   readonly events: readonly ClusterEvent[];
   readonly position?: WatchPosition;
+  /** For an event of an endpoint slice that a watch brought: when the change behind it happened, Unix milliseconds. */
+  readonly trigger?: number;
   readonly rejected: readonly {
     readonly kind: ObjectKind;
     readonly reason: RejectReason | 'out of scope';
@@ -103,8 +105,11 @@ export class ClusterReconciler {
         return this.#takeListed(state, signal.objects);
       case 'listEnded':
         return this.#endList(state, signal.resourceVersion);
-      case 'changed':
-        return this.#at(state, signal.resourceVersion, this.#takeObject(state, signal.object));
+      case 'changed': {
+        const step = this.#takeObject(state, signal.object);
+        const trigger = step.events[0]?.kind === 'EndpointSliceUpserted' ? triggerTimeOf(signal.object) : undefined;
+        return this.#at(state, signal.resourceVersion, { ...step, ...(trigger !== undefined && { trigger }) });
+      }
       case 'deleted':
         return this.#at(state, signal.resourceVersion, this.#takeDeletion(state, signal.object));
       case 'bookmark':

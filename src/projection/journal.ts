@@ -52,12 +52,15 @@ export interface ChangesetChain {
   /** What `read` will hold. */
   readonly octets: number;
   /**
-   * Reads all of it at once, so that what is dropped from the journal later is not missed, and unpacks it as it is
-   * walked; it can be walked more than once.
+   * Reads all of it, so that what is dropped from the journal later is not missed, a part at each step: a step takes
+   * about a millisecond. It is unpacked as it is walked, and can be walked more than once.
    * @returns undefined when it has been dropped in the meantime
    */
-  read(): Iterable<PackedChangeset> | undefined;
+  read(): Generator<undefined, Iterable<PackedChangeset> | undefined>;
 }
+
+/** Changes that are read at one step. */
+const READ_STEP = 250;
 
 interface ChangeRow {
   readonly batch: number;
@@ -74,6 +77,7 @@ const CHANGE_COLUMNS = `batch, base, step, records, octets, removed_count + adde
   length(soas) + length(removed) + length(added) AS ownOctets`;
 
 interface PackedRow {
+  readonly batch: number;
   readonly soas: Buffer;
   readonly removed: Buffer;
   readonly added: Buffer;
@@ -134,17 +138,14 @@ export class JournalReader {
         changesets,
         records: last.records - first.records + first.ownRecords,
         octets: last.octets - first.octets + first.ownOctets,
-        read: () => {
-          const rows = this.#changes(zone, first.batch, last.batch);
-          return rows.length === changesets ? new PackedChangesets(rows) : undefined;
-        },
+        read: () => this.#readChain(zone, first.batch, last.batch, changesets),
       };
     })();
   }
 
   /** The changeset that made a version; undefined for a zone's first version, or when it is no longer here. */
   changesetOf(zone: ZoneId, batch: number): Changeset | undefined {
-    const [row] = this.#changes(zone, batch, batch);
+    const [row] = this.#changes(zone, batch, batch, 1);
     if (row === undefined) return undefined;
     const { soaFrom, soaTo } = unpackSoas(row);
     return {
@@ -156,13 +157,24 @@ export class JournalReader {
     };
   }
 
-  #changes(zone: ZoneId, from: number, to: number): PackedRow[] {
+  *#readChain(zone: ZoneId, from: number, to: number, count: number): ReturnType<ChangesetChain['read']> {
+    const rows: PackedRow[] = [];
+    while (rows.length < count) {
+      if (rows.length > 0) yield;
+      const part = this.#changes(zone, (rows.at(-1)?.batch ?? from - 1) + 1, to, READ_STEP);
+      rows.push(...part);
+      if (part.length < READ_STEP && rows.length < count) return undefined;
+    }
+    return new PackedChangesets(rows);
+  }
+
+  #changes(zone: ZoneId, from: number, to: number, limit: number): PackedRow[] {
     return this.#db
-      .prepare<[string, number, number], PackedRow>(
-        `SELECT soas, removed, added FROM zone_change
-         WHERE zone = (SELECT id FROM zone WHERE name = ?) AND batch BETWEEN ? AND ? ORDER BY batch`,
+      .prepare<[string, number, number, number], PackedRow>(
+        `SELECT batch, soas, removed, added FROM zone_change
+         WHERE zone = (SELECT id FROM zone WHERE name = ?) AND batch BETWEEN ? AND ? ORDER BY batch LIMIT ?`,
       )
-      .all(zone, from, to);
+      .all(zone, from, to, limit);
   }
 }
 

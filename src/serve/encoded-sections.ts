@@ -103,7 +103,8 @@ export function encodeSections(
   if (layout.end + optLength > limit) return undefined;
   const message = Buffer.allocUnsafe(layout.end + optLength);
   stored.copy(message, 0, 0, layout.end);
-  if (!writeQuestion(message, layout.questionEnd, request.question)) return undefined;
+  const isSame = writeQuestion(message, layout.questionEnd, request.question, reply.isLowerCase !== true);
+  if (!isSame) return undefined;
   writeU16(message, 0, request.id);
   writeU16(message, 2, flagsOf(request, reply));
   if (edns !== undefined) {
@@ -144,9 +145,15 @@ const SPELLER = new NameWriter(SPELLED);
 
 /**
  * Writes the question as the client spells it (0x20).
+ * @param mayDiffer records may point to the question's name, and so change their spelling with it
  * @returns false when the message is about another question
  */
-function writeQuestion(message: Buffer, questionEnd: number, question: Request['question']): boolean {
+function writeQuestion(
+  message: Buffer,
+  questionEnd: number,
+  question: Request['question'],
+  mayDiffer: boolean,
+): boolean {
   const nameEnd = questionEnd - 4;
   if (readU16(message, nameEnd) !== question.type || readU16(message, nameEnd + 2) !== question.class) return false;
   if (SPELLER.writePlain(question.spelling, 0) !== nameEnd - 12) return false;
@@ -154,7 +161,7 @@ function writeQuestion(message: Buffer, questionEnd: number, question: Request['
     const wanted = SPELLED[i] as number;
     const there = message[at] as number;
     if (wanted === there) continue;
-    if ((wanted | 0x20) !== (there | 0x20) || !isLetter(wanted)) return false;
+    if (!mayDiffer || (wanted | 0x20) !== (there | 0x20) || !isLetter(wanted)) return false;
     message[at] = wanted;
   }
   return true;

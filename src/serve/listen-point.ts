@@ -1,5 +1,6 @@
 /** Where the server listens. */
 import type { Transport } from '../corefile/config.ts';
+import type { Request } from './chain.ts';
 
 export interface ListenPoint {
   readonly transport: Transport;
@@ -12,6 +13,20 @@ export interface ListenPoint {
 /** `dns://:53`, `dns://[::1]:53`: the `server` label of metrics. */
 export function describePoint({ transport, address, port }: ListenPoint): string {
   return `${transport}://${bracketed(address)}:${port}`;
+}
+
+const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+const SCHEMES: Readonly<Record<Request['transport'], Transport>> = {
+  udp: 'dns',
+  tcp: 'dns',
+  tls: 'tls',
+  https: 'https',
+};
+
+/** The `server` label of the listener that a request came to. */
+export function serverOf({ transport, local }: Pick<Request, 'transport' | 'local'>): string {
+  const address = WILDCARDS.has(local.address) ? '' : local.address;
+  return describePoint({ transport: SCHEMES[transport], address, port: local.port });
 }
 
 /** The addresses that sockets are bound to. */

@@ -3,13 +3,17 @@ import type { HandlerFactory } from './blocks.ts';
 import type { Handler } from './chain.ts';
 import { createAny } from './plugins/any.ts';
 import { createBufsize } from './plugins/bufsize.ts';
+import { openCache } from './plugins/cache/open-cache.ts';
 import { createChaos } from './plugins/chaos.ts';
 import { createErrors } from './plugins/errors.ts';
+import { createHeader } from './plugins/header.ts';
 import { createLoadbalance } from './plugins/loadbalance.ts';
 import { createLog } from './plugins/log.ts';
 import { createMinimal } from './plugins/minimal.ts';
 import { createNsid } from './plugins/nsid.ts';
 import { createWhoami } from './plugins/whoami.ts';
+import { openForward } from './upstream/open-forward.ts';
+import { openLoop } from './upstream/open-loop.ts';
 
 /** Sees every query of its block and changes none: what it asks for is done elsewhere. */
 function passing(name: string): Handler {
@@ -21,7 +25,6 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
   ['prometheus', () => passing('prometheus')],
   ['metadata', () => passing('metadata')],
   ['cancel', () => passing('cancel')],
-  ['loop', () => passing('loop')],
   ['nsid', ({ options }, { hostName }) => createNsid(options.nsid?.data ?? hostName)],
   ['bufsize', ({ options }) => createBufsize(options.bufsize ?? 1232)],
   [
@@ -32,7 +35,11 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
   ['any', () => createAny()],
   ['chaos', ({ options }, own) => createChaos(options.chaos ?? { version: undefined, authors: undefined }, own)],
   ['loadbalance', ({ options }, { random }) => createLoadbalance(options.loadbalance ?? ROUND_ROBIN, random)],
+  ['cache', openCache],
+  ['header', ({ options }) => createHeader(options.header ?? [])],
   ['minimal', () => createMinimal()],
+  ['loop', openLoop],
+  ['forward', openForward],
   ['whoami', () => createWhoami()],
 ]);
 

@@ -61,8 +61,7 @@ export function encodeReply(
   const edns = ednsOf(request, reply);
   const ready = turn ? undefined : encodeSections(request, reply, limit, edns);
   const answer = turn ? rotateAnswer(reply.answer, turn.index, turn.count) : reply.answer;
-  const encoded =
-    ready ?? encoder.encodeReply({ ...request, isRecursionDesired }, { ...reply, answer }, limit, edns);
+  const encoded = ready ?? encoder.encodeReply({ ...request, isRecursionDesired }, { ...reply, answer }, limit, edns);
   return seal ? { ...encoded, message: seal.apply(encoded.message) } : encoded;
 }
 

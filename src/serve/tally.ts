@@ -3,8 +3,8 @@
  * kept answer holds its slot, so that counting a query is a few additions.
  */
 import { type Rcode, RRType } from '../dns/rrset.ts';
-import type { HistogramValue, MetricFamily, MetricsSnapshot } from '../metrics.ts';
 import { rcodeText, typeText } from '../dns/type-text.ts';
+import type { HistogramValue, MetricFamily, MetricsSnapshot } from '../metrics.ts';
 
 export type Family = '1' | '2';
 export type Proto = 'udp' | 'tcp' | 'tls' | 'https';

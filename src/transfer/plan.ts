@@ -56,6 +56,8 @@ export type TransferPlan =
       /** Octets that are held until it is sent. */
       readonly octets: number;
     }
+  /** Changes that take several turns to read: see `finishPlan`. */
+  | { readonly kind: 'long'; readonly soa: SoaRecord; readonly rrsets: Iterable<RRset>; readonly chain: ChangesetChain }
   | {
       readonly kind: 'full';
       readonly soa: SoaRecord;
@@ -66,16 +68,20 @@ export type TransferPlan =
 /** RFC 8914 §4. */
 const Ede = { OTHER: 0, NOT_READY: 14, PROHIBITED: 18, NOT_SUPPORTED: 21 } as const;
 
-/** Octets of changesets that one transfer may hold: they are read at once, at some 2 GB a second. */
+/** Octets of changesets that one transfer may hold, and how many changesets. */
 const MOST_OCTETS = 16 * 1024 * 1024;
-/** And how many changesets: each costs a few microseconds before the first message is sent. */
-const MOST_CHANGESETS = 10_000;
+const MOST_CHANGESETS = 20_000;
+
+/** Records that may go by UDP: whether they fit is seen when they are written. */
+const MOST_IN_DATAGRAM = 100;
 
 /**
  * Changed records up to which a chain is condensed to one changeset, and up to which the zone is walked to see whether
  * it is smaller: some milliseconds of work, which holds up other answers.
  */
 const MOST_CONDENSED = 1000;
+/** Changesets up to which a chain is read at once. */
+const MOST_AT_ONCE = 250;
 const MOST_WALKED = 5000;
 
 /** Decides on a request. `request.question.type` is AXFR or IXFR. */
@@ -103,9 +109,11 @@ export function planTransfer(request: TransferRequest, context: TransferContext)
   const order = compareSerial(theirs.serial, zone.serial);
   if (order === 'equal') return { kind: 'current', soa, why: 'equal' };
   if (order === 'greater') return { kind: 'current', soa, why: 'newer' };
+  const chain = journal.chain(zone.id, theirs.serial, zone.serial);
+  const isShort = chain !== undefined && chain.records + 2 * chain.changesets <= MOST_IN_DATAGRAM;
+  const plan = isStream || isShort ? planChanges(zone, soa, chain, context.room) : undefined;
   // Told that there is something newer, the client comes back over TCP.
-  if (!isStream) return { kind: 'current', soa, why: 'udp' };
-  return planChanges(zone, soa, journal.chain(zone.id, theirs.serial, zone.serial), context.room);
+  return plan === undefined || (!isStream && plan.kind !== 'incremental') ? { kind: 'current', soa, why: 'udp' } : plan;
 }
 
 /** Incremental if that is possible, worth while, and within bounds; nothing is unpacked but short chains. */
@@ -118,14 +126,39 @@ function planChanges(zone: Zone, soa: SoaRecord, chain: ChangesetChain | undefin
   });
   if (chain === undefined) return full('unknown serial');
   if (chain.changesets > MOST_CHANGESETS || chain.octets > Math.min(MOST_OCTETS, room)) return full('too many changes');
-  const isCondensed = chain.changesets > 1 && chain.changesets <= MOST_CONDENSED && chain.records <= MOST_CONDENSED;
+  const isCondensed = chain.changesets > 1 && chain.changesets <= MOST_AT_ONCE && chain.records <= MOST_CONDENSED;
   if (!isCondensed && isSmaller(zoneRRsets(zone), chain.records)) return full('changes larger than the zone');
-  const changesets = chain.read();
+  if (chain.changesets > MOST_AT_ONCE) return { kind: 'long', soa, rrsets: zoneRRsets(zone), chain };
+  const changesets = takeLast(chain.read());
   if (changesets === undefined) return full('unknown serial');
   if (!isCondensed) return { kind: 'incremental', soa, changesets, octets: chain.octets };
   const condensed = condense(changesets);
   if (isSmaller(zoneRRsets(zone), countChanges([condensed]))) return full('changes larger than the zone');
   return { kind: 'incremental', soa, changesets: [condensed], octets: 0 };
+}
+
+function takeLast<T>(steps: Iterator<unknown, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/**
+ * Reads the changes of a `long` plan, a step in each turn of the event loop, as other answers would wait for all of it.
+ * @param turn resolved in a later turn
+ * @returns a plan that is not `long`
+ */
+export async function finishPlan(plan: TransferPlan, turn: () => Promise<void>): Promise<TransferPlan> {
+  if (plan.kind !== 'long') return plan;
+  const { soa, rrsets, chain } = plan;
+  const steps = chain.read();
+  for (;;) {
+    const step = steps.next();
+    if (!step.done) await turn();
+    else if (step.value === undefined) return { kind: 'full', soa, rrsets, why: 'unknown serial' };
+    else return { kind: 'incremental', soa, changesets: step.value, octets: chain.octets };
+  }
 }
 
 /** Has the zone fewer records than that? A large zone counts as not smaller. */

@@ -1,6 +1,8 @@
 /**
  * Carries out what was planned for a transfer request: the one switch that picks the generator, logs and counts.
  */
+
+import { MAX_MESSAGE, udpLimit } from '../dns/encode.ts';
 import type { DomainName } from '../dns/name.ts';
 import { Rcode, type ResourceRecord } from '../dns/rrset.ts';
 import type { Serial } from '../dns/serial.ts';
@@ -113,11 +115,33 @@ export class Transfers {
         }
         // As the peer does: no AA where there is nothing to transfer.
         return single(Rcode.NOERROR, [plan.soa]);
+      case 'long':
+        throw new TypeError('a plan that was not finished');
       case 'incremental':
+        if (request.transport === 'udp')
+          return this.#datagram(plan.soa, [...ixfr(plan.soa, plan.changesets)], request, pack);
         return this.#stream('incremental', plan.soa, ixfr(plan.soa, plan.changesets), request, pack, plan.octets);
       case 'full':
         return this.#stream('full', plan.soa, axfr(plan.soa, plan.rrsets), request, pack);
     }
+  }
+
+  /** All changes in one message, or the SOA alone: then the client comes back over TCP (RFC 1995 §2). */
+  #datagram(
+    soa: ResourceRecord & { readonly rdata: { readonly serial: Serial } },
+    records: readonly ResourceRecord[],
+    request: TransferRequest & TransferQuery,
+    pack: PackOptions,
+  ): TransferReply {
+    const { name, type } = request.question;
+    const [first] = packMessages(request, records, { ...pack, limit: MAX_MESSAGE, seal: undefined });
+    const isFitting = first !== undefined && first.length + (pack.seal?.octets ?? 0) <= udpLimit(pack.edns);
+    this.#requests.add([typeText(type), isFitting ? 'incremental' : 'udp']);
+    if (!isFitting) return single(Rcode.NOERROR, [soa]);
+    this.#records.add([typeText(type)], records.length);
+    this.#octets.add([typeText(type)], first.length);
+    this.#logger.info(endText('sent', 'incremental', records.length, name, request.remote.address, soa.rdata.serial));
+    return { ...single(Rcode.NOERROR, records), isAuthoritative: true };
   }
 
   #stream(

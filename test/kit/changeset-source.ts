@@ -16,8 +16,14 @@ export function changesetSource(changesets: readonly Changeset[]): ChangesetSour
         changesets: part.length,
         records: records.length,
         octets: packRecords([...soas, ...records]).length,
-        read: () => part,
+        read: () => readInSteps(part, 0),
       };
     },
   };
+}
+
+/** What `ChangesetChain.read` gives after so many steps. */
+export function* readInSteps<T>(value: T, steps: number): Generator<undefined, T> {
+  for (let i = 0; i < steps; i++) yield;
+  return value;
 }

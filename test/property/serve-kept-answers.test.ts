@@ -10,19 +10,25 @@ const LABELS = ['web', 'db', 'a.db', 'x.y.z', 'y.z'] as const;
 const TYPES = ['A', 'AAAA', 'SOA', 'TXT'] as const;
 
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({
-    kind: fc.constant('ask' as const),
-    label: fc.constantFrom(...LABELS, 'WEB', 'nothing', 'z', 'b.db'),
-    type: fc.constantFrom(...TYPES),
-    udpSize: fc.constantFrom(undefined, 512, 4096),
-    isDnssecOk: fc.boolean(),
-    id: fc.integer({ min: 0, max: 65_535 }),
-  }) },
-  { weight: 1, arbitrary: fc.record({
-    kind: fc.constant('change' as const),
-    label: fc.constantFrom(...LABELS),
-    addresses: fc.array(fc.integer({ min: 1, max: 254 }), { maxLength: 60 }),
-  }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('ask' as const),
+      label: fc.constantFrom(...LABELS, 'WEB', 'nothing', 'z', 'b.db'),
+      type: fc.constantFrom(...TYPES),
+      udpSize: fc.constantFrom(undefined, 512, 4096),
+      isDnssecOk: fc.boolean(),
+      id: fc.integer({ min: 0, max: 65_535 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('change' as const),
+      label: fc.constantFrom(...LABELS),
+      addresses: fc.array(fc.integer({ min: 1, max: 254 }), { maxLength: 60 }),
+    }),
+  },
 );
 
 test('kept replies are those that would be made anew, through any sequence of questions and changes', () => {
@@ -31,7 +37,10 @@ test('kept replies are those that would be made anew, through any sequence of qu
       const zone = new ToyZone();
       const cells = new Map<string, { serial: Serial | undefined }>();
       // Room for few answers, so that some are evicted.
-      const kept = entryOf({ '.': [createMinimal(), zone.handler()] }, { cells, limits: { entries: 6, octets: 20_000 } });
+      const kept = entryOf(
+        { '.': [createMinimal(), zone.handler()] },
+        { cells, limits: { entries: 6, octets: 20_000 } },
+      );
       const fresh = entryOf({ '.': [{ ...createMinimal(), isPure: false }, zone.handler()] });
       for (const s of steps) {
         if (s.kind === 'change') {
@@ -64,7 +73,10 @@ test('a kept balanced answer has the same records each time, and each address co
       const zone = new ToyZone();
       const addresses = Array.from({ length: count }, (_, i) => `10.0.0.${i}`);
       zone.set('web', ...addresses);
-      const balance = createLoadbalance({ policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] }, random);
+      const balance = createLoadbalance(
+        { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] },
+        random,
+      );
       const { entry } = entryOf({ '.': [balance, zone.handler()] });
       const firsts = new Map<string, number>();
       const wanted = addresses.map((address) => `web.toy.test 5 A ${address}`).toSorted();
@@ -73,7 +85,10 @@ test('a kept balanced answer has the same records each time, and each address co
         assert.deepEqual(answer.toSorted(), wanted);
         firsts.set(answer[0] as string, (firsts.get(answer[0] as string) ?? 0) + 1);
       }
-      assert.deepEqual([...firsts.values()], Array.from({ length: count }, () => 3));
+      assert.deepEqual(
+        [...firsts.values()],
+        Array.from({ length: count }, () => 3),
+      );
       assert.equal(zone.asked, 1);
     }),
     { numRuns: 50 },
@@ -83,7 +98,10 @@ test('a kept balanced answer has the same records each time, and each address co
 test('a truncated balanced answer shows other addresses each time', () => {
   const zone = new ToyZone();
   zone.set('web', ...Array.from({ length: 100 }, (_, i) => `10.0.0.${i}`));
-  const balance = createLoadbalance({ policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] }, () => 0.3);
+  const balance = createLoadbalance(
+    { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] },
+    () => 0.3,
+  );
   const { entry } = entryOf({ '.': [balance, zone.handler()] });
   const seen = new Set<string>();
   for (let i = 0; i < 16; i++) {

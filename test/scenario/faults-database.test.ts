@@ -25,6 +25,7 @@ describe('a database that', () => {
     if (content === 'used') {
       server.spawn();
       await server.answers();
+      await server.printed(/^zonelog-/m);
       assert.deepEqual(await server.stop(), { code: 0, signal: null });
     }
     return server;

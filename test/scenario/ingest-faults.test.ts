@@ -293,3 +293,31 @@ test('a stream of faults under churn: in the end, what a fresh list has', async 
   await following.converged(api);
   assert.ok(following.log.verify().ok);
 });
+
+test('watches that say nothing, not even a bookmark, twice: everything is listed again, without an event', async () => {
+  const { following, before } = await watched({ tuning: { watchIdle: 100 } });
+  await until(() => (following.ingest.health().feeds[0]?.lists ?? 0) > 1);
+  assert.deepEqual(
+    following.story.slice(before).filter((line) => !line.startsWith('Cluster')),
+    [],
+  );
+  assert.ok((following.ingest.health().feeds[0]?.reconnects ?? 0) >= 2);
+});
+
+test('now and then everything is listed again, to find what a server left out', async () => {
+  const { following, before } = await watched({ tuning: { resync: 1, watchSeconds: [1, 1] } });
+  await until(() => (following.ingest.health().feeds[0]?.lists ?? 0) > 1);
+  assert.deepEqual(following.story.slice(before), []);
+  assert.equal(following.ingest.health().feeds[0]?.trouble, undefined);
+});
+
+test('slow bodies only take longer', async () => {
+  const api = await startApi();
+  cleanups.push(() => api.stop());
+  api.slowBodies(20_000);
+  const following = new Following({ sources: [sourceOf(api, SERVICES)] });
+  cleanups.push(() => following.stop());
+  await converged(following, api);
+  api.apply(service('a', '10.1.1.1'));
+  await converged(following, api);
+});

@@ -232,3 +232,30 @@ test('every request says who asks', async () => {
   await until(() => following.isSynced());
   for (const { headers } of api.requests) assert.equal(headers['user-agent'], 'zonelog/test');
 });
+
+test('what ingest counts: requests, facts, contact, and how long a change of endpoints took', async () => {
+  const api = await start();
+  const source = { ...sourceOf(api), limits: { qps: 1000 } };
+  const following = follow({ sources: [source] });
+  await until(() => following.isSynced());
+  await until(() => following.isWatching());
+  const when = { 'endpoints.kubernetes.io/last-change-trigger-time': new Date(Date.now() - 3_000).toISOString() };
+  const more = slice('web', ['10.2.0.3']);
+  api.apply({ ...more, metadata: { ...more.metadata, annotations: when } });
+  api.apply({ ...service('broken', '10.1.0.1'), metadata: { name: 'not a name', namespace: 'apps' } });
+  await until(() => following.events.some((e) => 'facts' in e && JSON.stringify(e.facts).includes('10.2.0.3')));
+  const sample = (name: string, ...labels: string[]) => {
+    const family = following.ingest.metrics().find((one) => one.name === name);
+    return family?.samples.find((one) => labels.every((label) => one.labels.includes(label)))?.value;
+  };
+  const host = new URL(api.url).host;
+  assert.equal(sample('coredns_kubernetes_rest_client_requests_total', '200', 'GET', host), 8);
+  assert.equal(sample('zonelog_ingest_events_total', 'alpha', 'NamespaceUpserted'), 2);
+  assert.equal(sample('zonelog_ingest_watching', 'alpha', 'Pod'), 1);
+  assert.ok(Number(sample('zonelog_ingest_last_contact_timestamp_seconds', 'alpha', 'Pod')) > 1_700_000_000);
+  const took = sample('coredns_kubernetes_dns_programming_duration_seconds', 'cluster_ip');
+  assert.ok(typeof took === 'object' && took.sum >= 3 && took.sum < 30);
+  const waited = sample('coredns_kubernetes_rest_client_rate_limiter_duration_seconds', 'GET', host);
+  assert.ok(typeof waited === 'object' && waited.counts.reduce((sum, count) => sum + count, 0) === 8);
+  await until(() => sample('zonelog_ingest_rejected_total', 'alpha', 'Service', 'bad name') === 1);
+});

@@ -69,7 +69,8 @@ test('a list gives its items, wherever it is cut, whatever is in it', () => {
       fc.constantFrom(undefined, 1),
       object,
       cuts,
-      (items, indent, extra, at) => {
+      fc.constantFrom(0, 50, 1_000_000),
+      (items, indent, extra, at, whole) => {
         const list = { ...extra, kind: 'PodList', metadata: { resourceVersion: '7', continue: 'next"[{' }, items };
         const read = readList(Buffer.from(JSON.stringify(list, undefined, indent)), at, whole);
         assert.ok(read.ok);

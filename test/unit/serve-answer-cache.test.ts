@@ -102,7 +102,12 @@ test('a flood of questions asked once does not push out one that is asked again 
 test('what is too large, or depends on too much, is not kept', () => {
   const { cache } = cacheOf();
   cache.put(keepable('large', [nameOf('a.z')], { message: Buffer.alloc(16_385) }));
-  cache.put(keepable('wide', Array.from({ length: 513 }, (_, i) => nameOf(`n${i}.z`))));
+  cache.put(
+    keepable(
+      'wide',
+      Array.from({ length: 513 }, (_, i) => nameOf(`n${i}.z`)),
+    ),
+  );
   assert.equal(cache.size.entries, 0);
 });
 
@@ -138,13 +143,22 @@ test('whatever is done to it, it holds no dropped answer, stays within its limit
         if (step.kind === 'put') {
           const key = `k${step.key}`;
           const message = Buffer.alloc(step.size);
-          cache.put(keepable(key, step.labels.map((l) => nameOf(`${l}.z`)), { message }));
+          cache.put(
+            keepable(
+              key,
+              step.labels.map((l) => nameOf(`${l}.z`)),
+              { message },
+            ),
+          );
           model.set(key, step.labels);
         } else if (step.kind === 'take') {
           const kept = cache.find(`k${step.key}`);
           if (kept) cache.take(kept);
         } else if (step.kind === 'touch') {
-          cache.invalidate('z', step.labels.map((l) => nameOf(`${l}.z`)));
+          cache.invalidate(
+            'z',
+            step.labels.map((l) => nameOf(`${l}.z`)),
+          );
           for (const [key, labels] of model) {
             const isHit = labels.some((l) => step.labels.some((t) => t === l || t.endsWith(`.${l}`)));
             if (isHit) model.delete(key);
@@ -156,7 +170,10 @@ test('whatever is done to it, it holds no dropped answer, stays within its limit
         for (let i = 0; i <= 30; i++) if (cache.find(`k${i}`)) assert.ok(model.has(`k${i}`));
         assert.ok(cache.size.entries <= 8 && cache.size.octets <= 12_000);
       }
-      cache.invalidate('z', LABELS.map((l) => nameOf(`${l}.z`)));
+      cache.invalidate(
+        'z',
+        LABELS.map((l) => nameOf(`${l}.z`)),
+      );
       assert.deepEqual([cache.size.entries, cache.size.octets], [0, 0]);
     }),
     { numRuns: 300 },

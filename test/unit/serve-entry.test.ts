@@ -71,10 +71,11 @@ test('the block of the longest zone answers, names outside are refused, and so i
 
 test('DS goes to the parent if it is served here, but not on to the root', () => {
   const asked: string[] = [];
-  const at = (text: string) => replying(text, () => {
-    asked.push(text);
-    return {};
-  });
+  const at = (text: string) =>
+    replying(text, () => {
+      asked.push(text);
+      return {};
+    });
   const { entry } = entryOf({ '.': [at('root')], 'example.': [at('parent')], 'a.example.': [at('child')] });
   ask(entry, question('a.example', 'DS'));
   ask(entry, question('a.example', 'A'));
@@ -85,10 +86,11 @@ test('DS goes to the parent if it is served here, but not on to the root', () =>
 
 test('a filtered block is passed over for requests that it does not choose', () => {
   const asked: string[] = [];
-  const at = (text: string) => replying(text, () => {
-    asked.push(text);
-    return {};
-  });
+  const at = (text: string) =>
+    replying(text, () => {
+      asked.push(text);
+      return {};
+    });
   const { entry } = entryOf(
     { 'example.': [at('wide')], 'a.example.': [at('filtered')] },
     { chosen: { 'a.example.': (request) => request.remote.port === 1 } },
@@ -110,20 +112,30 @@ test('the reply has an OPT if and only if the question has one, with DO, the cli
   const { opt } = ask(entry, question('web.toy.test', 'A', { edns: { udpSize: 777, isDnssecOk: true, options } }));
   assert.ok(opt);
   assert.deepEqual([opt.udpPayloadSize, opt.flag_do], [777, true]);
-  assert.deepEqual(opt.options.map((option) => Number(option.code)), [10]);
+  assert.deepEqual(
+    opt.options.map((option) => Number(option.code)),
+    [10],
+  );
 });
 
 test('over UDP the reply fits into 512 octets or what the client takes; over TCP all of it is sent', () => {
   const zone = toy(200);
   const udp = entryOf({ '.': [zone.handler()] }).entry;
   const sizes = [undefined, 100, 512, 1232, 4096].map((udpSize) => {
-    const octets = udp.answer(question('web.toy.test', 'A', udpSize === undefined ? {} : { edns: { udpSize } }), REMOTE);
+    const octets = udp.answer(
+      question('web.toy.test', 'A', udpSize === undefined ? {} : { edns: { udpSize } }),
+      REMOTE,
+    );
     assert.ok(Buffer.isBuffer(octets));
     const { isTruncated, answer } = decode(octets);
     assert.equal(isTruncated, answer.length < 200);
     return octets.length;
   });
-  assert.ok(sizes.every((size, i) => size <= [512, 512, 512, 1232, 4096][i]!), String(sizes));
+  const limits = [512, 512, 512, 1232, 4096];
+  assert.ok(
+    limits.every((limit, i) => (sizes[i] as number) <= limit),
+    String(sizes),
+  );
   assert.ok((sizes[3] as number) > 1200);
   const tcp = entryOf({ '.': [zone.handler()] }, { transport: 'tcp' }).entry;
   assert.equal(ask(tcp, question('web.toy.test', 'A')).answer.length, 200);
@@ -166,7 +178,10 @@ test('a plugin that throws costs one SERVFAIL, a count, and at most one line a s
   assert.ok(Buffer.isBuffer(late));
   assert.equal(decode(late).rcode, Rcode.SERVFAIL);
   assert.equal(lines.length, 1);
-  assert.match(lines[0] as string, /^\[ERROR\] Recovered from panic in server: "dns:\/\/:53" Error: boom second line[^\n]*\n$/);
+  assert.match(
+    lines[0] as string,
+    /^\[ERROR\] Recovered from panic in server: "dns:\/\/:53" Error: boom second line[^\n]*\n$/,
+  );
   now += 2;
   ask(entry, question('a.test', 'A'));
   assert.match(lines[1] as string, /and 2 more before it/);
@@ -225,7 +240,8 @@ test('observers see kept replies too, with what was sent', () => {
     name: 'log',
     isPure: true,
     handle: (request, next) => next(request),
-    observe: (request, sent) => seen.push([request.id, request.question.spelling, sent?.rcode, sent?.answers, sent?.size]),
+    observe: (request, sent) =>
+      seen.push([request.id, request.question.spelling, sent?.rcode, sent?.answers, sent?.size]),
   };
   const { entry } = entryOf({ '.': [observer, zone.handler()] });
   ask(entry, question('web.toy.test', 'A', { id: 1 }));

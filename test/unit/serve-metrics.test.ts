@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createLogger } from '../../src/logger.ts';
+import { createLineWriter, createLogger } from '../../src/logger.ts';
 import { createCounters, gaugeFamily, mergeSnapshots, renderMetrics } from '../../src/metrics.ts';
 import { countQuery, createTally, type SlotLabels } from '../../src/serve/tally.ts';
 import { ask, entryOf, question, ToyZone } from '../kit/serving.ts';
@@ -65,9 +65,15 @@ test('snapshots of several threads become one: counters add, histograms add, gau
   assert.equal(value('zonelog_oldest'), 10);
   const durations = value('coredns_dns_request_duration_seconds');
   assert.ok(typeof durations === 'object');
-  assert.equal(durations.counts.reduce((a, b) => a + b), 7);
+  assert.equal(
+    durations.counts.reduce((a, b) => a + b),
+    7,
+  );
   assert.equal(durations.sum.toFixed(3), '0.007');
-  assert.deepEqual(merged.map(({ name }) => name), merged.map(({ name }) => name).toSorted());
+  assert.deepEqual(
+    merged.map(({ name }) => name),
+    merged.map(({ name }) => name).toSorted(),
+  );
 });
 
 test('kept answers count as those made anew', () => {
@@ -77,7 +83,10 @@ test('kept answers count as those made anew', () => {
   for (let i = 0; i < 5; i++) ask(entry, question('web.toy.test', 'A'));
   assert.equal(zone.asked, 1);
   const requests = tally.snapshot().find(({ name }) => name === 'coredns_dns_requests_total');
-  assert.deepEqual(requests?.samples.map(({ value }) => value), [5]);
+  assert.deepEqual(
+    requests?.samples.map(({ value }) => value),
+    [5],
+  );
 });
 
 test('label values with quotes and line breaks are escaped', async () => {
@@ -110,4 +119,49 @@ test('log lines: level, plugin, one line for one event, debug only when wished',
     '[WARNING] plugin/kubernetes: a\\x0d\\x0ab\\x7f\n',
     '[DEBUG] plugin/x: seen\n',
   ]);
+});
+
+test('lines of one turn go out as one text, in their order', () => {
+  const texts: string[] = [];
+  const turns: (() => void)[] = [];
+  const lines = createLineWriter(
+    (text, done) => {
+      texts.push(text);
+      done();
+    },
+    (callback) => turns.push(callback),
+  );
+  lines.write('a\n');
+  lines.write('b\n');
+  assert.deepEqual([texts.length, turns.length], [0, 1]);
+  turns.shift()?.();
+  lines.write('c\n');
+  lines.flush();
+  turns.shift()?.();
+  assert.deepEqual(texts, ['a\nb\n', 'c\n']);
+});
+
+test('when nobody takes the lines they are dropped, and that is said when somebody does again', () => {
+  const texts: string[] = [];
+  const waiting: (() => void)[] = [];
+  const lines = createLineWriter(
+    (text, done) => {
+      texts.push(text);
+      waiting.push(done);
+    },
+    () => {},
+  );
+  const line = `${'x'.repeat(999)}\n`;
+  for (let i = 0; i < 10_000; i++) lines.write(line);
+  lines.flush();
+  const taken = texts.join('').length;
+  assert.ok(taken <= 4 * 1024 * 1024 && taken > 4_000_000);
+  assert.equal(lines.dropped(), 10_000 - taken / 1000);
+  for (const done of waiting) done();
+  lines.write('again\n');
+  lines.flush();
+  assert.equal(
+    texts.at(-1),
+    `again\n[WARNING] plugin/log: ${lines.dropped()} lines were dropped, as nobody took them\n`,
+  );
 });

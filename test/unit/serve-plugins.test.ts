@@ -17,7 +17,11 @@ import { createWhoami } from '../../src/serve/plugins/whoami.ts';
 import { ask, entryOf, nameOf, question, ToyZone } from '../kit/serving.ts';
 
 function last(parts: Partial<Reply>): Handler {
-  return { name: 'last', isPure: true, handle: () => ({ ...emptyReply(Rcode.NOERROR), isAuthoritative: true, ...parts }) };
+  return {
+    name: 'last',
+    isPure: true,
+    handle: () => ({ ...emptyReply(Rcode.NOERROR), isAuthoritative: true, ...parts }),
+  };
 }
 
 function address(name: string, text: string) {
@@ -102,7 +106,12 @@ test('bufsize: lowers what the client takes, never raises it', () => {
 });
 
 test('minimal: positive replies lose authority and additional, denials and referrals keep them', () => {
-  const ns = { owner: nameOf('test'), type: RRType.NS, ttl: 5, rdata: { type: 'NS', target: nameOf('ns.test') } } as const;
+  const ns = {
+    owner: nameOf('test'),
+    type: RRType.NS,
+    ttl: 5,
+    rdata: { type: 'NS', target: nameOf('ns.test') },
+  } as const;
   const extra = [address('ns.test', '10.0.0.9')];
   const run = (parts: Partial<Reply>) => {
     const { entry } = entryOf({ '.': [createMinimal(), last(parts)] });
@@ -130,12 +139,20 @@ test('header: flags of questions and replies', () => {
     return [message.flag_aa, message.flag_ra, message.flag_rd, seen];
   };
   assert.deepEqual(run(), [true, false, true, true]);
-  assert.deepEqual(run({ side: 'response', value: true, flags: ['ra'] }, { side: 'response', value: false, flags: ['aa', 'rd'] }), [false, true, false, true]);
-  assert.deepEqual(run({ side: 'query', value: false, flags: ['rd'] }), [true, false, false, false]);
+  assert.deepEqual(
+    run({ on: 'response', action: 'set', flags: ['ra'] }, { on: 'response', action: 'clear', flags: ['aa', 'rd'] }),
+    [false, true, false, true],
+  );
+  assert.deepEqual(run({ on: 'query', action: 'clear', flags: ['rd'] }), [true, false, false, false]);
 });
 
 test('loadbalance: CNAMEs stay in front, other records keep their order, addresses and MX move', () => {
-  const cname = { owner: nameOf('a.test'), type: RRType.CNAME, ttl: 5, rdata: { type: 'CNAME', target: nameOf('b.test') } } as const;
+  const cname = {
+    owner: nameOf('a.test'),
+    type: RRType.CNAME,
+    ttl: 5,
+    rdata: { type: 'CNAME', target: nameOf('b.test') },
+  } as const;
   const answer = [cname, ...[1, 2, 3, 4].map((i) => address('b.test', `10.0.0.${i}`))];
   const randoms = [0, 0.9, 0.1, 0.5, 0.2, 0.8, 0.4];
   const options = { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] } as const;
@@ -145,7 +162,10 @@ test('loadbalance: CNAMEs stay in front, other records keep their order, address
   assert.notDeepEqual(orders[0], orders[1]);
   for (const order of orders) {
     assert.equal(order[0], 'a.test 5 CNAME b.test');
-    assert.deepEqual(order.slice(1).toSorted(), answer.slice(1).map((r) => `b.test 5 A ${'address' in r.rdata ? r.rdata.address : ''}`));
+    assert.deepEqual(
+      order.slice(1).toSorted(),
+      answer.slice(1).map((r) => `b.test 5 A ${'address' in r.rdata ? r.rdata.address : ''}`),
+    );
   }
 });
 
@@ -179,7 +199,9 @@ test('errors: one line for a failure, none for a success', () => {
   const lines: string[] = [];
   const logger = createLogger((line) => lines.push(line)).forPlugin('errors');
   const errors = createErrors({ stacktrace: false, consolidate: [] }, logger);
-  const failing = entryOf({ '.': [errors, last({ rcode: Rcode.SERVFAIL, failure: 'plugin/x: it broke\n[FATAL] forged' })] });
+  const failing = entryOf({
+    '.': [errors, last({ rcode: Rcode.SERVFAIL, failure: 'plugin/x: it broke\n[FATAL] forged' })],
+  });
   ask(failing.entry, question('WWW.Example', 'AAAA'));
   ask(entryOf({ '.': [errors, last({})] }).entry, question('www.example', 'A'));
   assert.deepEqual(lines, ['[ERROR] plugin/errors: 2 www.example. AAAA: plugin/x: it broke\\x0a[FATAL] forged\n']);
@@ -209,7 +231,13 @@ test('errors consolidate: failures alike become one line at the end of the perio
 });
 
 test('durations in log lines are written as Go writes them', () => {
-  assert.deepEqual([250, 1500, 60_000, 300_000, 3_661_000].map(formatGoDuration), ['250ms', '1.5s', '1m0s', '5m0s', '1h1m1s']);
+  assert.deepEqual([250, 1500, 60_000, 300_000, 3_661_000].map(formatGoDuration), [
+    '250ms',
+    '1.5s',
+    '1m0s',
+    '5m0s',
+    '1h1m1s',
+  ]);
 });
 
 const COMMON =
@@ -226,7 +254,10 @@ test('log: the default format, as the peer writes it', () => {
       return next(request);
     },
   };
-  const { entry } = entryOf({ '.': [log, slow, last({ answer: [address('a.test', '10.0.0.1')] })] }, { now: () => now });
+  const { entry } = entryOf(
+    { '.': [log, slow, last({ answer: [address('a.test', '10.0.0.1')] })] },
+    { now: () => now },
+  );
   ask(entry, question('A.Test', 'A', { id: 4711 }));
   ask(entry, question('a.test', 'TYPE4242', { edns: { isDnssecOk: true, udpSize: 1400 } }));
   assert.deepEqual(lines, [

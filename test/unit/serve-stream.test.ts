@@ -19,7 +19,10 @@ test('messages come out as they went in, however the stream is cut', () => {
           for (let next = reader.next(); next; next = reader.next()) read.push(next);
           at = end;
         }
-        assert.deepEqual(read.map((m) => m.toString('hex')), messages.map((m) => Buffer.from(m).toString('hex')));
+        assert.deepEqual(
+          read.map((m) => m.toString('hex')),
+          messages.map((m) => Buffer.from(m).toString('hex')),
+        );
         assert.equal(reader.length, 0);
       },
     ),

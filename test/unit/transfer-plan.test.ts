@@ -7,12 +7,13 @@ import type { Changeset } from '../../src/projection/diff.ts';
 import { soaRecord, type Zone } from '../../src/projection/zone.ts';
 import {
   type ChangesetSource,
+  finishPlan,
   planTransfer,
   type TransferContext,
   type TransferPlan,
   type TransferRequest,
 } from '../../src/transfer/plan.ts';
-import { changesetSource } from '../kit/changeset-source.ts';
+import { changesetSource, readInSteps } from '../kit/changeset-source.ts';
 import {
   EAST,
   namespace,
@@ -168,11 +169,6 @@ test('a client that is up to date, or ahead, gets the SOA alone', () => {
   }
 });
 
-test('IXFR over UDP is answered with the SOA alone (RFC 1995 §2)', () => {
-  const plan = ixfr(serial - 1, { transport: 'udp' }, { journal: noJournal });
-  assert.deepEqual(plan, { kind: 'current', soa: soaRecord(zone), why: 'udp' });
-});
-
 test('a known serial gets the changes since', () => {
   const plan = ixfr(chain.at(-1)?.soaFrom.rdata.serial as Serial);
   assert.ok(plan.kind === 'incremental');
@@ -239,7 +235,7 @@ function planSums(sums: { changesets: number; records: number; octets: number },
 
 test('changes that are too many for one transfer are not read', () => {
   for (const sums of [
-    { changesets: 10_001, records: 10_001, octets: 1_000_000 },
+    { changesets: 20_001, records: 20_001, octets: 1_000_000 },
     { changesets: 1, records: 10, octets: 16 * 1024 * 1024 + 1 },
   ]) {
     const plan = planSums(sums);
@@ -254,19 +250,80 @@ test('that a large difference is larger than the zone is found without reading i
   assert.ok(plan.kind === 'full' && plan.why === 'changes larger than the zone');
 });
 
-test('a long chain is neither condensed nor walked before it is sent', () => {
-  const changesets = {
-    [Symbol.iterator]: () => assert.fail('the chain was walked'),
+const untouchable = {
+  [Symbol.iterator]: () => assert.fail('the chain was walked'),
+};
+
+test('many records are neither condensed nor walked before they are sent', () => {
+  const sums = { changesets: 2, records: 1001, octets: 1234 };
+  const chained = {
+    ...sums,
+    read: () => readInSteps(untouchable, 0),
   };
-  const sums = { changesets: 1001, records: 4, octets: 1234 };
-  const plan = ixfr(1, {}, { zone: large, journal: { chain: () => ({ ...sums, read: () => changesets }) } });
+  const huge = given([
+    planApplied(zoneDefinition(APEX, [stanza(EAST)])),
+    namespace(EAST, 'shop'),
+    ...services(1200),
+    ...synced(EAST),
+  ]).zone(APEX);
+  const plan = ixfr(1, {}, { zone: huge, journal: { chain: () => chained } });
   assert.ok(plan.kind === 'incremental');
-  assert.equal(plan.changesets, changesets);
+  assert.equal(plan.changesets, untouchable);
   assert.equal(plan.octets, 1234);
 });
 
+test('many changesets are read a step in each turn', async () => {
+  let turns = 0;
+  const reading = (last: typeof untouchable | undefined): ChangesetSource => ({
+    chain: () => ({
+      changesets: 251,
+      records: 4,
+      octets: 1234,
+      read: () => readInSteps(last, 3),
+    }),
+  });
+  const turn = async () => {
+    turns += 1;
+  };
+  const plan = ixfr(1, {}, { zone: large, journal: reading(untouchable) });
+  assert.equal(plan.kind, 'long');
+  const soaOfLarge = soaRecord(large);
+  assert.deepEqual(await finishPlan(plan, turn), {
+    kind: 'incremental',
+    soa: soaOfLarge,
+    changesets: untouchable,
+    octets: 1234,
+  });
+  assert.equal(turns, 3);
+  turns = 0;
+  const late = await finishPlan(ixfr(1, {}, { zone: large, journal: reading(undefined) }), turn);
+  assert.ok(late.kind === 'full' && late.why === 'unknown serial');
+});
+
+test('a few changes go by UDP too, more get the SOA alone (RFC 1995 §2)', () => {
+  const short = ixfr(chain[0]?.soaFrom.rdata.serial as Serial, { transport: 'udp' });
+  assert.equal(short.kind, 'incremental');
+  const long = ixfr(
+    1,
+    { transport: 'udp' },
+    {
+      zone: large,
+      journal: { chain: () => ({ changesets: 1, records: 99, octets: 9, read: () => assert.fail('read') }) },
+    },
+  );
+  assert.deepEqual(long, { kind: 'current', soa: soaRecord(large), why: 'udp' });
+  assert.deepEqual(ixfr(1, { transport: 'udp' }), { kind: 'current', soa: soaRecord(zone), why: 'udp' });
+});
+
 test('what is dropped from the journal between two looks is a serial not known any more', () => {
-  const gone: ChangesetSource = { chain: () => ({ changesets: 2, records: 4, octets: 99, read: () => undefined }) };
+  const gone: ChangesetSource = {
+    chain: () => ({
+      changesets: 2,
+      records: 4,
+      octets: 99,
+      read: () => readInSteps(undefined, 0),
+    }),
+  };
   const plan = ixfr(1, {}, { zone: large, journal: gone });
   assert.ok(plan.kind === 'full' && plan.why === 'unknown serial');
 });

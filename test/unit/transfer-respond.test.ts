@@ -14,7 +14,8 @@ const newest = soa('z.', 9);
 interface Bench {
   readonly lines: string[];
   time: number;
-  respond(plan: TransferPlan, type?: number): ReturnType<Transfers['respond']>;
+  respond(plan: TransferPlan, type?: number, udpSize?: number): ReturnType<Transfers['respond']>;
+  room(): number;
   /** `name labels` of each counter to its value. */
   metrics(): Record<string, unknown>;
 }
@@ -25,7 +26,7 @@ function bench(limit?: number): Bench {
   const self: Bench = {
     lines,
     time: 0,
-    respond: (plan, type = RRType.AXFR) =>
+    respond: (plan, type = RRType.AXFR, udpSize?: number) =>
       transfers.respond(
         plan,
         {
@@ -33,11 +34,12 @@ function bench(limit?: number): Bench {
           isRecursionDesired: false,
           question: { name: name('z.'), spelling: 'z.', type, class: 1 },
           authority: [],
-          transport: 'tcp',
+          transport: udpSize === undefined ? 'tcp' : 'udp',
           remote: { address: '192.0.2.1' },
         },
-        { encoder },
+        { encoder, edns: udpSize ? { version: 0, udpSize, isDnssecOk: false, options: [] } : undefined },
       ),
+    room: () => transfers.room,
     metrics: () =>
       Object.fromEntries(
         transfers
@@ -146,6 +148,40 @@ test('changes are sent as changes', () => {
   sent.onEnd('sent');
   assert.match(lines[0] as string, /Outgoing incremental transfer of 5 records/);
   assert.equal(metrics()['zonelog_transfer_requests_total IXFR incremental'], 1);
+});
+
+test('changes go by UDP if they fit one message there (RFC 1995 §2)', () => {
+  const { respond, lines, metrics } = bench();
+  const changesets = [8].map((serial) => ({
+    soaFrom: soa('z.', serial),
+    soaTo: newest,
+    removed: [],
+    added: Array.from({ length: 20 }, (_, i) => record(`name-${i}.z.`, { type: 'A', address: '192.0.2.7' })),
+  }));
+  const plan: TransferPlan = { kind: 'incremental', soa: newest, changesets, octets: 0 };
+  const fits = respond(plan, RRType.IXFR, 1232);
+  assert.ok(fits?.kind === 'reply');
+  assert.deepEqual([fits.answer.length, fits.isAuthoritative], [24, true]);
+  assert.match(lines[0] as string, /Outgoing incremental transfer of 24 records/);
+  const large = respond(plan, RRType.IXFR, 0);
+  assert.ok(large?.kind === 'reply');
+  assert.deepEqual(large.answer, [newest]);
+  assert.equal(lines.length, 1);
+  assert.equal(metrics()['zonelog_transfer_requests_total IXFR udp'], 1);
+  assert.equal(metrics().zonelog_transfers_running, 0);
+});
+
+test('what transfers hold of the journal is counted, and given back at their end', () => {
+  const self = bench();
+  const before = self.room();
+  const changesets = [{ soaFrom: soa('z.', 8), soaTo: newest, removed: [], added: [] }];
+  const plan: TransferPlan = { kind: 'incremental', soa: newest, changesets, octets: 1000 };
+  const [one, two] = [stream(self.respond(plan, RRType.IXFR)), stream(self.respond(plan, RRType.IXFR))];
+  assert.equal(self.room(), before - 2000);
+  assert.equal(self.metrics().zonelog_transfer_held_bytes, 2000);
+  one.onEnd('sent');
+  two.onEnd('broken');
+  assert.equal(self.room(), before);
 });
 
 test('no more than so many transfers run at a time', () => {

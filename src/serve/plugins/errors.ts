@@ -1,8 +1,8 @@
 /** `errors`: a log line for each reply that failed; many alike in a period become one line. */
 import type { BlockOptions } from '../../corefile/config.ts';
+import { typeText } from '../../dns/type-text.ts';
 import type { Logger } from '../../logger.ts';
 import { type Handler, mapOutcome } from '../chain.ts';
-import { typeText } from '../../dns/type-text.ts';
 
 export type ErrorsOptions = NonNullable<BlockOptions['errors']>;
 

@@ -1,18 +1,13 @@
 /** `header`: flags of questions and replies set or cleared. */
+import type { BlockOptions } from '../../corefile/config.ts';
 import { type Handler, mapOutcome, type Reply, type Request } from '../chain.ts';
 
-export type HeaderFlag = 'aa' | 'ra' | 'rd';
+export type HeaderRules = NonNullable<BlockOptions['header']>;
+type HeaderFlag = HeaderRules[number]['flags'][number];
 
-/** `header { query|response set|clear FLAG… }` */
-export interface HeaderRule {
-  readonly side: 'query' | 'response';
-  readonly value: boolean;
-  readonly flags: readonly HeaderFlag[];
-}
-
-export function createHeader(rules: readonly HeaderRule[]): Handler {
-  const query = rules.filter(({ side }) => side === 'query');
-  const response = rules.filter(({ side }) => side === 'response');
+export function createHeader(rules: HeaderRules): Handler {
+  const query = rules.filter(({ on }) => on === 'query');
+  const response = rules.filter(({ on }) => on === 'response');
   return {
     name: 'header',
     isPure: true,
@@ -30,11 +25,12 @@ export function createHeader(rules: readonly HeaderRule[]): Handler {
 }
 
 /** What the last rule about a flag says; undefined: none says anything. */
-function flagOf(rules: readonly HeaderRule[], flag: HeaderFlag): boolean | undefined {
-  return rules.findLast(({ flags }) => flags.includes(flag))?.value;
+function flagOf(rules: HeaderRules, flag: HeaderFlag): boolean | undefined {
+  const rule = rules.findLast(({ flags }) => flags.includes(flag));
+  return rule && rule.action === 'set';
 }
 
-function withFlags(reply: Reply, rules: readonly HeaderRule[]): Reply {
+function withFlags(reply: Reply, rules: HeaderRules): Reply {
   const aa = flagOf(rules, 'aa');
   const ra = flagOf(rules, 'ra');
   const rd = flagOf(rules, 'rd');

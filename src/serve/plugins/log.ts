@@ -2,9 +2,9 @@
 import type { BlockOptions } from '../../corefile/config.ts';
 import { isSubdomain } from '../../dns/name.ts';
 import { Rcode } from '../../dns/rrset.ts';
+import { classText, rcodeText, typeText } from '../../dns/type-text.ts';
 import { escapeControls } from '../../logger.ts';
 import type { Handler, Request, Sent } from '../chain.ts';
-import { classText, rcodeText, typeText } from '../../dns/type-text.ts';
 
 export type LogRules = NonNullable<BlockOptions['log']>;
 

@@ -1,7 +1,7 @@
 /** The servers of one `forward` stanza, and how a question finds the one that answers it. */
 import type { ForwardOptions } from '../../corefile/config.ts';
 import type { MessageEncoder } from '../../dns/encode.ts';
-import { Rcode } from '../../dns/rrset.ts';
+import { Rcode, RRType } from '../../dns/rrset.ts';
 import type { Logger } from '../../logger.ts';
 import { emptyReply, type Reply, type Request } from '../chain.ts';
 import type { FindAddresses } from './host-names.ts';
@@ -89,6 +89,8 @@ export class Forwarder {
   #share(request: Request): Promise<Reply> {
     const query = encodeQuery(this.#options.encoder, request);
     const isTcp = this.#isTcp(request);
+    // `loop` has to see its question as often as it comes round.
+    if (request.question.type === RRType.HINFO) return this.#exchange(request, query, isTcp);
     const key = `${isTcp ? 't' : 'u'}${query.toString('latin1', 2)}`;
     const other = this.#inWork.get(key);
     if (other !== undefined) {

@@ -1,0 +1,254 @@
+/**
+ * Presentation text of types that are kept as octets (RFC 3597), for zone files: each type is a run of fields, and its text
+ * is their texts in that order.
+ */
+import { writeIPv4, writeIPv6 } from './address.ts';
+import { type DomainName, labelsOf, unescapeLabel } from './name.ts';
+import { parseServiceParameters } from './service-parameters.ts';
+import { parseType } from './type-text.ts';
+
+/**
+ * `u8` to `u32`: numbers. `string`: one character string; `strings`: all that are left; `text`: octets without a length.
+ * `hex`, `base64`: all words that are left. `hash`: base32hex with its length. `salt`: hexadecimal with its length, `-` for none.
+ * `time`: seconds, or YYYYMMDDhhmmss. `bitmap`: types. `eui`: pairs of hexadecimal digits. `parameters`: of SVCB.
+ */
+type Field =
+  | 'u8'
+  | 'u16'
+  | 'u32'
+  | 'name'
+  | 'string'
+  | 'strings'
+  | 'text'
+  | 'hex'
+  | 'base64'
+  | 'hash'
+  | 'salt'
+  | 'type'
+  | 'time'
+  | 'bitmap'
+  | 'eui'
+  | 'parameters';
+
+const LAYOUTS: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly Field[]>([
+  [17, ['name', 'name']], // RP
+  [18, ['u16', 'name']], // AFSDB
+  [19, ['string']], // X25
+  [20, ['strings']], // ISDN
+  [21, ['u16', 'name']], // RT
+  [26, ['u16', 'name', 'name']], // PX
+  [35, ['u16', 'u16', 'string', 'string', 'string', 'name']], // NAPTR
+  [36, ['u16', 'name']], // KX
+  [37, ['u16', 'u16', 'u8', 'base64']], // CERT
+  [39, ['name']], // DNAME
+  [43, ['u16', 'u8', 'u8', 'hex']], // DS
+  [44, ['u8', 'u8', 'hex']], // SSHFP
+  [46, ['type', 'u8', 'u8', 'u32', 'time', 'time', 'u16', 'name', 'base64']], // RRSIG
+  [47, ['name', 'bitmap']], // NSEC
+  [48, ['u16', 'u8', 'u8', 'base64']], // DNSKEY
+  [49, ['base64']], // DHCID
+  [50, ['u8', 'u8', 'u16', 'salt', 'hash', 'bitmap']], // NSEC3
+  [51, ['u8', 'u8', 'u16', 'salt']], // NSEC3PARAM
+  [52, ['u8', 'u8', 'u8', 'hex']], // TLSA
+  [53, ['u8', 'u8', 'u8', 'hex']], // SMIMEA
+  [59, ['u16', 'u8', 'u8', 'hex']], // CDS
+  [60, ['u16', 'u8', 'u8', 'base64']], // CDNSKEY
+  [61, ['base64']], // OPENPGPKEY
+  [62, ['u32', 'u16', 'bitmap']], // CSYNC
+  [63, ['u32', 'u8', 'u8', 'hex']], // ZONEMD
+  [64, ['u16', 'name', 'parameters']], // SVCB
+  [65, ['u16', 'name', 'parameters']], // HTTPS
+  [99, ['strings']], // SPF
+  [108, ['eui']], // EUI48
+  [109, ['eui']], // EUI64
+  [256, ['u16', 'u16', 'text']], // URI
+  [257, ['u8', 'string', 'text']], // CAA
+  [258, ['strings']], // AVC
+  [261, ['strings']], // RESINFO
+]);
+
+/** A word of a record's text: as in rdata-text.ts. */
+export interface Word {
+  readonly text: string;
+  readonly isQuoted: boolean;
+}
+
+/**
+ * The octets of a record's data.
+ * @param nameOf completes and reads a name
+ * @returns undefined when the type has no layout here, or the words do not fit it
+ */
+export function parseLayout(
+  type: number,
+  words: readonly Word[],
+  nameOf: (text: string) => DomainName | undefined,
+): Uint8Array | undefined {
+  const layout = LAYOUTS.get(type);
+  if (layout === undefined) return undefined;
+  const parts: Uint8Array[] = [];
+  let left = [...words];
+  for (const field of layout) {
+    const isRest = REST.has(field);
+    const taken = isRest ? left : left.slice(0, 1);
+    left = isRest ? [] : left.slice(1);
+    if (taken.length === 0 && !MAY_BE_EMPTY.has(field)) return undefined;
+    const octets = fieldOctets(field, taken, nameOf);
+    if (octets === undefined) return undefined;
+    parts.push(octets);
+  }
+  const data = Buffer.concat(parts);
+  return left.length > 0 || data.length > 65_535 ? undefined : new Uint8Array(data);
+}
+
+const REST: ReadonlySet<Field> = new Set<Field>(['strings', 'hex', 'base64', 'bitmap', 'parameters']);
+const MAY_BE_EMPTY: ReadonlySet<Field> = new Set<Field>(['bitmap', 'parameters']);
+const NUMBER_OCTETS: Readonly<Partial<Record<Field, number>>> = { u8: 1, u16: 2, u32: 4 };
+
+function fieldOctets(
+  field: Field,
+  words: readonly Word[],
+  nameOf: (text: string) => DomainName | undefined,
+): Uint8Array | undefined {
+  const text = words[0]?.text ?? '';
+  switch (field) {
+    case 'u8':
+    case 'u16':
+    case 'u32':
+      return numberOctets(text, NUMBER_OCTETS[field] as number);
+    case 'name': {
+      const name = nameOf(text);
+      return name === undefined ? undefined : nameOctets(name);
+    }
+    case 'string':
+      return stringOctets(words[0] as Word);
+    case 'strings': {
+      const strings = words.map(stringOctets);
+      return strings.every((one) => one !== undefined) ? Buffer.concat(strings) : undefined;
+    }
+    case 'text':
+      return rawOctets(words[0] as Word);
+    case 'hex':
+      return hexOctets(words.map((word) => word.text).join(''));
+    case 'base64':
+      return base64Octets(words.map((word) => word.text).join(''));
+    case 'hash':
+      return withLength(base32Octets(text));
+    case 'salt':
+      return withLength(text === '-' ? new Uint8Array() : hexOctets(text));
+    case 'type': {
+      const type = parseType(text);
+      return type === undefined ? undefined : numberOctets(String(type), 2);
+    }
+    case 'time':
+      return timeOctets(text);
+    case 'bitmap':
+      return bitmapOctets(words.map((word) => word.text));
+    case 'eui':
+      return /^(?:[0-9a-f]{2}-){5}(?:[0-9a-f]{2}-[0-9a-f]{2}-)?[0-9a-f]{2}$/i.test(text)
+        ? hexOctets(text.replaceAll('-', ''))
+        : undefined;
+    case 'parameters':
+      return parseServiceParameters(words);
+  }
+}
+
+function numberOctets(text: string, size: number): Uint8Array | undefined {
+  if (!/^\d{1,10}$/.test(text) || Number(text) >= 256 ** size) return undefined;
+  const octets = Buffer.alloc(size);
+  octets.writeUIntBE(Number(text), 0, size);
+  return octets;
+}
+
+/** The name on the wire, uncompressed. */
+export function nameOctets(name: DomainName): Uint8Array {
+  const labels = labelsOf(name).map((label) => Buffer.from(unescapeLabel(label), 'latin1'));
+  return Buffer.concat([...labels.flatMap((label) => [Buffer.of(label.length), label]), Buffer.of(0)]);
+}
+
+/** A word as octets, its escapes resolved. */
+export function rawOctets({ text, isQuoted }: Word): Uint8Array | undefined {
+  const plain = isQuoted ? text : unescaped(text);
+  return plain === undefined ? undefined : Buffer.from(plain, 'latin1');
+}
+
+/** Resolves `\DDD` and `\x`; characters beyond ASCII become their octets in UTF-8. */
+export function unescaped(text: string): string | undefined {
+  let isLegal = true;
+  const octets = Buffer.from(text, 'utf8').toString('latin1');
+  const plain = octets.replace(/\\(\d{3}|.)/gs, (_, escaped: string) => {
+    if (escaped.length === 1) return escaped;
+    if (Number(escaped) > 255) isLegal = false;
+    return String.fromCharCode(Number(escaped) & 255);
+  });
+  return isLegal ? plain : undefined;
+}
+
+function stringOctets(word: Word): Uint8Array | undefined {
+  return withLength(rawOctets(word));
+}
+
+function withLength(octets: Uint8Array | undefined): Uint8Array | undefined {
+  return octets === undefined || octets.length > 255 ? undefined : Buffer.concat([Buffer.of(octets.length), octets]);
+}
+
+function hexOctets(text: string): Uint8Array | undefined {
+  return text.length % 2 === 0 && /^[0-9a-f]+$/i.test(text) ? Buffer.from(text, 'hex') : undefined;
+}
+
+/** Base64 with its padding. */
+export function base64Octets(text: string): Uint8Array | undefined {
+  const octets = Buffer.from(text, 'base64');
+  return text !== '' && octets.toString('base64') === text ? octets : undefined;
+}
+
+const BASE32HEX = '0123456789abcdefghijklmnopqrstuv';
+
+function base32Octets(text: string): Uint8Array | undefined {
+  const octets: number[] = [];
+  let bits = 0;
+  let held = 0;
+  for (const digit of text.toLowerCase()) {
+    const value = BASE32HEX.indexOf(digit);
+    if (value < 0) return undefined;
+    held = ((held << 5) | value) & 0xfff;
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    octets.push((held >> bits) & 255);
+  }
+  return octets.length === 0 ? undefined : Uint8Array.from(octets);
+}
+
+/** RFC 4034 §3.2. */
+function timeOctets(text: string): Uint8Array | undefined {
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(text) ?? [];
+  if (year === undefined) return numberOctets(text, 4);
+  const at = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
+  return numberOctets(String((at / 1000) % 2 ** 32), 4);
+}
+
+/** RFC 4034 §4.1.2. */
+function bitmapOctets(texts: readonly string[]): Uint8Array | undefined {
+  const windows = new Map<number, Buffer>();
+  for (const text of texts) {
+    const type = parseType(text);
+    if (type === undefined) return undefined;
+    const bits = windows.get(type >> 8) ?? Buffer.alloc(32);
+    windows.set(type >> 8, bits);
+    const at = (type & 255) >> 3;
+    bits[at] = (bits[at] as number) | (0x80 >> (type & 7));
+  }
+  const ordered = [...windows].sort(([a], [b]) => a - b);
+  return Buffer.concat(
+    ordered.flatMap(([window, bits]) => {
+      const used = bits.subarray(0, bits.findLastIndex((octet) => octet !== 0) + 1);
+      return [Buffer.of(window, used.length), used];
+    }),
+  );
+}
+
+/** One address as octets; undefined when it is none of that family. */
+export function addressOctets(text: string, family: 4 | 6): Uint8Array | undefined {
+  const octets = new Uint8Array(family === 4 ? 4 : 16);
+  return (family === 4 ? writeIPv4(text, octets, 0) : writeIPv6(text, octets, 0)) ? octets : undefined;
+}

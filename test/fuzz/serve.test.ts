@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readMessage } from '../../src/dns/wire.ts';
+import { createLogger } from '../../src/logger.ts';
+import { createAny } from '../../src/serve/plugins/any.ts';
+import { createBufsize } from '../../src/serve/plugins/bufsize.ts';
+import { createChaos } from '../../src/serve/plugins/chaos.ts';
+import { createErrors } from '../../src/serve/plugins/errors.ts';
+import { createLoadbalance } from '../../src/serve/plugins/loadbalance.ts';
+import { createLog } from '../../src/serve/plugins/log.ts';
+import { createMinimal } from '../../src/serve/plugins/minimal.ts';
+import { createNsid } from '../../src/serve/plugins/nsid.ts';
+import { createWhoami } from '../../src/serve/plugins/whoami.ts';
+import { entryOf, nameOf, question, REMOTE, ToyZone } from '../kit/serving.ts';
+
+const PACKETS = 120_000;
+
+/** Park and Miller: the same packets in every run. */
+function randomOf(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state % below;
+  };
+}
+
+const NAMES = [
+  'web.toy.test',
+  'WEB.Toy.test',
+  'many.toy.test',
+  'none.toy.test',
+  'toy.test',
+  'version.bind',
+  'example',
+  '.',
+];
+const TYPES = ['A', 'AAAA', 'SOA', 'TXT', 'ANY', 'AXFR', 'IXFR', 'DS', 'OPT', 'TSIG', 'TYPE65535'];
+
+function seedPackets(): Buffer[] {
+  const cookie = { code: 10, data: Buffer.alloc(8, 5) };
+  const nsid = { code: 3, data: Buffer.alloc(0) };
+  const edns = [undefined, {}, { version: 1 }, { udpSize: 65_535, isDnssecOk: true }, { options: [cookie, nsid] }];
+  return NAMES.flatMap((name) =>
+    TYPES.flatMap((type) =>
+      edns.map((opt, i) => question(name, type, { class: i === 0 ? 'CH' : 'IN', ...(opt ? { edns: opt } : {}) })),
+    ),
+  );
+}
+
+/** A copy with octets changed, cut, doubled or put in between; now and then as it is. */
+function mutate(packet: Buffer, random: (below: number) => number): Buffer {
+  let out = Buffer.from(packet);
+  for (let changes = random(4); changes > 0; changes--) {
+    const at = random(out.length + 1);
+    const kind = random(6);
+    if (kind === 0) out = out.subarray(0, at);
+    else if (kind === 1) out = Buffer.concat([out.subarray(0, at), Buffer.from([random(256)]), out.subarray(at)]);
+    else if (kind === 2) out = Buffer.concat([out, out.subarray(at)]);
+    else if (kind === 3 && at < out.length) out[at] = [0, 1, 12, 0x3f, 0x40, 0x80, 0xc0, 0xff][random(8)] as number;
+    else if (kind === 4 && out.length > 11) out.writeUInt16BE(random(65_536), 2 + 2 * random(5));
+    else if (at < out.length) out[at] = (out[at] as number) ^ (1 << random(8));
+    if (out.length === 0) return out;
+  }
+  return out;
+}
+
+test('no packet brings the entry down, makes a plugin fail, or gets a reply that is none', () => {
+  const zone = new ToyZone();
+  zone.set('web', '10.0.0.1');
+  zone.set('many', ...Array.from({ length: 300 }, (_, i) => `10.1.${i >> 8}.${i & 255}`));
+  const random = randomOf(4711);
+  let logged = 0;
+  const quiet = createLogger(() => {});
+  const { entry, tally } = entryOf(
+    {
+      '.': [
+        createNsid('n'),
+        createBufsize(1232),
+        createErrors({ stacktrace: false, consolidate: [] }, quiet),
+        createLog(
+          [{ zone: nameOf('toy.test'), format: '{name} {>rflags} {rsize}', classes: new Set(['all']) }],
+          (line) => {
+            assert.ok(line.indexOf('\n') === line.length - 1);
+            logged += 1;
+          },
+        ),
+        createAny(),
+        createChaos({ version: 'v', authors: undefined }, { version: 'o', hostName: 'h' }),
+        createLoadbalance(
+          { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] },
+          () => random(1000) / 1000,
+        ),
+        createMinimal(),
+        zone.handler(),
+        createWhoami(),
+      ],
+    },
+    { allowsOtherClasses: true, limits: { entries: 200, octets: 100_000 } },
+  );
+  const seeds = seedPackets();
+  const counts = { silent: 0, answered: 0 };
+  for (let i = 0; i < PACKETS; i++) {
+    const packet = mutate(seeds[i % seeds.length] as Buffer, random);
+    const reply = entry.answer(packet, REMOTE);
+    if (reply === undefined) {
+      assert.ok(packet.length < 12 || (packet[2] as number) >= 0x80);
+      counts.silent += 1;
+      continue;
+    }
+    assert.ok(Buffer.isBuffer(reply));
+    assert.equal(reply.readUInt16BE(0), packet.readUInt16BE(0));
+    const message = readMessage(reply);
+    assert.ok(message?.isResponse, `malformed reply to ${packet.toString('hex')}`);
+    assert.ok(reply.length <= 1232);
+    counts.answered += 1;
+    if (i % 1000 === 0) entry.cache.invalidate(zone.id, [zone.set('web', `10.0.0.${i & 255}`)]);
+    const { entries, octets } = entry.cache.size;
+    assert.ok(entries <= 200 && octets <= 100_000);
+  }
+  const panics = tally.snapshot().find(({ name }) => name === 'coredns_panics_total');
+  assert.equal(panics?.samples[0]?.value, 0);
+  assert.ok(counts.silent > 1000 && counts.answered > 50_000 && logged > 5000, JSON.stringify({ ...counts, logged }));
+});

@@ -1,0 +1,78 @@
+/** Signals end the server in order at any time of its life: exit status 0, the log closed, nothing left behind. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { CHURN_ZONE, Churn } from '../kit/churn.ts';
+import { freePorts } from '../kit/free-ports.ts';
+import { checkHistory } from '../kit/log-reader.ts';
+import { TestServer } from '../kit/server.ts';
+
+const IN_ORDER = { code: 0, signal: null };
+
+describe('a signal', () => {
+  const churn = new Churn(5, 3);
+  const servers: TestServer[] = [];
+
+  const prepare = async (url: string) => {
+    const server = await TestServer.prepare({
+      corefile: `
+.:{{dns}} {
+    bind 127.0.0.1
+    kubernetes ${CHURN_ZONE} {
+        endpoint ${url}
+        startup_timeout 30s
+    }
+}
+`,
+    });
+    servers.push(server);
+    return server;
+  };
+
+  before(async () => {
+    await churn.api.start();
+  });
+  after(async () => {
+    await Promise.all(servers.map((server) => server.close()));
+    await churn.api.stop();
+  });
+
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
+    test(`${signal} at the first answer`, async () => {
+      const server = await prepare(churn.api.url);
+      server.spawn();
+      await server.answers();
+      assert.deepEqual(await server.stop(signal), IN_ORDER, server.said());
+      checkHistory(server.database, CHURN_ZONE);
+    });
+  }
+
+  test('SIGTERM while the start waits for an API server', async () => {
+    const [nobody] = await freePorts(1);
+    const server = await prepare(`http://127.0.0.1:${nobody}`);
+    server.spawn();
+    await server.printed(/waiting for Kubernetes API/);
+    const began = performance.now();
+    assert.deepEqual(await server.stop(), IN_ORDER, server.said());
+    assert.ok(performance.now() - began < 5_000, 'it did not wait for the cluster');
+  });
+
+  test('SIGTERM in order closes the log: no write-ahead log is left', async () => {
+    const server = await prepare(churn.api.url);
+    server.spawn();
+    await server.printed(/^zonelog-/m);
+    assert.deepEqual(await server.stop(), IN_ORDER, server.said());
+    assert.match(server.stdout, /\[INFO\] SIGTERM: Shutting down servers then terminating/);
+    assert.equal(existsSync(`${server.database}-wal`), false);
+  });
+
+  test('SIGHUP changes nothing', async () => {
+    const server = await prepare(churn.api.url);
+    server.spawn();
+    await server.printed(/^zonelog-/m);
+    server.signal('SIGHUP');
+    assert.match(await server.dns.data(`plain-0.apps.svc.${CHURN_ZONE}`, 'A'), /^10\.96\./);
+    assert.equal(server.isRunning, true);
+    await server.stop();
+  });
+});
