@@ -136,3 +136,15 @@ export function gaugeFamily(
     samples: samples.map(([labels, value]) => ({ labels, value })),
   };
 }
+
+/** `coredns_build_info`, under the peer's label names: which program this is. */
+export function buildInfo(version: string, revision: string, runtime: string): MetricFamily {
+  const labels = ['version', 'revision', 'goversion'];
+  return gaugeFamily(
+    'coredns_build_info',
+    'Version of the server.',
+    labels,
+    [[[version, revision, runtime], 1]],
+    'max',
+  );
+}

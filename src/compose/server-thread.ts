@@ -19,6 +19,7 @@ import type { FromServer, ServerConfiguration, ToServer } from './messages.ts';
 import type { BlockZones } from './plan.ts';
 import { createRandom } from './randomness.ts';
 import { createTransferSide } from './transfers.ts';
+import { tsigFactory } from './tsig.ts';
 import { VERSION } from './version.ts';
 
 /** What main hands to the thread when it makes it. */
@@ -51,7 +52,12 @@ function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData):
     now,
   });
   const serving = createServing({
-    factories: new Map([...PLUGINS, ...zoneFactories(zonesOf, zoneOf), ['transfer', transfers.factory]]),
+    factories: new Map([
+      ...PLUGINS,
+      ...zoneFactories(zonesOf, zoneOf),
+      ['transfer', transfers.factory],
+      ['tsig', tsigFactory(() => Date.now() / 1000)],
+    ]),
     logger,
     reusePort: threads > 1,
     now,

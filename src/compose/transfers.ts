@@ -53,7 +53,7 @@ export function createTransferSide({ journal, zoneOf, zonesOf, logger, now }: Tr
       };
       const carryOut = (request: Request, plan: TransferPlan): Outcome | undefined => {
         const edns = request.edns && { ...request.edns, version: 0, options: [] };
-        return transfers.respond(plan, request, { encoder, edns });
+        return transfers.respond(plan, request, { encoder, edns, seal: request.seal });
       };
       return createTransfer((request) => {
         const plan = decide(request);

@@ -73,7 +73,7 @@ export function verifyRequest(packet: Uint8Array, offset: number, options: Verif
 }
 
 function isUsable(key: TsigKey, algorithm: TsigAlgorithm, { isAllowed }: VerifyOptions): boolean {
-  return key.algorithm === undefined ? isAllowed(algorithm) : key.algorithm === algorithm;
+  return key.algorithm === undefined ? isAllowed(algorithm) : key.algorithm.name === algorithm.name;
 }
 
 /** Signs the answers to one request, in order: the first over the request's MAC, each later one over that before it. */

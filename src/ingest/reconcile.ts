@@ -246,7 +246,7 @@ export class ClusterReconciler {
   #noteLoss(kind: ObjectKind, reason: string): ClusterEvent[] {
     if (this.#syncOf(kind) !== 'synced') return [];
     this.#sync.set(kind, 'lost');
-    return [{ kind: 'ClusterLost', cluster: this.#cluster, key: kind, reason }];
+    return [{ kind: 'ClusterLost', cluster: this.#cluster, key: kind, reason: reason.slice(0, MAX_REASON) }];
   }
 
   #syncOf(kind: ObjectKind): 'never' | 'synced' | 'lost' {
@@ -273,6 +273,9 @@ export class ClusterReconciler {
     this.#pending.set(name, { kind, key, facts, count });
   }
 }
+
+/** Characters of a reason that are logged. */
+const MAX_REASON = 300;
 
 const NOTHING: Step = { events: [], rejected: [] };
 

@@ -5,6 +5,7 @@ import { fail, OperatorError, ok, type Result } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { composeChain, type Handler, type MaybePromise, type Outcome, type Request } from './chain.ts';
 import type { RunningBlock } from './entry.ts';
+import { describePoint, type ListenPoint } from './listen-point.ts';
 
 /** One zone on one port. */
 export interface ServingKey {
@@ -82,6 +83,19 @@ export function servingBlock(
     plugins: [...config.directives.keys()],
     options: config.options,
   };
+}
+
+/** Where a block is served. */
+export function pointsOf(block: ServingBlock): ListenPoint[] {
+  const addresses = block.addresses.length > 0 ? block.addresses : [''];
+  const points = new Map<string, ListenPoint>();
+  for (const { transport, port } of block.keys) {
+    for (const address of addresses) {
+      const point = { transport, address, port };
+      points.set(describePoint(point), point);
+    }
+  }
+  return [...points.values()];
 }
 
 /** A block at work, and what is to be closed with it. */

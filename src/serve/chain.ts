@@ -48,8 +48,18 @@ export interface Request {
   readonly packet?: Uint8Array;
   /** Offset of the TSIG record in `packet`; absent: not signed. */
   readonly tsigOffset?: number;
+  /** The TSIG key that the request was found signed with (`tsig`); absent: not verified. */
+  readonly key?: DomainName;
+  /** Signs the messages of a stream that answers the request, in order; a single reply is signed by `tsig` itself. */
+  readonly seal?: Seal;
   /** How many questions of the server to itself this one is inside of; absent: none. */
   readonly depth?: number;
+}
+
+/** Makes of an encoded message what is sent: signs it (RFC 8945 §5.3), which adds `octets` at most. */
+export interface Seal {
+  readonly octets: number;
+  apply(message: Buffer): Buffer;
 }
 
 /** RFC 8914. */
@@ -104,8 +114,7 @@ export interface Reply {
    * cache they are rotated (`loadbalance`).
    */
   readonly isOrderFree?: boolean;
-  /** Makes of the encoded message what is sent: signs it (RFC 8945 §5.3), which adds `octets` at most. */
-  readonly seal?: { readonly octets: number; apply(message: Buffer): Buffer };
+  readonly seal?: Seal;
 }
 
 /** How long a reply is right. All its records have one TTL. */

@@ -90,12 +90,18 @@ export class Entry {
     this.cache = options.cache;
   }
 
-  /** Takes one message. The buffer that comes back may be kept: it is to be sent or copied before the next call. */
+  /**
+   * Takes one message. The buffer that comes back may be kept for later answers too: nobody but the UDP listener, who looks
+   * after its own, may write into it.
+   */
   answer(packet: Buffer, remote: Remote): MaybePromise<Outgoing> {
     const { local, transport, now } = this.#options;
     const started = now();
     const query = readQuery(packet);
-    if ('reject' in query) return query.reject === 'drop' ? undefined : encodeRejection(query);
+    if ('reject' in query) {
+      this.#options.tally.countRejected(transport, query.reject);
+      return query.reject === 'drop' ? undefined : encodeRejection(query);
+    }
     const { answer: _, questionEnd: __, ...head } = query;
     const request: Request = { ...head, transport, remote, local, serverZone: query.question.name, packet };
     try {

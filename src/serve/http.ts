@@ -212,7 +212,9 @@ function addRoutes(app: FastifyInstance, kinds: ReadonlySet<EndpointKind>, sourc
     if (!kinds.has('ready')) return reply.callNotFound();
     const { unready, details } = sources.readiness();
     const head = unready.length === 0 ? 'OK' : unready.join(',');
-    const lines = 'verbose' in request.query ? [head, ...details, ''].join('\n') : head;
+    // Who can answer is ready, even from old facts: but it says what is wrong.
+    const isTold = 'verbose' in request.query || (unready.length === 0 && details.length > 0);
+    const lines = isTold ? [head, ...details, ''].join('\n') : head;
     return reply
       .code(unready.length === 0 ? 200 : 503)
       .type('text/plain; charset=utf-8')

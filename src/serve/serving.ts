@@ -8,15 +8,23 @@ import type { Serial } from '../dns/serial.ts';
 import { fail, ok, type Result } from '../errors.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
-import { gaugeFamily, type MetricsSnapshot } from '../metrics.ts';
+import type { MetricsSnapshot } from '../metrics.ts';
 import { AnswerCache, type AnswerCacheLimits, type SerialCell } from './answer-cache.ts';
-import { type BuiltBlock, buildBlock, type HandlerFactory, type HandlerTools, type ServingBlock } from './blocks.ts';
+import {
+  type BuiltBlock,
+  buildBlock,
+  type HandlerFactory,
+  type HandlerTools,
+  pointsOf,
+  type ServingBlock,
+} from './blocks.ts';
 import type { MaybePromise, Outcome, Request } from './chain.ts';
 import { Entry } from './entry.ts';
 import { describePoint, type ListenPoint } from './listen-point.ts';
 import { type Listener, openListener, type SocketPlace } from './listeners.ts';
 import { createPump } from './pump.ts';
 import { createRouter } from './router.ts';
+import { pluginsEnabled, socketFamilies } from './serving-metrics.ts';
 import type { Descriptors } from './shared-udp.ts';
 import { createTally } from './tally.ts';
 import { DEFAULT_TCP_LIMITS, type TcpLimits } from './tcp.ts';
@@ -224,6 +232,7 @@ export function createServing(options: ServingOptions): Serving {
     listening: () => [...setup.listeners.values()].map(({ point, port }) => ({ ...point, port })),
     snapshot: () => [
       ...tally.snapshot(),
+      pluginsEnabled(setup.blocks),
       ...socketFamilies([...setup.listeners.values()], [...entries.values()]),
       ...setup.blocks.flatMap(({ handlers }) => handlers.flatMap((handler) => handler.metrics?.() ?? [])),
     ],
@@ -242,19 +251,6 @@ function placeKey(proto: string, local: { readonly address: string; readonly por
 
 function closeBlocks(blocks: readonly BuiltBlock[]): void {
   for (const { handlers } of blocks) for (const handler of handlers) handler.close?.();
-}
-
-/** Where a block is served. */
-export function pointsOf(block: ServingBlock): ListenPoint[] {
-  const addresses = block.addresses.length > 0 ? block.addresses : [''];
-  const points = new Map<string, ListenPoint>();
-  for (const { transport, port } of block.keys) {
-    for (const address of addresses) {
-      const point = { transport, address, port };
-      points.set(describePoint(point), point);
-    }
-  }
-  return [...points.values()];
 }
 
 function overlap(a: ListenPoint, b: ListenPoint): boolean {
@@ -291,52 +287,4 @@ function startLines(blocks: readonly ServingBlock[]): string[] {
     ),
   );
   return lines.sort();
-}
-
-function socketFamilies(listeners: readonly Listener[], entries: readonly Entry[]): MetricsSnapshot {
-  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
-  const counts = listeners.map((listener) => listener.counts());
-  const sizes = entries.map(({ cache }) => cache.size);
-  const counter = (name: string, help: string, value: number) =>
-    ({ ...gaugeFamily(name, help, [], [[[], value]]), type: 'counter' }) as const;
-  return [
-    gaugeFamily(
-      'zonelog_answer_cache_entries',
-      'Encoded answers that are kept.',
-      [],
-      [[[], sum(sizes.map((s) => s.entries))]],
-    ),
-    gaugeFamily(
-      'zonelog_answer_cache_bytes',
-      'Octets of the kept answers, about.',
-      [],
-      [[[], sum(sizes.map((s) => s.octets))]],
-    ),
-    counter(
-      'zonelog_answer_cache_evictions_total',
-      'Kept answers that went for want of room.',
-      sum(sizes.map((s) => s.evictions)),
-    ),
-    gaugeFamily(
-      'zonelog_tcp_connections',
-      'TCP connections of clients.',
-      [],
-      [[[], sum(counts.map((c) => c.tcpOpen))]],
-    ),
-    counter(
-      'zonelog_tcp_connections_refused_total',
-      'TCP connections over a limit.',
-      sum(counts.map((c) => c.tcpRefused)),
-    ),
-    counter(
-      'zonelog_udp_dropped_total',
-      'Questions by UDP left without an answer.',
-      sum(counts.map((c) => c.udpDropped)),
-    ),
-    counter(
-      'zonelog_udp_send_errors_total',
-      'Answers by UDP that the system refused.',
-      sum(counts.map((c) => c.udpErrors)),
-    ),
-  ];
 }

@@ -4,7 +4,7 @@
  */
 import { type Rcode, RRType } from '../dns/rrset.ts';
 import { rcodeText, typeText } from '../dns/type-text.ts';
-import type { HistogramValue, MetricFamily, MetricsSnapshot } from '../metrics.ts';
+import { createCounters, type HistogramValue, type MetricFamily, type MetricsSnapshot } from '../metrics.ts';
 
 export type Family = '1' | '2';
 export type Proto = 'udp' | 'tcp' | 'tls' | 'https';
@@ -66,10 +66,15 @@ export function countQuery(slot: Slot, requestSize: number, responseSize: number
   bump(slot.durations, bucketOf(DURATION_BOUNDS, seconds));
 }
 
+/** Malformed, of an opcode that is not known here, or not to be answered at all. */
+export type RejectReason = 'formerr' | 'notimp' | 'drop';
+
 export interface Tally {
   slot(labels: SlotLabels): Slot;
   /** A handler threw. */
   countPanic(): void;
+  /** A message that is no question. */
+  countRejected(proto: Proto, reason: RejectReason): void;
   snapshot(): MetricsSnapshot;
 }
 
@@ -97,6 +102,10 @@ const COUNTED_TYPES: ReadonlySet<RRType> = new Set<RRType>([
 
 export function createTally(): Tally {
   const slots = new Map<string, Slot>();
+  const rejected = createCounters('zonelog_dns_rejected_messages_total', 'Messages that are no questions.', [
+    'proto',
+    'reason',
+  ]);
   let panics = 0;
   return {
     slot(labels) {
@@ -124,7 +133,8 @@ export function createTally(): Tally {
     countPanic() {
       panics += 1;
     },
-    snapshot: () => familiesOf([...slots.values()], panics),
+    countRejected: (proto, reason) => rejected.add([proto, reason]),
+    snapshot: () => [...familiesOf([...slots.values()], panics), rejected.family()],
   };
 }
 

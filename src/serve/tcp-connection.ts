@@ -177,8 +177,7 @@ export class TcpConnection {
     }
     this.#inFlight -= 1;
     if (outgoing === undefined || this.#isClosed) return;
-    // The buffer may be the cache's, whose next use overwrites the id: it is copied when the frames are put together.
-    this.#output.push(Buffer.from(outgoing));
+    this.#output.push(outgoing);
     this.#outputSize += outgoing.length;
     if (this.#outputSize >= WRITE_SIZE) this.#flush();
   }

@@ -7,6 +7,7 @@ import type { DomainName } from '../dns/name.ts';
 import { Rcode, type ResourceRecord } from '../dns/rrset.ts';
 import type { Serial } from '../dns/serial.ts';
 import { typeText } from '../dns/type-text.ts';
+import { LimitedLines } from '../log-limit.ts';
 import type { Logger } from '../logger.ts';
 import { type CounterSet, createCounters, gaugeFamily, type MetricsSnapshot } from '../metrics.ts';
 import { axfr } from './axfr.ts';
@@ -38,21 +39,17 @@ export interface TransferStream {
 export const MAX_TRANSFERS = 100;
 /** Octets of changesets that they may hold together. */
 export const MAX_HELD = 64 * 1024 * 1024;
-/** Lines about refused requests in one second; more are only counted. */
-const MAX_REFUSED_LINES = 10;
 
 /** What transfers of one thread have in common. */
 export class Transfers {
   readonly #logger: Logger;
-  readonly #now: () => number;
+  readonly #refusals: LimitedLines;
   readonly #requests: CounterSet;
   readonly #records: CounterSet;
   readonly #octets: CounterSet;
   readonly #limit: number;
   #running = 0;
   #held = 0;
-  #second = 0;
-  #refusedLines = 0;
 
   /**
    * @param logger its lines carry `plugin/transfer: `
@@ -60,7 +57,7 @@ export class Transfers {
    */
   constructor(logger: Logger, now: () => number, limit = MAX_TRANSFERS) {
     this.#logger = logger;
-    this.#now = now;
+    this.#refusals = new LimitedLines((text) => logger.info(text), now);
     this.#limit = limit;
     this.#requests = createCounters(
       'zonelog_transfer_requests_total',
@@ -179,17 +176,8 @@ export class Transfers {
     };
   }
 
-  /** Anyone can make us refuse: so many lines a second, the others as one number. */
   #logRefusal(text: string): void {
-    const second = Math.floor(this.#now());
-    if (second !== this.#second) {
-      const silent = this.#refusedLines - MAX_REFUSED_LINES;
-      if (silent > 0) this.#logger.info(`Refused ${silent} more requests for transfers`);
-      this.#second = second;
-      this.#refusedLines = 0;
-    }
-    this.#refusedLines += 1;
-    if (this.#refusedLines <= MAX_REFUSED_LINES) this.#logger.info(text);
+    this.#refusals.write(text, (count) => `Refused ${count} more requests for transfers`);
   }
 }
 

@@ -66,7 +66,7 @@ GO
   fi
 }
 
-# Go's own nicety: -p=1 and nice leave the machine usable while it compiles for some minutes.
+# One compiler at a time, and nice: the machine stays usable in the minutes that this takes.
 build() {
   write_main "$1"
   (

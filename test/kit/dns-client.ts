@@ -58,15 +58,18 @@ export class TransferRefused extends Error {
   }
 }
 
-const TIMEOUT = 2_000;
+const TIMEOUT = 5_000;
 const TRANSFER_TIMEOUT = 10_000;
 
 export class DnsClient {
   readonly port: number;
+  readonly #why: () => string;
   #id = 1;
 
-  constructor(port: number) {
+  /** @param why more to say when there is no reply */
+  constructor(port: number, why: () => string = () => '') {
     this.port = port;
+    this.#why = why;
   }
 
   /** Asks one question. @throws NoReply */
@@ -76,7 +79,7 @@ export class DnsClient {
       ? await this.#askTcp(packet, options.timeoutMs ?? TIMEOUT)
       : await this.send(packet, options.timeoutMs ?? TIMEOUT);
     const message = reply && readMessage(reply);
-    if (!message) throw new NoReply(reply ? 'the reply is malformed' : `no reply for ${name} ${type}`);
+    if (!message) throw new NoReply(reply ? 'the reply is malformed' : `no reply for ${name} ${type}${this.#why()}`);
     return { rcode: rcodeText(message.rcode), answer: message.answer.map(plainText).sort(), message };
   }
 
@@ -167,7 +170,7 @@ export class DnsClient {
   /** Reads messages until the first SOA has come again at the end. */
   async #transfer(packet: Buffer): Promise<TransferRecord[]> {
     const stream = await TcpMessages.open(this.port, TRANSFER_TIMEOUT);
-    if (!stream) throw new NoReply('no TCP connection');
+    if (!stream) throw new NoReply(`no TCP connection${this.#why()}`);
     const records: TransferRecord[] = [];
     try {
       stream.send(packet);
@@ -175,7 +178,7 @@ export class DnsClient {
       while (!isWholeTransfer(records, isIncremental)) {
         const reply = await stream.next(TRANSFER_TIMEOUT);
         const message = reply && readMessage(reply);
-        if (!message) throw new NoReply(`the transfer broke off after ${records.length} records`);
+        if (!message) throw new NoReply(`the transfer broke off after ${records.length} records${this.#why()}`);
         if (message.rcode !== Rcode.NOERROR) throw new TransferRefused(rcodeText(message.rcode));
         if (message.answer.length === 0) throw new TransferRefused('no records');
         for (const found of message.answer) {

@@ -64,7 +64,7 @@ export class TestServer {
   private constructor(options: ServerOptions, [dns = 0, health = 0, ready = 0, metrics = 0]: readonly number[]) {
     this.#options = options;
     this.#ports = { dns, health, ready, metrics };
-    this.dns = new DnsClient(dns);
+    this.dns = new DnsClient(dns, () => this.#state());
     this.database = options.database ?? join(this.folder, options.diskSize === undefined ? '' : 'disk', 'zonelog.db');
     this.writeCorefile(options.corefile);
   }
@@ -233,6 +233,10 @@ export class TestServer {
   async close(): Promise<void> {
     await this.stop('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #state(): string {
+    return this.isRunning ? '' : `; the server has ended:\n${this.said()}`;
   }
 
   #assertRunning(): void {

@@ -51,8 +51,8 @@ describe('a server that is killed', () => {
     const before = await dns.axfr(CHURN_ZONE);
     await run.churn.api.stop();
     await run.server.stop('SIGKILL');
-    const milliseconds = await run.restart();
+    await run.restart();
     assert.deepEqual(await dns.axfr(CHURN_ZONE), before);
-    assert.ok(milliseconds < 3_000, `the first answer took ${milliseconds} ms`);
+    assert.doesNotMatch(run.server.stdout, /waiting for Kubernetes API/, 'what the log knows waits for nobody');
   });
 });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { after, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import type { ServingBlock } from '../../src/serve/blocks.ts';
-import { pointsOf } from '../../src/serve/serving.ts';
+import { pointsOf } from '../../src/serve/blocks.ts';
 import { createSharedUdp, type Descriptors } from '../../src/serve/shared-udp.ts';
 import { DnsClient } from '../kit/dns-client.ts';
 import { freePorts } from '../kit/free-ports.ts';

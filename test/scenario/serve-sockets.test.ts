@@ -117,6 +117,13 @@ test('questions by UDP and TCP are answered', async () => {
     assert.equal(message.additional.length, 2);
   }
   assert.equal(value(serving, 'coredns_dns_requests_total'), 2);
+  await client.send(Buffer.from('000128000000000000000000', 'hex'));
+  assert.equal(value(serving, 'zonelog_dns_rejected_messages_total'), 1);
+  const enabled = serving.snapshot().find(({ name }) => name === 'coredns_plugin_enabled');
+  assert.deepEqual(
+    enabled?.samples.map(({ labels }) => labels),
+    ['errors', 'whoami'].map((plugin) => ['dns://127.0.0.1:0', '.', '', plugin]),
+  );
 });
 
 test('answers from the cache over real sockets follow changes at once', async () => {

@@ -109,7 +109,7 @@ test('every option', () => {
     multiclusterZones: ['clusterset.local.'],
     zonal: true,
     startupTimeoutMs: 90_000,
-    guard: 30,
+    guard: { percent: 30, holdMs: undefined },
     merge: true,
   });
 });

@@ -214,6 +214,15 @@ test('questions with EDNS options, NOTIFY, and blocks with an impure plugin are 
   assert.equal(impure.entry.cache.size.entries, 0);
 });
 
+test('a signed question is neither kept nor answered from what is kept', () => {
+  const zone = toy();
+  const { entry } = entryOf({ '.': [zone.handler()] });
+  const signed = Buffer.concat([question('web.toy.test', 'A'), Buffer.from('0000fa00ff000000000000', 'hex')]);
+  signed.writeUInt16BE(1, 10); // the TSIG record
+  for (let i = 0; i < 2; i++) assert.equal(ask(entry, signed).rcode, Rcode.NOERROR);
+  assert.deepEqual([zone.asked, entry.cache.size.entries], [2, 0]);
+});
+
 test('an answer that was overtaken by a change while it was awaited is sent, but not kept', async () => {
   const zone = toy();
   let release = (): void => {};

@@ -1,5 +1,6 @@
 import type { DomainName } from '../../dns/name.ts';
 import { parseName } from '../../dns/name.ts';
+import { parseAlgorithm, parseSecret, type TsigAlgorithm, type TsigKey } from '../../dns/tsig-key.ts';
 import type { BlockContext } from '../controller.ts';
 import { Controller } from '../controller.ts';
 import { normalizeZones } from '../keys.ts';
@@ -10,13 +11,18 @@ import type { Directive } from '../parser.ts';
 /** Which queries must be signed. */
 export type TsigRequirement = 'all' | 'none' | ReadonlySet<number>;
 
-/** `tsig [ZONES…] { secret NAME KEY; secrets FILE; require …; require_opcode … }`, all stanzas together. */
+/**
+ * `tsig [ZONES…] { secret NAME KEY; secrets FILE; require …; require_opcode … }`, all stanzas together.
+ *
+ * zonelog also takes the key's algorithm (`secret NAME KEY hmac-sha512`), and `allow ALGORITHM…`: weak algorithms that
+ * requests with keys of no particular algorithm may use.
+ */
 export interface TsigOptions {
   readonly zones: readonly DomainName[];
-  /** Base64. */
-  readonly secrets: ReadonlyMap<DomainName, string>;
+  readonly secrets: ReadonlyMap<DomainName, TsigKey>;
   /** Files with more of them, relative to `root`. */
   readonly secretFiles: readonly string[];
+  readonly allowed: readonly TsigAlgorithm[];
   /** By type. */
   readonly require: TsigRequirement;
   readonly requireOpcode: TsigRequirement;
@@ -32,13 +38,12 @@ export interface TlsOptions {
   readonly keylog: string | undefined;
 }
 
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-
 export function parseTsig(stanzas: readonly Directive[], block: BlockContext): Outcome<TsigOptions> {
   const c = new Controller('tsig', stanzas);
   const zones: DomainName[] = [];
-  const secrets = new Map<DomainName, string>();
+  const secrets = new Map<DomainName, TsigKey>();
   const secretFiles: string[] = [];
+  const allowed: TsigAlgorithm[] = [];
   let require: TsigRequirement = 'none';
   let requireOpcode: TsigRequirement = 'none';
   while (c.next()) {
@@ -46,24 +51,35 @@ export function parseTsig(stanzas: readonly Directive[], block: BlockContext): O
     while (c.nextBlock()) {
       if (c.value === 'secret') readSecret(c, secrets);
       else if (c.value === 'secrets') secretFiles.push(c.oneArg());
+      else if (c.value === 'allow') for (const word of c.args(1)) allowed.push(...readAlgorithm(c, word));
       else if (c.value === 'require') require = readRequirement(c, typeNumber, 'query type');
       else if (c.value === 'require_opcode') requireOpcode = readRequirement(c, opcodeNumber, 'opcode');
       else c.unknownProperty();
     }
   }
-  return c.finish({ zones: [...new Set(zones)], secrets, secretFiles, require, requireOpcode });
+  return c.finish({ zones: [...new Set(zones)], secrets, secretFiles, allowed, require, requireOpcode });
 }
 
-function readSecret(c: Controller, secrets: Map<DomainName, string>): void {
-  const [text = '', secret = ''] = c.args(2, 2);
+function readSecret(c: Controller, secrets: Map<DomainName, TsigKey>): void {
+  const [text = '', base64 = '', algorithmText] = c.args(2, 3);
   const name = parseName(text);
   if (name === undefined) {
     c.err(`invalid key name ${JSON.stringify(text)}`);
     return;
   }
-  if (secret === '' || !BASE64.test(secret)) c.err(`invalid secret of key '${name}': not base64`);
+  const secret = parseSecret(base64);
+  if (secret === undefined) c.err(`invalid secret of key '${name}': not base64`);
   if (secrets.has(name)) c.err(`key '${name}' redefined`);
-  secrets.set(name, secret);
+  const [algorithm] = algorithmText === undefined ? [] : readAlgorithm(c, algorithmText);
+  if (secret !== undefined) secrets.set(name, { name, secret, algorithm });
+}
+
+/** One algorithm, or none where the word is no algorithm. */
+function readAlgorithm(c: Controller, word: string): TsigAlgorithm[] {
+  const algorithm = parseAlgorithm(word);
+  if (algorithm !== undefined) return [algorithm];
+  c.err(`unknown algorithm '${word}'`);
+  return [];
 }
 
 function readRequirement(c: Controller, numberOf: (word: string) => number | undefined, what: string): TsigRequirement {

@@ -43,12 +43,7 @@ function isFor({ from, except }: ForwardOptions, name: DomainName): boolean {
   return isSubdomain(name, from) && !except.some((zone) => isSubdomain(name, zone));
 }
 
-async function ask(
-  stanzas: readonly ForwardStanza[],
-  at: number,
-  request: Request,
-  next: Next,
-): Promise<Outcome> {
+async function ask(stanzas: readonly ForwardStanza[], at: number, request: Request, next: Next): Promise<Outcome> {
   const { options, forwarder } = stanzas[at] as ForwardStanza;
   const reply = await forwarder.ask(request);
   if (at + 1 < stanzas.length) {

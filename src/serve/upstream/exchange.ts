@@ -1,5 +1,5 @@
 /** Putting one question to one server, by whatever transport. */
-import { type Result, fail, ok } from '../../errors.ts';
+import { fail, ok, type Result } from '../../errors.ts';
 import type { Timer } from '../timer.ts';
 
 /** As metrics name the transports. */

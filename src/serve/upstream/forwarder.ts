@@ -189,7 +189,8 @@ export class Forwarder {
     try {
       const addresses = await findAddresses(name);
       if (this.#isClosed) return;
-      const serverName = target.serverName ?? (transport === 'tls' && !this.#options.forward.tlsServerName ? name : undefined);
+      const serverName =
+        target.serverName ?? (transport === 'tls' && !this.#options.forward.tlsServerName ? name : undefined);
       this.#found[at] = addresses.map((address) => this.#open({ kind: transport, address, port, serverName }));
       this.#servers = this.#found.flat();
     } catch (error) {

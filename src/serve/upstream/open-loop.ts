@@ -1,7 +1,6 @@
 /** The `loop` of a server block, asking the server by UDP as a client would. */
-import { MessageEncoder } from '../../dns/encode.ts';
+import { Flag, MessageEncoder } from '../../dns/encode.ts';
 import type { DomainName } from '../../dns/name.ts';
-import { Flag } from '../../dns/encode.ts';
 import { Rcode, RRClass, RRType } from '../../dns/rrset.ts';
 import type { HandlerTools, ServingBlock } from '../blocks.ts';
 import type { Handler } from '../chain.ts';
