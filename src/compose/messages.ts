@@ -71,6 +71,8 @@ export type ToServer =
 /** What a serving thread builds its listeners and chains from. */
 export interface ServerConfiguration {
   readonly blocks: readonly ServingBlock[];
+  /** UDP sockets that the serving threads share; empty when each has its own. */
+  readonly descriptors: ReadonlyMap<string, number>;
   /** What the blocks serve of clusters; in the order of `blocks`. */
   readonly zones: readonly BlockZones[];
 }

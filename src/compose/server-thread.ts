@@ -90,11 +90,11 @@ function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData):
     post({ kind: 'failed', message: error instanceof OperatorError ? error.message : describe(error) });
   };
 
-  const serve = async ({ blocks, zones: served }: ServerConfiguration, batch: number) => {
+  const serve = async ({ blocks, zones: served, descriptors }: ServerConfiguration, batch: number) => {
     await isFolded(batch);
     const before = zones;
     zones = new Map(blocks.map((block, i) => [block, served[i] ?? NO_ZONES]));
-    const result = await serving.configure(blocks);
+    const result = await serving.configure(blocks, descriptors);
     if (result.ok) post({ kind: 'serving', lines: result.value.lines });
     else {
       zones = before;

@@ -1,9 +1,13 @@
 /** The whole server: reads the configuration, starts the threads in their order, reloads and stops them. */
 
 import type { Config, Surroundings } from '../corefile/config.ts';
+import { fail, OperatorError, ok, type Result } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { type MetricsSnapshot, mergeSnapshots } from '../metrics.ts';
+import { buildInfo, type MetricsSnapshot, mergeSnapshots } from '../metrics.ts';
+import { pointsOf } from '../serve/blocks.ts';
+import { createSharedUdp, type SharedUdp } from '../serve/shared-udp.ts';
 import type { Interfaces } from './addresses.ts';
+import { startAutoReload } from './auto-reload.ts';
 import type { Control } from './control.ts';
 import { createHttpSide } from './http.ts';
 import type { ServerConfiguration, WriterStatus } from './messages.ts';
@@ -23,6 +27,8 @@ export interface StartOptions {
   readonly interfaces: () => Interfaces;
   /** Seconds, monotonic. */
   readonly now: () => number;
+  /** 0 ≤ n < 1. */
+  readonly random: () => number;
   /** Processors of the machine. */
   readonly processors: number;
   /** Writes a line to the standard output. */
@@ -57,6 +63,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     { length: threads },
     () => new ServerThread({ threads, isDebug }, writer, options.onFatal),
   );
+  const sockets = threads > 1 ? createSharedUdp() : undefined;
   let isServing = false;
   let control: Control | undefined;
   const http = createHttpSide({
@@ -78,7 +85,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await writer.configure(loaded.planned.plan, loaded.planned.clusters);
     await Promise.all(servers.map((server) => server.loaded));
     await waitForClusters(writer, loaded.planned, logger);
-    const lines = await serve(servers, loaded.serving, writer.status.batch);
+    const lines = await serve(servers, sockets, loaded.serving, writer.status.batch);
     isServing = true;
     control = await openControlOf(options.database, writer, logger);
     if (!options.isQuiet) for (const line of [...lines, ...versionLines()]) print(line);
@@ -89,7 +96,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   }
 
   let isReloading = false;
-  return {
+  const running: RunningServer = {
     async reload() {
       if (isReloading) return;
       isReloading = true;
@@ -99,7 +106,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
         await http.configure(next.config);
         await writer.configure(next.planned.plan, next.planned.clusters);
         await waitForClusters(writer, next.planned, logger);
-        await serve(servers, next.serving, writer.status.batch);
+        await serve(servers, sockets, next.serving, writer.status.batch);
         loaded = next;
         logger.info('Reloading complete');
       } catch (error) {
@@ -113,6 +120,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       }
     },
     async stop() {
+      stopAutoReload();
       await http.lameDuck(loaded.config);
       await control?.close();
       await Promise.all(servers.map((server) => server.stop()));
@@ -120,6 +128,22 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       await writer.stop();
     },
   };
+  const stopAutoReload = startAutoReload(loaded.config, {
+    read: () => tryLoad(options),
+    reload: () => running.reload(),
+    random: options.random,
+    logger,
+  });
+  return running;
+}
+
+function tryLoad(options: StartOptions): Result<Config, string> {
+  try {
+    return ok(load(options).config);
+  } catch (error) {
+    if (error instanceof OperatorError) return fail(error.message);
+    throw error;
+  }
 }
 
 /** @throws OperatorError */
@@ -137,10 +161,16 @@ function threadsOf(config: Config, processors: number): number {
 
 async function serve(
   servers: readonly ServerThread[],
-  configuration: ServerConfiguration,
+  sockets: SharedUdp | undefined,
+  serving: Understood['serving'],
   batch: number,
 ): Promise<readonly string[]> {
+  const points = serving.blocks.flatMap(pointsOf);
+  const opened = await sockets?.open(points);
+  if (opened?.ok === false) throw new OperatorError(opened.error);
+  const configuration: ServerConfiguration = { ...serving, descriptors: opened?.value ?? new Map() };
   const lines = await Promise.all(servers.map((server) => server.serve(configuration, batch)));
+  sockets?.keepOnly(points);
   return lines[0] ?? [];
 }
 
@@ -175,7 +205,8 @@ async function waitForClusters(writer: WriterThread, planned: PlannedConfig, log
 }
 
 async function collectMetrics(writer: WriterThread, servers: readonly ServerThread[]): Promise<MetricsSnapshot> {
-  return mergeSnapshots(await Promise.all([writer.metrics(), ...servers.map((server) => server.metrics())]));
+  const threads = await Promise.all([writer.metrics(), ...servers.map((server) => server.metrics())]);
+  return mergeSnapshots([...threads, [buildInfo(VERSION, '', process.version)]]);
 }
 
 /** Plugins that are not ready, each with its reason. */

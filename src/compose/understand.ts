@@ -9,7 +9,7 @@ import { type PlannedConfig, planConfig } from './plan.ts';
 export interface Understood {
   readonly config: Config;
   readonly planned: PlannedConfig;
-  readonly serving: ServerConfiguration;
+  readonly serving: Omit<ServerConfiguration, 'descriptors'>;
 }
 
 /**

@@ -46,6 +46,10 @@ export interface HandlerTools {
    * there is no reply, or when such questions are nested too deep.
    */
   askServer(request: Request): MaybePromise<Outcome | undefined>;
+  /** All handlers of the block, once it is built: nobody else's may be asked while a handler is made. */
+  siblings(): readonly Handler[];
+  /** Drops all kept answers of this thread: something has changed that they depend on and that no zone's names stand for. */
+  dropAnswers(): void;
 }
 
 /**
@@ -109,23 +113,28 @@ export interface BuiltBlock {
 export function buildBlock(
   block: ServingBlock,
   factories: ReadonlyMap<string, HandlerFactory>,
-  tools: Omit<HandlerTools, 'logger'>,
+  tools: Omit<HandlerTools, 'logger' | 'siblings'>,
   logger: Logger,
 ): Result<BuiltBlock, string> {
   const handlers: Handler[] = [];
+  const siblings = () => handlers;
   for (const name of inPluginOrder(block.plugins)) {
-    const made = makeHandler(name, block, factories.get(name), { ...tools, logger: logger.forPlugin(name) });
+    const own = { ...tools, siblings, logger: logger.forPlugin(name) };
+    const made = makeHandler(name, block, factories.get(name), own);
     if (!made.ok) {
       for (const handler of handlers) handler.close?.();
       return made;
     }
     if (made.value) handlers.push(made.value);
   }
+  const chain = handlers.filter((handler) => handler.view === undefined);
+  const view = handlers.find((handler) => handler.view !== undefined)?.view;
   const running: RunningBlock = {
-    view: '',
-    run: handlers.length > 0 ? composeChain(handlers) : undefined,
+    view: view?.name ?? '',
+    run: chain.length > 0 ? composeChain(chain) : undefined,
     observers: handlers.filter((handler) => handler.observe !== undefined),
     isPure: handlers.every((handler) => handler.isPure === true),
+    ...(view && { isChosen: (request: Request) => view.isChosen(request) }),
   };
   return ok({ block, running, handlers });
 }

@@ -4,7 +4,7 @@
  * Handlers for our own zones are synchronous; only those that must ask somebody else return a promise.
  */
 import type { DomainName } from '../dns/name.ts';
-import { Rcode, type ResourceRecord, type RRClass, type RRType } from '../dns/rrset.ts';
+import { Rcode, type ResourceRecord, type RRClass, type RRType, type SoaRdata } from '../dns/rrset.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
 import type { EncodedSections } from './encoded-sections.ts';
@@ -176,8 +176,27 @@ export interface Handler {
   observe?(request: Request, sent: Sent | undefined): void;
   /** What it counts, under the names of its metrics. */
   metrics?(): MetricsSnapshot;
+  /** What it knows of a request beside the answer, by the keys of CoreDNS's metadata (`kubernetes/service`, say). */
+  label?(request: Request, key: string): string | undefined;
+  /**
+   * The search list of the client, first suffix first and the root as the last one, for `autopath @NAME`. Undefined: it
+   * does not know the client, or has nothing to do with the name.
+   */
+  searchPath?(request: Request): readonly DomainName[] | undefined;
+  /** A zone that it can hand to `transfer`, by its exact apex. */
+  offeredZone?(apex: DomainName): OfferedZone | undefined;
+  /** `view`: which requests the block is for. Such a handler is no part of the chain. */
+  readonly view?: { readonly name: string; isChosen(request: Request): boolean };
   /** Called when the block goes away: timers end here. Questions in work may still be answered. */
   close?(): void;
+}
+
+/** A version of a zone that is written down, to be transferred whole. */
+export interface OfferedZone {
+  readonly apex: DomainName;
+  readonly soa: ResourceRecord & { readonly rdata: SoaRdata };
+  /** All records but the SOA, in canonical order. */
+  records(): Iterable<ResourceRecord>;
 }
 
 /** Does `change` to an outcome, now or when it comes. */

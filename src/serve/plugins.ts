@@ -6,6 +6,7 @@ import { createBufsize } from './plugins/bufsize.ts';
 import { openCache } from './plugins/cache/open-cache.ts';
 import { createChaos } from './plugins/chaos.ts';
 import { createErrors } from './plugins/errors.ts';
+import { openFile } from './plugins/file.ts';
 import { createHeader } from './plugins/header.ts';
 import { createLoadbalance } from './plugins/loadbalance.ts';
 import { createLog } from './plugins/log.ts';
@@ -38,6 +39,7 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
   ['cache', openCache],
   ['header', ({ options }) => createHeader(options.header ?? [])],
   ['minimal', () => createMinimal()],
+  ['file', (block, tools) => openFile(block, tools)],
   ['loop', openLoop],
   ['forward', openForward],
   ['whoami', () => createWhoami()],

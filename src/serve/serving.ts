@@ -29,7 +29,7 @@ import type { Descriptors } from './shared-udp.ts';
 import { createTally } from './tally.ts';
 import { DEFAULT_TCP_LIMITS, type TcpLimits } from './tcp.ts';
 
-export interface ServingOptions extends Omit<HandlerTools, 'logger' | 'askServer'> {
+export interface ServingOptions extends Omit<HandlerTools, 'logger' | 'askServer' | 'siblings' | 'dropAnswers'> {
   readonly factories: ReadonlyMap<string, HandlerFactory>;
   readonly logger: Logger;
   /** Several threads listen on the same addresses. */
@@ -91,13 +91,16 @@ export function createServing(options: ServingOptions): Serving {
     }
     return cell;
   };
+  const dropAnswers = (): void => {
+    for (const { cache } of entries.values()) cache.clear();
+  };
   const askServer = (request: Request): MaybePromise<Outcome | undefined> =>
     entries.get(placeKey(request.transport, request.local))?.resolve(request);
 
   function build(blocks: readonly ServingBlock[]): Result<BuiltBlock[], string> {
     const built: BuiltBlock[] = [];
     for (const block of blocks) {
-      const one = buildBlock(block, factories, { ...options, askServer }, logger);
+      const one = buildBlock(block, factories, { ...options, askServer, dropAnswers }, logger);
       if (!one.ok) {
         closeBlocks(built);
         return one;

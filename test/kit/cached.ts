@@ -65,11 +65,7 @@ export class Cached {
    * @param answer what is answered behind it
    * @param plugin the name of who answers
    */
-  constructor(
-    corefile: string,
-    answer: (request: Request, count: number) => MaybePromise<Made>,
-    plugin = 'forward',
-  ) {
+  constructor(corefile: string, answer: (request: Request, count: number) => MaybePromise<Made>, plugin = 'forward') {
     const options = optionsOf(corefile).cache;
     if (!options) throw new Error('no cache');
     this.handler = createCache(options, '', {

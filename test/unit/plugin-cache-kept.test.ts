@@ -1,7 +1,7 @@
 /** Replies of the cache among the answers that are kept encoded: the way that most questions go. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { composeChain } from '../../src/serve/chain.ts';
+import type { composeChain } from '../../src/serve/chain.ts';
 import { createLoadbalance } from '../../src/serve/plugins/loadbalance.ts';
 import { Cached, type Made } from '../kit/cached.ts';
 import { type Answered, decode, entryOf, question, REMOTE } from '../kit/serving.ts';
@@ -44,7 +44,7 @@ test('an answer whose time is over is not sent, and goes', async () => {
 });
 
 test('a prefetched answer takes the place of the encoded one', async () => {
-  const cached = new Cached('cache {\nprefetch 2\n}', www);
+  const cached = new Cached('cache {\nprefetch 2 2m\n}', www);
   const { ask } = entryFor(cached);
   for (let i = 0; i < 3; i++) await ask(question('www.test', 'A'));
   cached.clock.advance(95_000);

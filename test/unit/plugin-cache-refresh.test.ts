@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { setImmediate as turn } from 'node:timers/promises';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Rcode } from '../../src/dns/rrset.ts';
 import { Cached, type Made } from '../kit/cached.ts';
 
@@ -15,7 +15,7 @@ async function ask(cached: Cached): Promise<[last: string | undefined, ttl: numb
 }
 
 test('prefetch asks for a popular name in its last tenth, answers at once, and sends the new answer from then on', async () => {
-  const cached = new Cached('cache {\nprefetch 3\n}', (_, count) => www(count));
+  const cached = new Cached('cache {\nprefetch 3 2m\n}', (_, count) => www(count));
   for (let i = 0; i < 3; i++) await cached.ask('www.test');
   cached.clock.advance(80_000);
   await cached.ask('www.test');
@@ -45,8 +45,12 @@ test('a name that was left alone for longer than the duration is not popular', a
 
 test('one refresh at a time for a name, however often it is asked for', async () => {
   let end: (made: Made) => void = () => {};
-  const cached = new Cached('cache {\nprefetch 1\n}', (_, count) =>
-    count === 1 ? www(1) : new Promise<Made>((resolve) => { end = resolve; }),
+  const cached = new Cached('cache {\nprefetch 1 2m\n}', (_, count) =>
+    count === 1
+      ? www(1)
+      : new Promise<Made>((resolve) => {
+          end = resolve;
+        }),
   );
   await cached.ask('www.test');
   cached.clock.advance(95_000);
@@ -93,7 +97,11 @@ test('serve_stale verify asks first, and sends the stale answer only when there 
 test('serve_stale verify with a timeout does not let the client wait longer, and keeps the late answer', async () => {
   let end: (made: Made) => void = () => {};
   const cached = new Cached('cache {\nserve_stale 1h verify 500ms\n}', (_, count) =>
-    count === 1 ? www(1) : new Promise<Made>((resolve) => { end = resolve; }),
+    count === 1
+      ? www(1)
+      : new Promise<Made>((resolve) => {
+          end = resolve;
+        }),
   );
   await cached.ask('www.test');
   cached.clock.advance(100_000);

@@ -17,19 +17,38 @@ export type TransferTarget = (
   readonly key: DomainName | undefined;
 };
 
+/** When targets are told of a new version: once none has followed for `delayMs`, and after `maxMs` at the latest. */
+export interface NotifyTiming {
+  readonly delayMs: number;
+  readonly maxMs: number;
+}
+
+/** How much of each zone's changes is kept for incremental transfers, at least. */
+export interface JournalSize {
+  readonly changes?: number;
+  readonly octets?: number;
+  readonly ageMs?: number;
+}
+
 /** A stanza of `transfer`. */
 export interface TransferOptions {
   readonly zones: readonly DomainName[];
   readonly to: readonly TransferTarget[];
   /** The address that NOTIFY is sent from. */
   readonly source: string | undefined;
+  readonly notify?: NotifyTiming | 'off';
+  readonly journal?: JournalSize;
 }
+
+export const DEFAULT_NOTIFY: NotifyTiming = { delayMs: 200, maxMs: 1000 };
 
 /**
  * `transfer [ZONES…] { to ADDR…|*; source IP }`, repeatable.
  *
  * zonelog also takes prefixes (`to 10.0.0.0/8`) and, at the end of a `to` line, `key NAME`: a TSIG key for all targets
- * of that line. `to key NAME` alone is anyone who has the key.
+ * of that line. `to key NAME` alone is anyone who has the key. `notify DELAY [MAX]` (0.2 s, 1 s) or `notify off` says when
+ * the targets are told of a new version; `journal [changes N] [size OCTETS] [age DURATION]` how much of the changes is
+ * kept, for all zones: the most that any stanza asks for.
  */
 export function parseTransfer(stanzas: readonly Directive[], block: BlockContext): Outcome<TransferOptions[]> {
   const c = new Controller('transfer', stanzas);
@@ -38,13 +57,17 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
     const zones = normalizeZones(c.remainingArgs(), block.zones);
     const to: TransferTarget[] = [];
     let source: string | undefined;
+    let notify: TransferOptions['notify'];
+    let journal: JournalSize | undefined;
     while (c.nextBlock()) {
       if (c.value === 'to') to.push(...readTargets(c));
       else if (c.value === 'source') source = readSource(c, source);
+      else if (c.value === 'notify') notify = readNotify(c);
+      else if (c.value === 'journal') journal = { ...journal, ...readJournal(c) };
       else c.err(`unknown property ${JSON.stringify(c.value)}`);
     }
     if (to.length === 0) c.stanzaErr("'to' is required");
-    all.push({ zones, to, source });
+    all.push({ zones, to, source, ...(notify && { notify }), ...(journal && { journal }) });
   }
   return c.finish(all);
 }
@@ -96,4 +119,46 @@ function readSource(c: Controller, previous: string | undefined): string | undef
   const address = parseAddress(text);
   if (!address) c.err(`invalid source address ${JSON.stringify(text)}`);
   return address?.text;
+}
+
+function readNotify(c: Controller): NotifyTiming | 'off' {
+  const [delay = '', max] = c.args(1, 2);
+  if (delay === 'off' && max === undefined) return 'off';
+  const delayMs = c.duration(delay, (why) => `invalid delay of notify: ${why}`);
+  const maxMs =
+    max === undefined
+      ? Math.max(delayMs, DEFAULT_NOTIFY.maxMs)
+      : c.duration(max, (why) => `invalid maximum wait of notify: ${why}`);
+  if (delayMs < 0 || maxMs < delayMs || maxMs > MAX_WAIT_MS) {
+    c.err('notify takes a delay from 0s to 1h, and a maximum wait that is not less');
+  }
+  return { delayMs, maxMs };
+}
+
+/** What a timer still takes, and more than anyone wants. */
+const MAX_WAIT_MS = 3_600_000;
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
+
+function readJournal(c: Controller): JournalSize {
+  const words = c.args(2);
+  let size: JournalSize = {};
+  for (let at = 0; at < words.length; at += 2) {
+    const [word, value] = words.slice(at, at + 2);
+    if (value === undefined) c.argErr();
+    else if (word === 'changes') size = { ...size, changes: readSize(c, value, '') };
+    else if (word === 'size') size = { ...size, octets: readSize(c, value, 'kmg') };
+    else if (word === 'age') size = { ...size, ageMs: c.duration(value, (why) => `invalid age of journal: ${why}`) };
+    else c.err(`unknown property ${JSON.stringify(word)} of journal`);
+  }
+  return size;
+}
+
+/** A whole number above 0, with one of the units after it. */
+function readSize(c: Controller, text: string, units: string): number {
+  const [, digits, unit = ''] = /^(\d{1,9})([a-z]?)$/.exec(text.toLowerCase()) ?? [];
+  const factor = unit === '' || units.includes(unit) ? UNITS[unit] : undefined;
+  const value = Number(digits) * (factor ?? Number.NaN);
+  if (!(value > 0)) c.err(`invalid size of journal: ${JSON.stringify(text)}`);
+  return value;
 }

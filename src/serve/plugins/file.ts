@@ -1,0 +1,107 @@
+/** `file`: zones in master files. */
+import path from 'node:path';
+import type { FileOptions } from '../../corefile/config.ts';
+import { matchZone } from '../../corefile/config.ts';
+import { type DomainName, isSubdomain } from '../../dns/name.ts';
+import { Opcode } from '../../dns/query.ts';
+import { Rcode, RRType } from '../../dns/rrset.ts';
+import type { HandlerTools, ServingBlock } from '../blocks.ts';
+import { emptyReply, type Handler, type MaybePromise, type Outcome } from '../chain.ts';
+import { type AskServer, answerFromZone } from '../static-zone/answer.ts';
+import { openZoneFile, type ZoneSource } from '../static-zone/source.ts';
+import { recordsOfZone } from '../static-zone/zone.ts';
+import { systemTimer, type Timer } from '../timer.ts';
+
+/** A zone that is written down somewhere, and who may have the names that it has not. */
+export interface ServedSource extends ZoneSource {
+  readonly fallthrough: readonly DomainName[] | undefined;
+}
+
+/** Directives behind `file` that answer questions. */
+const BEHIND: ReadonlySet<string> = new Set(['auto', 'secondary', 'loop', 'forward', 'erratic', 'whoami']);
+
+/** @throws OperatorError when a file is wrong */
+export function openFile(block: ServingBlock, tools: HandlerTools, timer: Timer = systemTimer): Handler {
+  const sources: ServedSource[] = [];
+  try {
+    for (const stanza of block.options.file ?? []) sources.push(...openStanza(block, stanza, tools, timer));
+  } catch (error) {
+    for (const source of sources) source.close();
+    throw error;
+  }
+  const isLast = !block.plugins.some((name) => BEHIND.has(name));
+  return createZoneHandler('file', () => sources, { isLast, askServer: (request) => tools.askServer(request) });
+}
+
+function openStanza(
+  { options }: ServingBlock,
+  { file, zones, reloadMs, reloadByMtime, fallthrough }: FileOptions,
+  { logger, dropAnswers }: HandlerTools,
+  timer: Timer,
+): ServedSource[] {
+  const opened = openZoneFile({
+    file: path.resolve(options.root ?? '', file),
+    apexes: zones,
+    reloadMs,
+    isByTime: reloadByMtime,
+    logger,
+    timer,
+    // A name that the zone got may have been somebody else's so far.
+    onChange: dropAnswers,
+  });
+  return opened.map((source) => ({
+    file: source.file,
+    apex: source.apex,
+    get zone() {
+      return source.zone;
+    },
+    close: source.close,
+    fallthrough,
+  }));
+}
+
+/**
+ * Answers from zones that are written down: the longest that the name is in.
+ * @param sources the zones at this moment
+ * @param options.isLast nobody comes after it: a name of no zone is refused, as an authoritative server does
+ */
+export function createZoneHandler(
+  name: string,
+  sources: () => readonly ServedSource[],
+  options: { readonly isLast: boolean; readonly askServer: AskServer },
+): Handler {
+  return {
+    name,
+    isPure: true,
+    handle(request, next): MaybePromise<Outcome> {
+      const { name: asked, type } = request.question;
+      const all = sources();
+      const apex = matchZone(
+        asked,
+        all.map((source) => source.apex),
+      );
+      if (apex === undefined) return options.isLast ? emptyReply(Rcode.REFUSED) : next(request);
+      const source = all.find((one) => one.apex === apex) as ServedSource;
+      if (type === RRType.AXFR || type === RRType.IXFR) return emptyReply(Rcode.REFUSED);
+      // The zone comes from a file: nobody else can say that it has changed.
+      if (request.opcode === Opcode.NOTIFY) return { kind: 'none' };
+      if (source.zone === undefined) return emptyReply(Rcode.SERVFAIL, `plugin/${name}: zone ${apex} is not loaded`);
+      const answered = answerFromZone(source.zone, request, options.askServer);
+      const passOn = (reply: Outcome): MaybePromise<Outcome> =>
+        reply.kind === 'reply' &&
+        reply.rcode === Rcode.NXDOMAIN &&
+        reply.answer.length === 0 &&
+        source.fallthrough?.some((zone) => isSubdomain(asked, zone))
+          ? next(request)
+          : reply;
+      return answered instanceof Promise ? answered.then(passOn) : passOn(answered);
+    },
+    offeredZone(apex) {
+      const zone = sources().find((source) => source.apex === apex)?.zone;
+      return zone && { apex, soa: zone.soa, records: () => recordsOfZone(zone) };
+    },
+    close() {
+      for (const source of sources()) source.close();
+    },
+  };
+}
