@@ -43,38 +43,56 @@ export function findAddress(root: AddressNode, address: string): AddressHolders 
 
 export type HolderRole = 'services' | 'endpoints';
 
-/** The tree in which `service` holds `address` in that role; the same tree when it did already. */
-export function addHolder(root: AddressNode, address: string, role: HolderRole, service: string): AddressNode {
-  return changeHolders(root, addressPath(address), 0, (holders) => {
+/**
+ * The leaf of an address that this service alone holds, in this role. Most addresses are of that kind: all those of a
+ * service can share one leaf.
+ */
+export function soleHolder(role: HolderRole, service: string): AddressNode {
+  return { children: EMPTY_ADDRESS_NODE.children, holders: { ...NO_HOLDERS, [role]: [service] } };
+}
+
+/**
+ * The tree in which `service` holds `address` in that role; the same tree when it did already.
+ * @param sole the service's leaf (`soleHolder`), for an address that nobody else holds
+ */
+export function addHolder(
+  root: AddressNode,
+  address: string,
+  role: HolderRole,
+  service: string,
+  sole: AddressNode,
+): AddressNode {
+  return changeLeaf(root, addressPath(address), 0, (leaf) => {
+    const { holders } = leaf;
+    if (holders === undefined) return sole;
     const list = holders[role];
-    return list.includes(service) ? holders : { ...holders, [role]: [...list, service].sort() };
+    if (list.includes(service)) return leaf;
+    const at = list.findIndex((other) => other > service);
+    return { ...leaf, holders: { ...holders, [role]: list.toSpliced(at < 0 ? list.length : at, 0, service) } };
   });
 }
 
 /** The tree in which `service` does not hold `address` in that role. */
 export function removeHolder(root: AddressNode, address: string, role: HolderRole, service: string): AddressNode {
-  return changeHolders(root, addressPath(address), 0, (holders) => {
-    const list = holders[role];
-    return list.includes(service) ? { ...holders, [role]: list.filter((other) => other !== service) } : holders;
+  return changeLeaf(root, addressPath(address), 0, (leaf) => {
+    const { holders } = leaf;
+    if (holders === undefined || !holders[role].includes(service)) return leaf;
+    const left = { ...holders, [role]: holders[role].filter((other) => other !== service) };
+    const isEmpty = left.services.length === 0 && left.endpoints.length === 0;
+    return isEmpty ? EMPTY_ADDRESS_NODE : { ...leaf, holders: left };
   });
 }
 
-function changeHolders(
+function changeLeaf(
   node: AddressNode,
   path: readonly string[],
   at: number,
-  change: (holders: AddressHolders) => AddressHolders,
+  change: (leaf: AddressNode) => AddressNode,
 ): AddressNode {
-  if (at === path.length) {
-    const before = node.holders ?? NO_HOLDERS;
-    const after = change(before);
-    if (after === before) return node;
-    const isEmpty = after.services.length === 0 && after.endpoints.length === 0;
-    return isEmpty ? EMPTY_ADDRESS_NODE : { children: node.children, holders: after };
-  }
+  if (at === path.length) return change(node);
   const step = path[at] as string;
   const child = node.children.get(step) ?? EMPTY_ADDRESS_NODE;
-  const next = changeHolders(child, path, at + 1, change);
+  const next = changeLeaf(child, path, at + 1, change);
   if (next === child) return node;
   const isEmpty = next.children.size === 0 && next.holders === undefined;
   return { ...node, children: isEmpty ? node.children.delete(step) : node.children.set(step, next) };

@@ -12,12 +12,13 @@ import type {
   FactsOf,
   ObjectKind,
   PodFacts,
+  PortFacts,
   ServiceFacts,
   ServiceImportFacts,
   UpsertEvent,
 } from '../ingest/event.ts';
 import type { ZonePlan } from '../ingest/plan.ts';
-import { type AddressNode, addHolder, EMPTY_ADDRESS_NODE, removeHolder } from './address-tree.ts';
+import { type AddressNode, addHolder, EMPTY_ADDRESS_NODE, removeHolder, soleHolder } from './address-tree.ts';
 import { PersistentMap } from './persistent-map.ts';
 import type { Touched } from './touched.ts';
 
@@ -140,6 +141,19 @@ function foldCluster(state: ClusterState, event: FoldedEvent, touched: Touched):
   }
 }
 
+/** Lists of ports come again and again: equal ones are one object, as long as there are not too many of them. */
+const sharedPorts = new Map<string, readonly PortFacts[]>();
+const MAX_SHARED_PORTS = 10_000;
+
+function withSharedPorts<F extends { readonly ports: readonly PortFacts[] }>(facts: F | undefined): F | undefined {
+  if (facts === undefined) return undefined;
+  const key = JSON.stringify(facts.ports);
+  const shared = sharedPorts.get(key);
+  if (shared !== undefined) return { ...facts, ports: shared };
+  if (sharedPorts.size < MAX_SHARED_PORTS) sharedPorts.set(key, facts.ports);
+  return facts;
+}
+
 type EventOf<K extends ObjectKind> = Extract<UpsertEvent | DeleteEvent, { object: K }>;
 
 function factsIn<K extends ObjectKind>(event: { kind: string; facts?: FactsOf[K] }): FactsOf[K] | undefined {
@@ -174,7 +188,7 @@ function foldNamespace(state: ClusterState, event: EventOf<'Namespace'>, touched
 
 function foldService(state: ClusterState, event: EventOf<'Service'>, touched: Touched): ClusterState {
   const [namespace, name] = splitKey(event.key);
-  const facts = factsIn<'Service'>(event);
+  const facts = withSharedPorts(factsIn<'Service'>(event));
   const before = state.namespaces.get(namespace)?.services.get(name) ?? { slices: [] };
   const entry: ServiceEntry = { slices: before.slices, ...(facts && { service: facts }) };
   touched.service(state.id, event.key);
@@ -184,8 +198,9 @@ function foldService(state: ClusterState, event: EventOf<'Service'>, touched: To
   let { addresses } = state;
   for (const address of old)
     if (!now.includes(address)) addresses = removeHolder(addresses, address, 'services', event.key);
+  const sole = soleHolder('services', event.key);
   for (const address of now)
-    if (!old.includes(address)) addresses = addHolder(addresses, address, 'services', event.key);
+    if (!old.includes(address)) addresses = addHolder(addresses, address, 'services', event.key, sole);
   return changeNamespace({ ...state, addresses }, namespace, (ns) => ({
     ...ns,
     services: setEntry(ns.services, name, entry, entry.service === undefined),
@@ -213,7 +228,7 @@ function setEntry<E extends { readonly slices: readonly NamedSlice[] }>(
 function foldSlice(state: ClusterState, event: EventOf<'EndpointSlice'>, touched: Touched): ClusterState {
   const [namespace, name] = splitKey(event.key);
   const before = state.namespaces.get(namespace)?.slices.get(name);
-  const after = factsIn<'EndpointSlice'>(event);
+  const after = withSharedPorts(factsIn<'EndpointSlice'>(event));
   let next = changeNamespace(state, namespace, (ns) => ({
     ...ns,
     slices: after ? ns.slices.set(name, after) : ns.slices.delete(name),
@@ -252,12 +267,13 @@ function attachSlice(
   if (isEmptySlice(replaced) !== isEmptySlice(slice))
     for (const address of clusterAddresses(entry)) touched.address(state.id, address);
   const gone = new Set(replaced?.endpoints.flatMap((endpoint) => endpoint.addresses));
+  const sole = soleHolder('endpoints', key);
   let { addresses } = state;
   for (const address of gone) touched.address(state.id, address);
   for (const endpoint of slice?.endpoints ?? []) {
     for (const address of endpoint.addresses) {
       touched.address(state.id, address);
-      if (!gone.delete(address)) addresses = addHolder(addresses, address, 'endpoints', key);
+      if (!gone.delete(address)) addresses = addHolder(addresses, address, 'endpoints', key, sole);
     }
   }
   if (gone.size > 0) {

@@ -99,7 +99,7 @@ export class Notifier {
     this.secondaries = new Secondaries(options.clock);
   }
 
-  /** Goes over to these zones and targets; those that stay keep what is known of them. */
+  /** Goes over to these zones, all that are served, and their targets; those that stay keep what is known of them. */
   configure(zones: readonly NotifyZone[]): void {
     const ids = new Set(zones.map(({ zone }) => zone));
     for (const [id, zone] of this.#zones) {

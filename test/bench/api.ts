@@ -1,5 +1,4 @@
 /** The benchmark's end of the fixture API server's process. */
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { FixtureSize } from './fixture.ts';
 import { ELSEWHERE, startModule, stop } from './processes.ts';
@@ -45,7 +44,17 @@ export async function startApi(size: FixtureSize): Promise<Api> {
       waiting.delete(reply.id);
     }
   });
-  const ask = (request: ApiRequest) => call(child, nextId++, request, waiting);
+  const ended = once(child, 'exit').then(() => {
+    throw new Error('the fixture API server has ended');
+  });
+  // Told to whoever asks.
+  ended.catch(() => undefined);
+  const ask = (request: ApiRequest): Promise<unknown> => {
+    const id = nextId++;
+    const answered = new Promise<unknown>((resolve) => waiting.set(id, resolve));
+    child.send({ id, request });
+    return Promise.race([answered, ended]);
+  };
   const url = (await ask({ kind: 'start' })) as string;
   return {
     url,
@@ -61,19 +70,4 @@ export async function startApi(size: FixtureSize): Promise<Api> {
     watches: async () => (await ask({ kind: 'watches' })) as number,
     end: () => stop(child),
   };
-}
-
-async function call(
-  child: ChildProcess,
-  id: number,
-  request: ApiRequest,
-  waiting: Map<number, (value: unknown) => void>,
-): Promise<unknown> {
-  const ended = once(child, 'exit').then(() => {
-    throw new Error('the fixture API server has ended');
-  });
-  ended.catch(() => undefined);
-  const answered = new Promise<unknown>((resolve) => waiting.set(id, resolve));
-  child.send({ id, request });
-  return Promise.race([answered, ended]);
 }

@@ -8,6 +8,7 @@ import { waitForChange } from './events.ts';
 import { type Probed, probeWhile } from './probing.ts';
 import { ELSEWHERE, startModule } from './processes.ts';
 import { ZONE } from './questions.ts';
+import { quietly } from './quiet.ts';
 import type { Server } from './servers.ts';
 import type { Transfers } from './transfer-process.ts';
 
@@ -36,18 +37,19 @@ export async function measureDisturbances(
   const { label } = server.contestant;
   // What the start left to do, and the first question of each name, are no part of this.
   await probeWhile(server.port, questionFile, () => sleep(WARM_UP_MS));
-  const calm = await probeWhile(server.port, questionFile, () => sleep(seconds * 1000));
+  const probe = (work: () => Promise<unknown>) => quietly(() => probeWhile(server.port, questionFile, work));
+  const calm = await probe(() => sleep(seconds * 1000));
 
   say(`${label}: relist`);
   let relistSeconds = Number.NaN;
-  const relist = await probeWhile(server.port, questionFile, async () => {
+  const relist = await probe(async () => {
     relistSeconds = await relistOnce(server, api);
     await sleep(500);
   });
 
   say(`${label}: transfers`);
   let transferred: Transfers | undefined;
-  const transfers = await probeWhile(server.port, questionFile, async () => {
+  const transfers = await probe(async () => {
     transferred = await transferFor(server, seconds);
   });
 
@@ -55,7 +57,7 @@ export async function measureDisturbances(
   if (!server.contestant.hasLog) return base;
   say(`${label}: snapshots`);
   let snapshotCount = 0;
-  const snapshots = await probeWhile(server.port, questionFile, async () => {
+  const snapshots = await probe(async () => {
     snapshotCount = await snapshotFor(server, seconds);
   });
   return { ...base, snapshots, snapshotCount };

@@ -6,6 +6,7 @@ import { type Disturbances, measureDisturbances } from './disturbances.ts';
 import { type EventLatencies, measureEvents } from './events.ts';
 import { type FixtureSize, FULL, LARGE, objects, QUICK, QUICK_LARGE } from './fixture.ts';
 import { type Question, questionFile, questions, samples } from './questions.ts';
+import { quietly } from './quiet.ts';
 import { measureRates, type Rates } from './rates.ts';
 import type { Row } from './report.ts';
 import {
@@ -140,7 +141,7 @@ async function measureEventGroup(plan: Plan, { api, samples }: Cluster): Promise
   for (const [role, contestant] of contestants(plan)) {
     const { server } = await startSynced(contestant, api, samples);
     const options = { changesPerSecond: CHANGES_PER_SECOND, seconds: plan.seconds * 2 };
-    results[role] = await measureEvents(server, api, options);
+    results[role] = await quietly(() => measureEvents(server, api, options));
     plan.say(`${contestant.label}: change to answer, p99 ${results[role].p99.toFixed(1)} ms`);
     await server.end();
   }

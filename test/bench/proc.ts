@@ -46,7 +46,11 @@ export function watchOthers(): () => number {
   const others = () => machineCpuSeconds() - cpuSecondsOf(process.pid);
   const before = others();
   const started = performance.now();
-  return () => Math.max(0, (others() - before) / ((performance.now() - started) / 1000));
+  return () => {
+    const used = (others() - before) / ((performance.now() - started) / 1000);
+    // The clock of /proc has ticks of 10 ms.
+    return Math.max(0, Math.round(used * 100) / 100);
+  };
 }
 
 /** The process and all its living descendants. */

@@ -4,6 +4,7 @@ import { describeShape, type LoadResult, type LoadShape, runLoad, SHAPES } from 
 import { type Probed, probeWhile } from './probing.ts';
 import { type Memory, watchOthers } from './proc.ts';
 import type { Question } from './questions.ts';
+import { isQuiet, quietly } from './quiet.ts';
 import type { Server } from './servers.ts';
 import { median } from './statistics.ts';
 
@@ -37,8 +38,6 @@ export interface RateOptions {
 /** How many questions are checked for right answers; wrong ones would be fast for nothing. */
 export const CHECKED = 500;
 
-/** Processors that others may use in a round that counts. */
-export const QUIET = 0.1;
 const TRIES = 3;
 
 export async function measureRates(servers: readonly Server[], options: RateOptions): Promise<Rates[]> {
@@ -57,7 +56,7 @@ export async function measureRates(servers: readonly Server[], options: RateOpti
   for (const [at, server] of servers.entries()) {
     const of = rounds[at] as Round[];
     const load = () => runLoad(server.port, questionFile, SHAPES[0] as LoadShape, seconds, halfLoadQps);
-    const halfLoad = await probeWhile(server.port, questionFile, load);
+    const halfLoad = await quietly(() => probeWhile(server.port, questionFile, load));
     results.push({
       shape: shapes[at] as LoadShape,
       rounds: of,
@@ -89,7 +88,7 @@ async function measureRounds(
     for (const [at, server] of servers.entries()) {
       const round = await measureRound(server, questionFile, shapes[at] as LoadShape, seconds);
       all[at]?.push(round);
-      if (round.others <= QUIET) quiet[at]?.push(round);
+      if (isQuiet(round)) quiet[at]?.push(round);
       say(`${server.contestant.label}: ${Math.round(round.qps)} queries/s, others ${round.others.toFixed(2)} CPU`);
     }
   }

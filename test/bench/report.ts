@@ -49,7 +49,8 @@ export function renderTable(rows: readonly Row[], peerLabel: string, subjectLabe
     .join('\n');
 }
 
-function ratioOf({ peer, subject }: Row): string {
+function ratioOf({ peer, subject, unit }: Row): string {
+  if (unit === 'CPU') return '';
   const ratio = (subject ?? Number.NaN) / (peer ?? Number.NaN);
   return Number.isFinite(ratio) ? ratio.toFixed(2) : '';
 }

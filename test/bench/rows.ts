@@ -37,6 +37,7 @@ export function rateRows(pair: Pair<Rates>): Row[] {
     row('half load: p99', 'ms', (r) => r.halfLoad.server.p99),
     row('half load: p99.9', 'ms', (r) => r.halfLoad.server.p999),
     row('half load: p99.9 of the control', 'ms', (r) => r.halfLoad.control.p999, undefined, "the machine's own noise"),
+    row(`half load: ${OTHERS}`, 'CPU', (r) => r.halfLoad.others),
     row(`answers: ${OTHERS}`, 'CPU', (r) => Math.max(...r.rounds.map((round) => round.others))),
   ];
 }

@@ -14,7 +14,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { HOW_TO_GET, isInstalled } from './dnsperf.ts';
 import { measureAll, type Plan } from './groups.ts';
-import { QUIET } from './rates.ts';
+import { QUIET } from './quiet.ts';
 import { judge, type Row, renderTable } from './report.ts';
 import { OTHERS } from './rows.ts';
 import type { Contestant } from './servers.ts';
