@@ -79,6 +79,7 @@ async function run(
     isQuiet: flags.isQuiet,
     interfaces: networkInterfaces,
     now: () => performance.now() / 1000,
+    clock: () => Date.now() / 1000,
     random: Math.random,
     processors: availableParallelism(),
     print,

@@ -1,9 +1,13 @@
 /** The plugins that answer from zones, joined to the serving side: `kubernetes`, `kubernetai`, `multicluster`. */
+import { readFileSync } from 'node:fs';
+import type { DomainName } from '../dns/name.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Zone } from '../projection/zone.ts';
 import type { HandlerFactory, HandlerTools, ServingBlock } from '../serve/blocks.ts';
 import type { Handler } from '../serve/chain.ts';
 import { kubernetesHandler } from '../serve/plugins/kubernetes.ts';
+import { createClientKnowledge } from '../serve/plugins/kubernetes-clients.ts';
+import { searchListOf } from '../serve/plugins/search-list.ts';
 import type { BlockZones, ServedZone } from './plan.ts';
 
 /**
@@ -31,6 +35,7 @@ export function zoneFactories(
         return outcome?.kind === 'reply' ? outcome : undefined;
       },
     }),
+    ...(plugin !== 'multicluster' && createClientKnowledge({ plugin, stanzas, zoneOf, hostSearch: hostSearch() })),
     isPure: true,
   });
   return [
@@ -43,4 +48,13 @@ export function zoneFactories(
     ],
     ['multicluster', (block, tools) => make('multicluster', zonesOf(block).multicluster, tools)],
   ];
+}
+
+/** Pods have the search list of their host behind the suffixes of the cluster. */
+function hostSearch(): DomainName[] {
+  try {
+    return searchListOf(readFileSync('/etc/resolv.conf', 'utf8'));
+  } catch {
+    return [];
+  }
 }

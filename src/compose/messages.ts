@@ -4,13 +4,20 @@ import type { Serial } from '../dns/serial.ts';
 import type { ClusterId } from '../ingest/event.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
+import type { SoaRecord } from '../projection/diff.ts';
+import type { JournalLimits } from '../projection/journal.ts';
 import type { ReplicaUpdate } from '../projection/replica.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
 import type { BlockZones, ClusterView } from './plan.ts';
 
 /** Main to the writer. */
 export type ToWriter =
-  | { readonly kind: 'configure'; readonly plan: ZonePlan; readonly clusters: readonly ClusterView[] }
+  | {
+      readonly kind: 'configure';
+      readonly plan: ZonePlan;
+      readonly clusters: readonly ClusterView[];
+      readonly journal: JournalLimits;
+    }
   /** A serving thread follows the log through this port. */
   | { readonly kind: 'follow'; readonly port: MessagePort }
   | { readonly kind: 'metrics'; readonly request: number }
@@ -79,6 +86,10 @@ export interface ServerConfiguration {
 
 /** A serving thread to main. */
 export type FromServer =
+  /** Zones went over to versions, which are answered and transferred from now on. */
+  | { readonly kind: 'versions'; readonly soas: readonly (readonly [ZoneId, SoaRecord])[] }
+  /** A client took a version of a zone. */
+  | { readonly kind: 'transferred'; readonly zone: ZoneId; readonly address: string; readonly serial: Serial }
   /** The zones are as of the log: answers can be given. */
   | { readonly kind: 'loaded' }
   | { readonly kind: 'serving'; readonly lines: readonly string[] }

@@ -5,11 +5,14 @@
 import { hostname } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { type Database, openReadOnly } from '../database.ts';
+import type { Serial } from '../dns/serial.ts';
 import { OperatorError } from '../errors.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import { createLogger } from '../logger.ts';
+import type { SoaRecord } from '../projection/diff.ts';
 import { JournalReader } from '../projection/journal.ts';
 import type { Replica, StaleAnswers } from '../projection/replica.ts';
+import { soaRecord } from '../projection/zone.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
 import { PLUGINS } from '../serve/plugins.ts';
 import { createServing } from '../serve/serving.ts';
@@ -48,6 +51,7 @@ function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData):
     journal: () => new JournalReader(db as Database),
     zoneOf,
     zonesOf,
+    onTransferred: (zone, address, serial) => post({ kind: 'transferred', zone, address, serial }),
     logger: logger.forPlugin('transfer'),
     now,
   });
@@ -76,12 +80,24 @@ function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData):
       else waiting.push({ batch, resolve });
     });
 
+  const announced = new Map<ZoneId, Serial>();
+  /** Tells main of the zones whose serial is another than it knows. */
+  const announce = (ids: readonly ZoneId[]) => {
+    const soas = ids.flatMap((id): [ZoneId, SoaRecord][] => {
+      const zone = zoneOf(id);
+      if (zone?.serial === undefined || zone.serial === announced.get(id)) return [];
+      announced.set(id, zone.serial);
+      return [[id, soaRecord(zone)]];
+    });
+    if (soas.length > 0) post({ kind: 'versions', soas });
+  };
   const refresh = (stale: readonly StaleAnswers[]) => {
     for (const { zone, slots } of stale) {
       const serial = replica?.zone(zone)?.serial;
       if (serial !== undefined) serving.setSerial(zone, serial);
       serving.invalidate(zone, slots);
     }
+    announce(stale.map(({ zone }) => zone));
     const { batch = 0 } = replica ?? {};
     for (const { resolve } of waiting.filter((one) => one.batch <= batch)) resolve();
     waiting = waiting.filter((one) => one.batch > batch);
@@ -111,6 +127,7 @@ function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData):
             onLoaded: (loaded) => {
               replica = loaded;
               for (const zone of loaded.zones()) if (zone.serial !== undefined) serving.setSerial(zone.id, zone.serial);
+              announce(loaded.zones().map(({ id }) => id));
               post({ kind: 'loaded' });
             },
             onStale: refresh,

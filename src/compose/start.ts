@@ -4,6 +4,7 @@ import type { Config, Surroundings } from '../corefile/config.ts';
 import { fail, OperatorError, ok, type Result } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { buildInfo, type MetricsSnapshot, mergeSnapshots } from '../metrics.ts';
+import { DEFAULT_JOURNAL_LIMITS, type JournalLimits } from '../projection/journal.ts';
 import { pointsOf } from '../serve/blocks.ts';
 import { createSharedUdp, type SharedUdp } from '../serve/shared-udp.ts';
 import type { Interfaces } from './addresses.ts';
@@ -11,6 +12,7 @@ import { startAutoReload } from './auto-reload.ts';
 import type { Control } from './control.ts';
 import { createHttpSide } from './http.ts';
 import type { ServerConfiguration, WriterStatus } from './messages.ts';
+import { createNotifySide, type NotifySide, notifyZones } from './notify.ts';
 import type { PlannedConfig } from './plan.ts';
 import { ServerThread, WriterThread } from './threads.ts';
 import { type Understood, understand } from './understand.ts';
@@ -27,6 +29,8 @@ export interface StartOptions {
   readonly interfaces: () => Interfaces;
   /** Seconds, monotonic. */
   readonly now: () => number;
+  /** Unix seconds. */
+  readonly clock: () => number;
   /** 0 ≤ n < 1. */
   readonly random: () => number;
   /** Processors of the machine. */
@@ -64,10 +68,21 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     () => new ServerThread({ threads, isDebug }, writer, options.onFatal),
   );
   const sockets = threads > 1 ? createSharedUdp() : undefined;
+  const notify = createNotifySide({
+    threads,
+    logger: logger.forPlugin('transfer'),
+    now: options.now,
+    clock: options.clock,
+    random: options.random,
+  });
+  for (const [i, server] of servers.entries()) {
+    server.onVersions = (soas) => notify.publish(i, soas);
+    server.onTransferred = notify.noteTransfer;
+  }
   let isServing = false;
   let control: Control | undefined;
   const http = createHttpSide({
-    metrics: () => collectMetrics(writer, servers),
+    metrics: () => collectMetrics(writer, servers, notify),
     unready: () => unreadyPlugins(loaded, writer.status),
     troubles: () => troublesOf(writer.status),
     isServing: () => isServing,
@@ -82,10 +97,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await writer.opened;
     for (const server of servers) server.open(options.database);
     await http.configure(loaded.config);
-    await writer.configure(loaded.planned.plan, loaded.planned.clusters);
+    await configureWriter(writer, loaded);
     await Promise.all(servers.map((server) => server.loaded));
     await waitForClusters(writer, loaded.planned, logger);
     const lines = await serve(servers, sockets, loaded.serving, writer.status.batch);
+    notify.configure(notifyZones(loaded.config, loaded.planned));
     isServing = true;
     control = await openControlOf(options.database, writer, logger);
     if (!options.isQuiet) for (const line of [...lines, ...versionLines()]) print(line);
@@ -103,10 +119,12 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       logger.info('Reloading');
       try {
         const next = load(options);
+        const targets = notifyZones(next.config, next.planned);
         await http.configure(next.config);
-        await writer.configure(next.planned.plan, next.planned.clusters);
+        await configureWriter(writer, next);
         await waitForClusters(writer, next.planned, logger);
         await serve(servers, sockets, next.serving, writer.status.batch);
+        notify.configure(targets);
         loaded = next;
         logger.info('Reloading complete');
       } catch (error) {
@@ -114,7 +132,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
         http.countFailedReload();
         // Whatever went over already comes back.
         await http.configure(loaded.config);
-        await writer.configure(loaded.planned.plan, loaded.planned.clusters);
+        await configureWriter(writer, loaded);
       } finally {
         isReloading = false;
       }
@@ -123,6 +141,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       stopAutoReload();
       await http.lameDuck(loaded.config);
       await control?.close();
+      notify.close();
       await Promise.all(servers.map((server) => server.stop()));
       await http.stop();
       await writer.stop();
@@ -146,17 +165,36 @@ function tryLoad(options: StartOptions): Result<Config, string> {
   }
 }
 
+async function configureWriter(writer: WriterThread, { config, planned }: Understood): Promise<void> {
+  await writer.configure(planned.plan, planned.clusters, journalLimits(config));
+}
+
+/** The most that any stanza of `transfer` asks for. */
+function journalLimits({ serverBlocks }: Config): JournalLimits {
+  const asked = serverBlocks.flatMap(({ options }) => options.transfer?.flatMap(({ journal }) => journal ?? []) ?? []);
+  const most = (numbers: readonly (number | undefined)[]) =>
+    numbers.reduce((a, b) => (a === undefined || b === undefined ? (a ?? b) : Math.max(a, b)), undefined);
+  const { changes, octets } = DEFAULT_JOURNAL_LIMITS;
+  return {
+    changes: most(asked.map((size) => size.changes)) ?? changes,
+    octets: most(asked.map((size) => size.octets)) ?? octets,
+    age: most(asked.map((size) => size.ageMs)),
+  };
+}
+
 /** @throws OperatorError */
 function load(options: StartOptions): Understood {
   const { readCorefile, surroundings, interfaces, defaultPort } = options;
   return understand(readCorefile(), surroundings, interfaces(), defaultPort);
 }
 
+/** Without `multisocket`: a second thread serves while the first collects garbage or sends a transfer; more cost memory. */
+const MOST_THREADS = 2;
+
 function threadsOf(config: Config, processors: number): number {
-  const wanted = config.serverBlocks
-    .flatMap((block) => block.options.multisocket ?? [])
-    .map((m) => m.sockets ?? processors);
-  return Math.max(1, ...wanted);
+  const wanted = config.serverBlocks.flatMap((block) => block.options.multisocket ?? []).map((m) => m.sockets);
+  if (wanted.length === 0) return Math.min(processors, MOST_THREADS);
+  return Math.max(1, ...wanted.map((sockets) => sockets ?? processors));
 }
 
 async function serve(
@@ -204,9 +242,13 @@ async function waitForClusters(writer: WriterThread, planned: PlannedConfig, log
   });
 }
 
-async function collectMetrics(writer: WriterThread, servers: readonly ServerThread[]): Promise<MetricsSnapshot> {
+async function collectMetrics(
+  writer: WriterThread,
+  servers: readonly ServerThread[],
+  notify: NotifySide,
+): Promise<MetricsSnapshot> {
   const threads = await Promise.all([writer.metrics(), ...servers.map((server) => server.metrics())]);
-  return mergeSnapshots([...threads, [buildInfo(VERSION, '', process.version)]]);
+  return mergeSnapshots([...threads, notify.snapshot(), [buildInfo(VERSION, '', process.version)]]);
 }
 
 /** Plugins that are not ready, each with its reason. */

@@ -1,8 +1,10 @@
 /** Main's view of the threads: what it asks of them, as promises. */
 import { MessageChannel, Worker } from 'node:worker_threads';
+import type { Serial } from '../dns/serial.ts';
 import { OperatorError } from '../errors.ts';
-import type { ZonePlan } from '../ingest/plan.ts';
+import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
+import type { JournalLimits } from '../projection/journal.ts';
 import type { FromServer, FromWriter, ServerConfiguration, ToServer, ToWriter, WriterStatus } from './messages.ts';
 import type { ClusterView } from './plan.ts';
 import type { ServerThreadData } from './server-thread.ts';
@@ -117,9 +119,9 @@ export class WriterThread {
   }
 
   /** Puts a plan in force. Rejected with an OperatorError when it can't be. */
-  configure(plan: ZonePlan, clusters: readonly ClusterView[]): Promise<void> {
+  configure(plan: ZonePlan, clusters: readonly ClusterView[], journal: JournalLimits): Promise<void> {
     this.#configured = Promise.withResolvers();
-    this.#post({ kind: 'configure', plan, clusters });
+    this.#post({ kind: 'configure', plan, clusters, journal });
     return this.#configured.promise;
   }
 
@@ -153,6 +155,10 @@ export class ServerThread {
   readonly #loaded: Settle<void> = Promise.withResolvers();
   readonly #stopped: Settle<void> = Promise.withResolvers();
   #serving: Settle<readonly string[]> | undefined;
+  /** Called when zones went over to versions. */
+  onVersions: ((soas: Extract<FromServer, { kind: 'versions' }>['soas']) => void) | undefined;
+  /** Called when a client took a version. */
+  onTransferred: ((zone: ZoneId, address: string, serial: Serial) => void) | undefined;
 
   constructor(data: Omit<ServerThreadData, 'writer'>, writer: WriterThread, onFatal: (message: string) => void) {
     const { port1, port2 } = new MessageChannel();
@@ -182,6 +188,12 @@ export class ServerThread {
           break;
         case 'refused':
           this.#serving?.reject(new OperatorError(message.message));
+          break;
+        case 'versions':
+          this.onVersions?.(message.soas);
+          break;
+        case 'transferred':
+          this.onTransferred?.(message.zone, message.address, message.serial);
           break;
         case 'metrics':
           this.#metrics.answer(message.request, message.snapshot);

@@ -1,7 +1,8 @@
 /** Zone transfers, joined to the serving side: neither knows the other. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { unmapAddress } from '../dns/address.ts';
 import { MessageEncoder } from '../dns/encode.ts';
-import type { DomainName } from '../dns/name.ts';
+import type { Serial } from '../dns/serial.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
@@ -13,6 +14,7 @@ import { createTransfer } from '../serve/plugins/transfer.ts';
 import { findStanza } from '../transfer/access.ts';
 import { finishPlan, planTransfer, type TransferPlan } from '../transfer/plan.ts';
 import { Transfers } from '../transfer/respond.ts';
+import { transferredZones } from './notify.ts';
 import type { BlockZones } from './plan.ts';
 
 export interface TransferOptions {
@@ -21,6 +23,8 @@ export interface TransferOptions {
   readonly zoneOf: (id: ZoneId) => Zone | undefined;
   /** What a block serves, under the configuration that is being built. */
   readonly zonesOf: (block: ServingBlock) => BlockZones;
+  /** A client took a version, or said that it has it. */
+  readonly onTransferred: (zone: ZoneId, address: string, serial: Serial) => void;
   readonly logger: Logger;
   /** Seconds, monotonic. */
   readonly now: () => number;
@@ -31,16 +35,14 @@ export interface TransferSide {
   snapshot(): MetricsSnapshot;
 }
 
-export function createTransferSide({ journal, zoneOf, zonesOf, logger, now }: TransferOptions): TransferSide {
+export function createTransferSide(options: TransferOptions): TransferSide {
+  const { journal, zoneOf, zonesOf, onTransferred, logger, now } = options;
   const transfers = new Transfers(logger, now);
   const encoder = new MessageEncoder();
   let reading: Promise<unknown> = Promise.resolve();
   return {
     factory: (block) => {
-      const { kubernetes, multicluster } = zonesOf(block);
-      // Of several zones with one apex, the first is the one that is asked.
-      const ids = new Map<DomainName, ZoneId>();
-      for (const { apex, id } of [...kubernetes, ...multicluster].flat()) if (!ids.has(apex)) ids.set(apex, id);
+      const ids = new Map(transferredZones(zonesOf(block)).map(({ apex, id }) => [apex, id]));
       const stanzas = block.options.transfer ?? [];
       const decide = (request: Request): TransferPlan => {
         const id = ids.get(request.question.name);
@@ -53,7 +55,21 @@ export function createTransferSide({ journal, zoneOf, zonesOf, logger, now }: Tr
       };
       const carryOut = (request: Request, plan: TransferPlan): Outcome | undefined => {
         const edns = request.edns && { ...request.edns, version: 0, options: [] };
-        return transfers.respond(plan, request, { encoder, edns, seal: request.seal });
+        const done = transfers.respond(plan, request, { encoder, edns, seal: request.seal });
+        const id = ids.get(request.question.name);
+        if (id === undefined || !('soa' in plan)) return done;
+        const taken = () => onTransferred(id, unmapAddress(request.remote.address), plan.soa.rdata.serial);
+        if (done?.kind === 'stream') {
+          return {
+            ...done,
+            onEnd: (end) => {
+              done.onEnd(end);
+              if (end === 'sent') taken();
+            },
+          };
+        }
+        if (plan.kind === 'current' && plan.why === 'equal') taken();
+        return done;
       };
       return createTransfer((request) => {
         const plan = decide(request);

@@ -52,7 +52,7 @@ function run(main: MessagePort, { file, isDebug, crashAt }: WriterThreadData): v
   main.on('message', (message: ToWriter) => {
     switch (message.kind) {
       case 'configure':
-        writer.configure(message.plan, message.clusters).then(
+        writer.configure(message.plan, message.clusters, message.journal).then(
           () => post({ kind: 'configured', status: writer.status() }),
           (error: unknown) => {
             if (error instanceof OperatorError) post({ kind: 'refused', message: error.message });

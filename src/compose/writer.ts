@@ -13,7 +13,7 @@ import { EventLog } from '../ingest/log.ts';
 import type { Ingest } from '../ingest/pipeline.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
-import { Journal } from '../projection/journal.ts';
+import { DEFAULT_JOURNAL_LIMITS, Journal, type JournalLimits } from '../projection/journal.ts';
 import { createProjector, type Projector, type PublishedVersion } from '../projection/projector.ts';
 import { readSnapshot, writeSnapshot } from '../projection/snapshot.ts';
 import { factsAt, keysAt } from '../projection/state.ts';
@@ -40,7 +40,7 @@ export interface WriterOptions {
 
 export interface Writer {
   /** Puts a plan in force and follows its clusters; those that stay are not listed again. */
-  configure(plan: ZonePlan, clusters: readonly ClusterView[]): Promise<void>;
+  configure(plan: ZonePlan, clusters: readonly ClusterView[], journal?: JournalLimits): Promise<void>;
   follow(port: MessagePort): void;
   status(): WriterStatus;
   /** Lets held deletions happen, of one cluster or of all. @returns the clusters that were held */
@@ -161,7 +161,8 @@ export function createWriter(options: WriterOptions): Writer {
       return ingest;
     },
     status,
-    async configure(plan, views) {
+    async configure(plan, views, limits = DEFAULT_JOURNAL_LIMITS) {
+      journal.setLimits(limits);
       clusters = views;
       if (JSON.stringify(projector.world.plan) !== JSON.stringify(plan)) {
         const appended = log.append([{ kind: 'PlanApplied', plan }], [], clock(), previous);

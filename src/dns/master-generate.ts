@@ -33,20 +33,17 @@ export function* expandGenerate(words: readonly Token[]): Generator<readonly Tok
 /** `$` is the number, `${offset[,width[,base]]}` a form of it, `\$` and `$$` a dollar sign. */
 function fillIn(text: string, n: number): string | undefined {
   let isLegal = true;
-  const filled = text.replace(
-    /\\\$|\$\$|\$\{([^}]*)\}|\$/g,
-    (found: string, modifier: string | undefined) => {
-      if (found === '\\$' || found === '$$') return '$';
-      if (modifier === undefined) return String(n);
-      const [, offset, width = '0', base = 'd'] = /^(-?\d{1,9})(?:,(\d{1,3})(?:,([doxX]))?)?$/.exec(modifier) ?? [];
-      const value = n + Number(offset);
-      if (offset === undefined || value < 0) {
-        isLegal = false;
-        return '';
-      }
-      const digits = value.toString(base === 'd' ? 10 : base === 'o' ? 8 : 16);
-      return (base === 'X' ? digits.toUpperCase() : digits).padStart(Number(width), '0');
-    },
-  );
+  const filled = text.replace(/\\\$|\$\$|\$\{([^}]*)\}|\$/g, (found: string, modifier: string | undefined) => {
+    if (found === '\\$' || found === '$$') return '$';
+    if (modifier === undefined) return String(n);
+    const [, offset, width = '0', base = 'd'] = /^(-?\d{1,9})(?:,(\d{1,3})(?:,([doxX]))?)?$/.exec(modifier) ?? [];
+    const value = n + Number(offset);
+    if (offset === undefined || value < 0) {
+      isLegal = false;
+      return '';
+    }
+    const digits = value.toString(base === 'd' ? 10 : base === 'o' ? 8 : 16);
+    return (base === 'X' ? digits.toUpperCase() : digits).padStart(Number(width), '0');
+  });
   return isLegal ? filled : undefined;
 }

@@ -104,7 +104,11 @@ export function parseRdata(type: RRType, words: readonly Token[], origin?: Domai
     case RRType.PTR:
       return targeted(texts, origin, 0, (target) => ({ type: 'PTR', target }));
     case RRType.MX:
-      return targeted(texts, origin, 1, (target, [preference]) => ({ type: 'MX', preference: preference as number, target }));
+      return targeted(texts, origin, 1, (target, [preference]) => ({
+        type: 'MX',
+        preference: preference as number,
+        target,
+      }));
     case RRType.SRV:
       return targeted(texts, origin, 3, (target, [priority, weight, port]) => ({
         type: 'SRV',

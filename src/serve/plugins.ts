@@ -2,6 +2,7 @@
 import type { HandlerFactory } from './blocks.ts';
 import type { Handler } from './chain.ts';
 import { createAny } from './plugins/any.ts';
+import { openAutopath } from './plugins/autopath.ts';
 import { createBufsize } from './plugins/bufsize.ts';
 import { openCache } from './plugins/cache/open-cache.ts';
 import { createChaos } from './plugins/chaos.ts';
@@ -36,6 +37,7 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
   ['any', () => createAny()],
   ['chaos', ({ options }, own) => createChaos(options.chaos ?? { version: undefined, authors: undefined }, own)],
   ['loadbalance', ({ options }, { random }) => createLoadbalance(options.loadbalance ?? ROUND_ROBIN, random)],
+  ['autopath', openAutopath],
   ['cache', openCache],
   ['header', ({ options }) => createHeader(options.header ?? [])],
   ['minimal', () => createMinimal()],

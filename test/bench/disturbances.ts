@@ -14,13 +14,11 @@ import type { Transfers } from './transfer-process.ts';
 
 export interface Disturbances {
   readonly calm: Probed;
-  readonly relist: Probed;
-  readonly relistSeconds: number;
-  readonly transfers: Probed;
-  readonly transferred: Transfers;
-  /** Only of a server with a log. */
-  readonly snapshots?: Probed;
-  readonly snapshotCount?: number;
+  /** With the seconds until the change that got lost was seen. */
+  readonly relist: Probed<number>;
+  readonly transfers: Probed<Transfers>;
+  /** With their number. Only of a server with a log. */
+  readonly snapshots?: Probed<number>;
 }
 
 /** Each name is asked once in that time. */
@@ -37,30 +35,16 @@ export async function measureDisturbances(
   const { label } = server.contestant;
   // What the start left to do, and the first question of each name, are no part of this.
   await probeWhile(server.port, questionFile, () => sleep(WARM_UP_MS));
-  const probe = (work: () => Promise<unknown>) => quietly(() => probeWhile(server.port, questionFile, work));
+  const probe = <R>(work: () => Promise<R>) => quietly(() => probeWhile(server.port, questionFile, work));
   const calm = await probe(() => sleep(seconds * 1000));
-
   say(`${label}: relist`);
-  let relistSeconds = Number.NaN;
-  const relist = await probe(async () => {
-    relistSeconds = await relistOnce(server, api);
-    await sleep(500);
-  });
-
+  const relist = await probe(() => relistOnce(server, api));
   say(`${label}: transfers`);
-  let transferred: Transfers | undefined;
-  const transfers = await probe(async () => {
-    transferred = await transferFor(server, seconds);
-  });
-
-  const base = { calm, relist, relistSeconds, transfers, transferred: transferred as Transfers };
-  if (!server.contestant.hasLog) return base;
+  const transfers = await probe(() => transferFor(server, seconds));
+  if (!server.contestant.hasLog) return { calm, relist, transfers };
   say(`${label}: snapshots`);
-  let snapshotCount = 0;
-  const snapshots = await probe(async () => {
-    snapshotCount = await snapshotFor(server, seconds);
-  });
-  return { ...base, snapshots, snapshotCount };
+  const snapshots = await probe(() => snapshotFor(server, seconds));
+  return { calm, relist, transfers, snapshots };
 }
 
 /** @returns seconds from the loss of all watches to an answer that knows what changed meanwhile */
@@ -68,7 +52,10 @@ async function relistOnce(server: Server, api: Api): Promise<number> {
   const asker = await openAsker(server.port);
   try {
     const lost = await api.relist();
-    return ((await waitForChange(asker, lost, LONGEST_RELIST_MS)) ?? Number.NaN) / 1000;
+    const milliseconds = (await waitForChange(asker, lost, LONGEST_RELIST_MS)) ?? Number.NaN;
+    // The lists of other kinds may still be under way.
+    await sleep(500);
+    return milliseconds / 1000;
   } finally {
     asker.close();
   }

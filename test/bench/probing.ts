@@ -4,11 +4,13 @@ import type { ProbeResult } from './prober.ts';
 import { watchOthers } from './proc.ts';
 import { kill, startModule } from './processes.ts';
 
-export interface Probed {
+/** `R`: what the work itself tells. */
+export interface Probed<R = unknown> {
   readonly server: ProbeResult;
   /** The same against an echo process at the same time: what the machine's own business cost. */
   readonly control: ProbeResult;
   readonly seconds: number;
+  readonly result: R;
   /** What the rest of the machine used meanwhile, in processors. */
   readonly others: number;
 }
@@ -16,7 +18,7 @@ export interface Probed {
 export const RATE = 2_000;
 const CONTROL_RATE = 500;
 
-export async function probeWhile(port: number, questionFile: string, work: () => Promise<unknown>): Promise<Probed> {
+export async function probeWhile<R>(port: number, questionFile: string, work: () => Promise<R>): Promise<Probed<R>> {
   const echo = startModule('echo.ts', []);
   try {
     const [echoPort] = (await once(echo, 'message')) as [number];
@@ -28,18 +30,18 @@ export async function probeWhile(port: number, questionFile: string, work: () =>
     for (const prober of probers) prober.send('start');
     const others = watchOthers();
     const started = performance.now();
-    await work();
+    const result = await work();
     const seconds = (performance.now() - started) / 1000;
     const othersUsed = others();
     const results = await Promise.all(
       probers.map(async (prober) => {
-        const result = once(prober, 'message') as Promise<[ProbeResult]>;
+        const probed = once(prober, 'message') as Promise<[ProbeResult]>;
         prober.send('stop');
-        return (await result)[0];
+        return (await probed)[0];
       }),
     );
     const [server, control] = results as [ProbeResult, ProbeResult];
-    return { server, control, seconds, others: othersUsed };
+    return { server, control, seconds, result, others: othersUsed };
   } finally {
     kill(echo);
   }

@@ -97,17 +97,17 @@ export function disturbanceRows(pair: Pair<Large>): Row[] {
     row(`${title}: lost`, '', (r) => of(r)?.server.lost),
     row(`${title}: ${OTHERS}`, 'CPU', (r) => of(r)?.others),
   ];
-  const records = disturbances.subject?.transferred.records ?? disturbances.peer?.transferred.records ?? 0;
+  const records = disturbances.subject?.transfers.result.records ?? disturbances.peer?.transfers.result.records ?? 0;
   return [
     ...probed('calm', (r) => r.calm),
     ...probed('relist', (r) => r.relist),
-    row('relist: until the missed change is seen', 's', (r) => r.relistSeconds),
+    row('relist: until the missed change is seen', 's', (r) => r.relist.result),
     ...probed('transfers', (r) => r.transfers, `AXFR of ${records.toLocaleString('en')} records, again and again`),
-    row('transfers: records of one', '', (r) => r.transferred.records),
-    row('transfers: time of one', 's', (r) => r.transferred.seconds),
-    row('transfers: failed', '', (r) => r.transferred.failed),
+    row('transfers: records of one', '', (r) => r.transfers.result.records),
+    row('transfers: time of one', 's', (r) => r.transfers.result.seconds),
+    row('transfers: failed', '', (r) => r.transfers.result.failed),
     ...probed('snapshots', (r) => r.snapshots),
-    row('snapshots: written', '', (r) => r.snapshotCount),
+    row('snapshots: written', '', (r) => r.snapshots?.result),
   ];
 }
 

@@ -7,7 +7,7 @@ import { CrashRun } from '../kit/crash-run.ts';
 /** The third time each is met; test/e2e goes on with other counts and many more random moments. */
 const POINTS = ['before-log-commit', 'after-log-commit', 'before-journal-commit', 'after-journal-commit'];
 const COUNT = 3;
-const RANDOM_KILLS = 3;
+const RANDOM_KILLS = 2;
 const SEED = 20_251;
 
 describe('a server that is killed', () => {

@@ -17,7 +17,11 @@ async function upstreamOf(t: TestContext, answer: Answerer = (asked) => addressR
 
 function forwardingOf(t: TestContext, ...args: Parameters<typeof forwarding>): Forwarding {
   const made = forwarding(...args);
-  t.after(() => made.handler.close?.());
+  t.after(() => {
+    made.handler.close?.();
+    // Who still waits for a reply waits no longer.
+    made.clock.advance(10_000);
+  });
   return made;
 }
 

@@ -150,15 +150,21 @@ function askForTarget(
 ): MaybePromise<Reply> {
   const join = (outcome: Outcome | undefined): Reply => {
     if (outcome?.kind !== 'reply') return positive(zone, aliases, []);
-    const answer = [...aliases, ...outcome.answer];
     const isTruncated = outcome.isTruncated === true ? { isTruncated: true } : {};
-    if (outcome.rcode === Rcode.NXDOMAIN || outcome.rcode === Rcode.SERVFAIL) {
-      return { ...denial(zone, outcome.rcode, answer), ...isTruncated };
-    }
-    const isEmpty = outcome.rcode === Rcode.NOERROR && outcome.answer.length === 0;
-    return { ...(isEmpty ? denial(zone, Rcode.NOERROR, answer) : positive(zone, answer, [])), ...isTruncated };
+    // The target has no such record: then nothing is said of where its own aliases lead.
+    if (isDenial(outcome)) return { ...denial(zone, Rcode.NOERROR, aliases), ...isTruncated };
+    const answer = [...aliases, ...outcome.answer];
+    const isFailed = outcome.rcode === Rcode.NXDOMAIN || outcome.rcode === Rcode.SERVFAIL;
+    return { ...(isFailed ? denial(zone, outcome.rcode, answer) : positive(zone, answer, [])), ...isTruncated };
   };
   const { packet: _, tsigOffset: __, ...rest } = request;
   const asked = askServer({ ...rest, question: { ...request.question, name: target, spelling: target } });
   return asked instanceof Promise ? asked.then(join) : join(asked);
+}
+
+/** NODATA, behind aliases or not. */
+function isDenial({ rcode, answer, authority }: Reply): boolean {
+  if (rcode !== Rcode.NOERROR) return false;
+  if (answer.length === 0) return true;
+  return answer.every(({ type }) => type === RRType.CNAME) && authority.some(({ type }) => type === RRType.SOA);
 }

@@ -76,7 +76,9 @@ export function openZoneFile(options: SourceOptions): ZoneSource[] {
       if (!built.ok) logger.error(`Parsing zone "${apex}": ${built.error}`);
       else if (built.value !== 'unchanged') {
         zones.set(apex, built.value);
-        logger.info(`Successfully reloaded zone "${apex}" in "${file}" with ${built.value.soa.rdata.serial} SOA serial`);
+        logger.info(
+          `Successfully reloaded zone "${apex}" in "${file}" with ${built.value.soa.rdata.serial} SOA serial`,
+        );
         onChange();
       }
     }

@@ -1,0 +1,178 @@
+/** NOTIFY, joined to the threads: versions that all serving threads hand out are told to the targets of `transfer`. */
+import { createSocket, type Socket } from 'node:dgram';
+import { type BlockConfig, type Config, DEFAULT_NOTIFY } from '../corefile/config.ts';
+import type { DomainName } from '../dns/name.ts';
+import { compareSerial, type Serial } from '../dns/serial.ts';
+import { OperatorError } from '../errors.ts';
+import type { ZoneId } from '../ingest/plan.ts';
+import type { Logger } from '../logger.ts';
+import type { MetricsSnapshot } from '../metrics.ts';
+import type { SoaRecord } from '../projection/diff.ts';
+import { findStanza } from '../transfer/access.ts';
+import { Notifier, type NotifyTarget, type NotifyZone } from '../transfer/notify.ts';
+import type { SecondaryStatus } from '../transfer/secondaries.ts';
+import type { BlockZones, PlannedConfig } from './plan.ts';
+import { readTsigKeys } from './tsig.ts';
+
+export interface NotifySideOptions {
+  /** Serving threads. */
+  readonly threads: number;
+  readonly logger: Logger;
+  /** Seconds, monotonic. */
+  readonly now: () => number;
+  /** Unix seconds. */
+  readonly clock: () => number;
+  /** 0 ≤ n < 1. */
+  readonly random: () => number;
+}
+
+export interface NotifySide {
+  /** Goes over to these zones: all that are served. */
+  configure(zones: readonly NotifyZone[]): void;
+  /** A serving thread went over to versions. */
+  publish(thread: number, soas: readonly (readonly [ZoneId, SoaRecord])[]): void;
+  /** A client took a version. */
+  noteTransfer(zone: ZoneId, address: string, serial: Serial): void;
+  secondaries(): readonly SecondaryStatus[];
+  snapshot(): MetricsSnapshot;
+  close(): void;
+}
+
+export function createNotifySide({ threads, logger, now, clock, random }: NotifySideOptions): NotifySide {
+  const sockets = createSockets((packet, from) => notifier.receive(packet, from), logger);
+  const notifier = new Notifier({
+    send: sockets.send,
+    after: (milliseconds, callback) => {
+      const timer = setTimeout(callback, milliseconds).unref();
+      return () => clearTimeout(timer);
+    },
+    now: () => now() * 1000,
+    clock,
+    random,
+    logger,
+  });
+  const seen = Array.from({ length: threads }, () => new Map<ZoneId, SoaRecord>());
+  const published = new Map<ZoneId, Serial>();
+  return {
+    configure(zones) {
+      const ids = new Set(zones.map(({ zone }) => zone));
+      for (const map of [published, ...seen]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
+      notifier.configure(zones);
+    },
+    publish(thread, soas) {
+      for (const [zone, soa] of soas) {
+        seen[thread]?.set(zone, soa);
+        const oldest = oldestOf(seen.map((versions) => versions.get(zone)));
+        if (oldest === undefined || oldest.rdata.serial === published.get(zone)) continue;
+        published.set(zone, oldest.rdata.serial);
+        notifier.publish(zone, oldest);
+      }
+    },
+    noteTransfer: (zone, address, serial) => notifier.secondaries.transfer(zone, address, serial),
+    secondaries: () => notifier.secondaries.all(),
+    snapshot: () => notifier.snapshot(),
+    close() {
+      notifier.close();
+      sockets.close();
+    },
+  };
+}
+
+/** The version that every thread has, or a later one. Undefined: some have none yet. */
+function oldestOf(soas: readonly (SoaRecord | undefined)[]): SoaRecord | undefined {
+  return soas.reduce((oldest, soa) => {
+    if (oldest === undefined || soa === undefined) return undefined;
+    return compareSerial(soa.rdata.serial, oldest.rdata.serial) === 'lower' ? soa : oldest;
+  });
+}
+
+/**
+ * Every zone, with those of its targets that have an address of their own.
+ * @throws OperatorError when a key can't be had
+ */
+export function notifyZones({ serverBlocks }: Config, { plan, blocks }: PlannedConfig): NotifyZone[] {
+  const zones = new Map<ZoneId, NotifyZone>(
+    plan.zones.map(({ id, apex }) => [id, { zone: id, apex, timing: DEFAULT_NOTIFY, targets: [] }]),
+  );
+  for (const [i, block] of serverBlocks.entries()) {
+    for (const { id, apex } of transferredZones(blocks[i])) {
+      const stanza = findStanza(block.options.transfer ?? [], apex);
+      const zone = zones.get(id);
+      if (stanza === undefined || zone === undefined || stanza.notify === 'off') continue;
+      const targets = [...zone.targets, ...targetsOf(block, stanza)];
+      const distinct = new Map(targets.map((target) => [`${target.address} ${target.port}`, target]));
+      zones.set(id, { ...zone, timing: stanza.notify ?? zone.timing, targets: [...distinct.values()] });
+    }
+  }
+  return [...zones.values()];
+}
+
+/** The zones that a block hands out: of several with one apex the first. */
+export function transferredZones(zones: BlockZones | undefined): { readonly id: ZoneId; readonly apex: DomainName }[] {
+  const found = new Map<DomainName, { id: ZoneId; apex: DomainName }>();
+  for (const { apex, id } of [...(zones?.kubernetes ?? []), ...(zones?.multicluster ?? [])].flat()) {
+    if (!found.has(apex)) found.set(apex, { id, apex });
+  }
+  return [...found.values()];
+}
+
+function targetsOf(
+  { options }: BlockConfig,
+  { to, source }: NonNullable<BlockConfig['options']['transfer']>[number],
+): NotifyTarget[] {
+  const keys = readTsigKeys(options);
+  return to.flatMap((target) => {
+    if (target.kind !== 'address') return [];
+    const key = target.key === undefined ? undefined : keys.get(target.key);
+    if (target.key !== undefined && key === undefined) {
+      throw new OperatorError(`plugin/transfer: key '${target.key}' is in no tsig stanza of the server block`);
+    }
+    const isSameFamily = source === undefined || source.includes(':') === target.address.includes(':');
+    return [
+      {
+        address: target.address,
+        port: target.port,
+        ...(key && { key }),
+        ...(source !== undefined && isSameFamily && { source }),
+      },
+    ];
+  });
+}
+
+interface Sockets {
+  send(message: Uint8Array, target: NotifyTarget): void;
+  close(): void;
+}
+
+/** One socket for each address to send from, opened when it is needed and again when it broke. */
+function createSockets(
+  receive: (packet: Buffer, from: { readonly address: string; readonly port: number }) => void,
+  logger: Logger,
+): Sockets {
+  const sockets = new Map<string, Socket>();
+  const open = (key: string, { address, source }: NotifyTarget): Socket => {
+    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    sockets.set(key, socket);
+    socket.unref();
+    socket.on('message', receive);
+    socket.on('error', (error) => {
+      logger.error(`NOTIFY from ${source ?? 'any address'}: ${error.message}`);
+      if (sockets.get(key) === socket) sockets.delete(key);
+      socket.close();
+    });
+    socket.bind(source === undefined ? { port: 0 } : { port: 0, address: source });
+    return socket;
+  };
+  return {
+    send(message, target) {
+      const key = target.source ?? (target.address.includes(':') ? 'IPv6' : 'IPv4');
+      const socket = sockets.get(key) ?? open(key, target);
+      // What can't be sent is lost like what nobody answers: it is sent again.
+      socket.send(message, target.port, target.address, () => {});
+    },
+    close() {
+      for (const socket of sockets.values()) socket.close();
+      sockets.clear();
+    },
+  };
+}

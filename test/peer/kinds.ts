@@ -1,0 +1,87 @@
+/** BIND, Knot DNS, NSD and PowerDNS, configured as docs/secondaries.md says but for addresses, ports and folders. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { adapt, docFile } from './doc.ts';
+import { type PeerKind, type Place, run, SECRET } from './peer.ts';
+
+export const BIND: PeerKind = {
+  name: 'bind',
+  program: 'named',
+  files: ({ folder, primary, port }) => ({
+    'named.conf': adapt(docFile('named.conf'), {
+      '192.0.2.1 port 53': `127.0.0.1 port ${primary}`,
+      'port 53 { 192.0.2.53; }': `port ${port} { 127.0.0.1; }`,
+      '"/var/cache/bind"': JSON.stringify(folder),
+      'options {': 'options {\n    pid-file none;\n    session-keyfile none;',
+    }),
+  }),
+  command: ({ folder }) => ['named', '-g', '-c', path.join(folder, 'named.conf')],
+};
+
+export const KNOT: PeerKind = {
+  name: 'knot',
+  program: 'knotd',
+  files: ({ folder, primary, port }) => ({
+    'knot.conf': adapt(docFile('knot.conf'), {
+      '192.0.2.1@53': `127.0.0.1@${primary}`,
+      'address: 192.0.2.1\n': 'address: 127.0.0.1\n',
+      '192.0.2.54@53': `127.0.0.1@${port}`,
+      '/var/lib/knot': folder,
+      'server:\n': `server:\n    rundir: ${folder}\n`,
+    }),
+  }),
+  command: ({ folder }) => ['knotd', '-c', path.join(folder, 'knot.conf')],
+};
+
+export const NSD: PeerKind = {
+  name: 'nsd',
+  program: 'nsd',
+  files: ({ folder, primary, port }) => ({
+    'nsd.conf': `${adapt(docFile('nsd.conf'), {
+      '192.0.2.1@53': `127.0.0.1@${primary}`,
+      'allow-notify: 192.0.2.1 ': 'allow-notify: 127.0.0.1 ',
+      '192.0.2.55@53': `127.0.0.1@${port}`,
+      '/var/lib/nsd': folder,
+      'server:\n': `server:\n    username: ""\n    pidfile: "${folder}/nsd.pid"\n    zonelistfile: "${folder}/zone.list"\n    xfrdfile: "${folder}/xfrd.state"\n    database: ""\n`,
+    })}\nremote-control:\n    control-enable: no\n`,
+  }),
+  command: ({ folder }) => ['nsd', '-d', '-c', path.join(folder, 'nsd.conf')],
+};
+
+export const POWERDNS: PeerKind = {
+  name: 'powerdns',
+  program: 'pdns_server',
+  files: ({ folder, port }) => ({
+    'pdns.conf': `${adapt(docFile('pdns.conf'), {
+      '192.0.2.56': '127.0.0.1',
+      'local-port=53': `local-port=${port}`,
+      '/var/lib/powerdns': folder,
+    })}socket-dir=${folder}\n`,
+  }),
+  prepare(place) {
+    for (const line of powerDnsCommands(place)) {
+      const [program = '', ...args] = line.split(' ');
+      if (program === 'sqlite3') {
+        const database = new Sqlite(args[0]);
+        database.exec(readFileSync(args[2] as string, 'utf8'));
+        database.close();
+      } else runPdnsutil(place, args);
+    }
+  },
+  setSecret(place, secret) {
+    runPdnsutil(place, ['delete-tsig-key', 'transfer.key']);
+    runPdnsutil(place, ['import-tsig-key', 'transfer.key', 'hmac-sha256', secret]);
+  },
+  command: ({ folder }) => ['pdns_server', `--config-dir=${folder}`, '--guardian=no', '--daemon=no', '--write-pid=no'],
+};
+
+function powerDnsCommands({ folder, primary }: Place): string[] {
+  const script = adapt(docFile('powerdns.sh'), { '192.0.2.1:53': `127.0.0.1:${primary}`, '/var/lib/powerdns': folder });
+  if (!script.includes(SECRET)) throw new Error('another secret than that of the key');
+  return script.trimEnd().split('\n');
+}
+
+function runPdnsutil({ folder }: Place, args: readonly string[]): void {
+  run(['pdnsutil', `--config-dir=${folder}`, ...args], folder);
+}

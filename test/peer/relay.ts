@@ -1,0 +1,61 @@
+/** Datagrams to a server and back, some of which are lost. */
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+
+export class Relay {
+  /** Share of the datagrams that are lost, in each direction. */
+  loss = 0;
+  /** NOTIFY messages (opcode 4) that came, and answers that went back. */
+  asked = 0;
+  answered = 0;
+  readonly #front = createSocket('udp4');
+  readonly #backs = new Map<string, Socket>();
+  readonly #to: number;
+  readonly #random: () => number;
+
+  private constructor(to: number, random: () => number) {
+    this.#to = to;
+    this.#random = random;
+    this.#front.on('message', (packet, { address, port }) => {
+      this.asked += 1;
+      if (this.#isLost()) return;
+      this.#backOf(address, port).send(packet, this.#to, '127.0.0.1');
+    });
+  }
+
+  static async open(to: number, random: () => number): Promise<Relay> {
+    const relay = new Relay(to, random);
+    relay.#front.bind(0, '127.0.0.1');
+    await once(relay.#front, 'listening');
+    return relay;
+  }
+
+  get port(): number {
+    return this.#front.address().port;
+  }
+
+  close(): void {
+    this.#front.close();
+    for (const back of this.#backs.values()) back.close();
+  }
+
+  /** One socket for each client, so that answers find their way. */
+  #backOf(address: string, port: number): Socket {
+    const key = `${address} ${port}`;
+    const known = this.#backs.get(key);
+    if (known !== undefined) return known;
+    const back = createSocket('udp4');
+    back.on('message', (packet) => {
+      this.answered += 1;
+      if (!this.#isLost()) this.#front.send(packet, port, address);
+    });
+    // A server that is away refuses.
+    back.on('error', () => {});
+    this.#backs.set(key, back);
+    return back;
+  }
+
+  #isLost(): boolean {
+    return this.#random() < this.loss;
+  }
+}
