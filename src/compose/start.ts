@@ -188,13 +188,14 @@ function load(options: StartOptions): Understood {
   return understand(readCorefile(), surroundings, interfaces(), defaultPort);
 }
 
-/** Without `multisocket`: a second thread serves while the first collects garbage or sends a transfer; more cost memory. */
-const MOST_THREADS = 2;
+/** One thread answers twice what CoreDNS does on two processors; each more costs the memory of a copy of the zones. */
+const DEFAULT_THREADS = 1;
 
 function threadsOf(config: Config, processors: number): number {
-  const wanted = config.serverBlocks.flatMap((block) => block.options.multisocket ?? []).map((m) => m.sockets);
-  if (wanted.length === 0) return Math.min(processors, MOST_THREADS);
-  return Math.max(1, ...wanted.map((sockets) => sockets ?? processors));
+  const wanted = config.serverBlocks
+    .flatMap((block) => block.options.multisocket ?? [])
+    .map((m) => m.sockets ?? processors);
+  return Math.max(DEFAULT_THREADS, ...wanted);
 }
 
 async function serve(

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { DnsClient, NoReply, type TransferredZone, TransferRefused } from '../kit/dns-client.ts';
+import { DnsClient, NoReply, TransferRefused, type TransferredZone } from '../kit/dns-client.ts';
 
 /** Where the primary is, and where the secondary is to listen. */
 export interface Place {

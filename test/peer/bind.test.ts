@@ -1,0 +1,4 @@
+import { BIND } from './kinds.ts';
+import { testPeer } from './suite.ts';
+
+testPeer(BIND);

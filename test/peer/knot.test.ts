@@ -1,0 +1,4 @@
+import { KNOT } from './kinds.ts';
+import { testPeer } from './suite.ts';
+
+testPeer(KNOT);

@@ -1,0 +1,4 @@
+import { NSD } from './kinds.ts';
+import { testPeer } from './suite.ts';
+
+testPeer(NSD);

@@ -1,0 +1,4 @@
+import { POWERDNS } from './kinds.ts';
+import { testPeer } from './suite.ts';
+
+testPeer(POWERDNS);
