@@ -77,6 +77,8 @@ export function createWriter(options: WriterOptions): Writer {
   let eventsSinceSnapshot = 0;
   let snapshot: Generator<undefined> | undefined;
   let onSnapshot: (() => void) | undefined;
+  /** One was asked for while it could not be begun. */
+  let isSnapshotDue = false;
   let released: Serials = [];
 
   const previous = (cluster: ClusterId, kind: ObjectKind, key: string) => factsAt(projector.world, cluster, kind, key);
@@ -92,7 +94,7 @@ export function createWriter(options: WriterOptions): Writer {
     published.push({ batch, serials: versions.map(({ zone, serial }: PublishedVersion) => [zone, serial] as const) });
     release();
     eventsSinceSnapshot += batch.events.length;
-    if (eventsSinceSnapshot >= SNAPSHOT_EVERY) beginSnapshot();
+    if (isSnapshotDue || eventsSinceSnapshot >= SNAPSHOT_EVERY) beginSnapshot();
   }
 
   function release(): void {
@@ -111,7 +113,9 @@ export function createWriter(options: WriterOptions): Writer {
   let lastReleased = projector.batch;
 
   function beginSnapshot(): void {
+    isSnapshotDue = true;
     if (snapshot !== undefined || projector.isBehind() || published.length > 0) return;
+    isSnapshotDue = false;
     eventsSinceSnapshot = 0;
     snapshot = writeSnapshot(db, projector.world, projector.batch, serialsOf(projector));
     const step = () => {
@@ -129,6 +133,7 @@ export function createWriter(options: WriterOptions): Writer {
       logger.error(`snapshot: ${error instanceof Error ? error.message : String(error)}; the log has everything`);
     }
     snapshot = undefined;
+    if (isSnapshotDue) beginSnapshot();
     onSnapshot?.();
     onSnapshot = undefined;
     return false;
@@ -235,6 +240,7 @@ export function createWriter(options: WriterOptions): Writer {
     async stop() {
       await ingest?.stop();
       if (snapshot === undefined && eventsSinceSnapshot > 0) beginSnapshot();
+      isSnapshotDue = false;
       while (stepSnapshot());
       for (const follower of followers) follower.close();
       database.close();

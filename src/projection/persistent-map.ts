@@ -28,10 +28,13 @@ export class PersistentMap<V> {
     return PersistentMap.#empty as PersistentMap<V>;
   }
 
+  /** Makes the map at once, without a copy for each entry. Of entries with one key the last counts. */
   static from<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
-    let map = PersistentMap.empty<V>();
-    for (const [key, value] of entries) map = map.set(key, value);
-    return map;
+    const unique = new Map(entries);
+    if (unique.size === 0) return PersistentMap.empty<V>();
+    const leaves: Leaf<V>[] = [];
+    for (const [key, value] of unique) leaves.push({ key, hash: hashOf(key), value });
+    return new PersistentMap<V>(build(leaves, 0), leaves.length);
   }
 
   get(key: string): V | undefined {
@@ -109,6 +112,28 @@ function countBits(bits: number): number {
   let v = bits - ((bits >>> 1) & 0x55555555);
   v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
   return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/** The node that holds these leaves, of which there is at least one. */
+function build<V>(leaves: readonly Leaf<V>[], shift: number): Node<V> {
+  const [first] = leaves as [Leaf<V>];
+  if (leaves.length === 1) return first;
+  if (leaves.every((leaf) => leaf.hash === first.hash)) return { hash: first.hash, leaves };
+  const buckets: (Leaf<V>[] | undefined)[] = [];
+  let bitmap = 0;
+  for (const leaf of leaves) {
+    const index = (leaf.hash >>> shift) & MASK;
+    const bucket = buckets[index];
+    if (bucket === undefined) buckets[index] = [leaf];
+    else bucket.push(leaf);
+    bitmap |= 1 << index;
+  }
+  const slots: Node<V>[] = [];
+  for (let index = 0; index <= MASK; index++) {
+    const bucket = buckets[index];
+    if (bucket !== undefined) slots.push(build(bucket, shift + BITS));
+  }
+  return { bitmap, slots };
 }
 
 function insert<V>(node: Node<V>, leaf: Leaf<V>, shift: number, grown: { by: number }): Node<V> {

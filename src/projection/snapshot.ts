@@ -4,22 +4,26 @@
  */
 import type { Database } from '../database.ts';
 import type { Serial } from '../dns/serial.ts';
-import type { ClusterId, FactsOf, ObjectKind, UpsertEvent } from '../ingest/event.ts';
+import type { ClusterId } from '../ingest/event.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
+import { ClusterLoader, type NamespaceObjects, objectsOf } from './load.ts';
 import type { ProjectorStart } from './projector.ts';
-import { type ClusterState, EMPTY_WORLD, emptyCluster, foldEvents, type NamespaceState, type World } from './state.ts';
-import { Touched } from './touched.ts';
+import { type ClusterState, EMPTY_WORLD, emptyCluster, type World } from './state.ts';
 
 interface Head {
+  readonly version: typeof VERSION;
   readonly plan: ZonePlan;
   readonly serials: readonly (readonly [ZoneId, Serial])[];
   readonly clusters: readonly { id: ClusterId; synced: ClusterState['synced']; lost: ClusterState['lost'] }[];
 }
 
-type NamedFacts<K extends ObjectKind> = readonly (readonly [key: string, facts: FactsOf[K]])[];
+interface Part {
+  readonly cluster: ClusterId;
+  readonly namespaces: readonly NamespaceObjects[];
+}
 
-/** The objects of some namespaces of one cluster, each with its key. */
-type Part = { readonly cluster: ClusterId } & { readonly [K in ObjectKind]: NamedFacts<K> };
+/** Of the shape of heads and parts; a snapshot of another is passed over. */
+const VERSION = 1;
 
 /** Objects in one part: some milliseconds of work. */
 const PART_SIZE = 2_000;
@@ -40,6 +44,7 @@ export function* writeSnapshot(
 ): Generator<undefined> {
   const clusters = Object.values(world.clusters);
   const head: Head = {
+    version: VERSION,
     plan: world.plan,
     serials,
     clusters: clusters.map(({ id, synced, lost }) => ({ id, synced, lost })),
@@ -62,75 +67,48 @@ export function* writeSnapshot(
   })();
 }
 
-type Draft = { cluster: ClusterId } & { [K in ObjectKind]: [string, FactsOf[K]][] };
-
-function emptyPart(cluster: ClusterId): Draft {
-  return { cluster, Namespace: [], Service: [], EndpointSlice: [], Pod: [], ServiceImport: [] };
-}
-
 function* partsOf(clusters: readonly ClusterState[]): Generator<Part> {
   for (const { id, namespaces } of clusters) {
-    let part = emptyPart(id);
+    let part: NamespaceObjects[] = [];
     let size = 0;
     for (const [name, state] of namespaces.entries()) {
-      addNamespace(part, name, state);
+      part.push(objectsOf(name, state));
       size += state.services.size + state.slices.size + state.pods.size + state.imports.size + 1;
       if (size < PART_SIZE) continue;
-      yield part;
-      part = emptyPart(id);
+      yield { cluster: id, namespaces: part };
+      part = [];
       size = 0;
     }
-    if (size > 0) yield part;
+    if (part.length > 0) yield { cluster: id, namespaces: part };
   }
-}
-
-function addNamespace(part: Draft, namespace: string, state: NamespaceState): void {
-  if (state.exists) part.Namespace.push([namespace, {}]);
-  for (const [name, { service }] of state.services.entries()) {
-    if (service) part.Service.push([`${namespace}/${name}`, service]);
-  }
-  for (const [name, { imported }] of state.imports.entries()) {
-    if (imported) part.ServiceImport.push([`${namespace}/${name}`, imported]);
-  }
-  for (const [name, facts] of state.slices.entries()) part.EndpointSlice.push([`${namespace}/${name}`, facts]);
-  for (const [name, facts] of state.pods.entries()) part.Pod.push([`${namespace}/${name}`, facts]);
-}
-
-/** A part as the events that would lead to it: loading is folding. */
-function eventsOf(part: Part): UpsertEvent[] {
-  const of = <K extends ObjectKind>(object: K) =>
-    part[object].map(([key, facts]) => ({
-      kind: `${object}Upserted`,
-      object,
-      cluster: part.cluster,
-      key,
-      facts,
-      cause: {},
-    })) as unknown as UpsertEvent[];
-  return [...of('Namespace'), ...of('Service'), ...of('EndpointSlice'), ...of('Pod'), ...of('ServiceImport')];
 }
 
 /** The state after the newest whole snapshot at or before a batch; the empty one when there is none. */
 export function readSnapshot(db: Database, until: number): ProjectorStart {
   return db.transaction(() => {
-    const row = db
+    const rows = db
       .prepare<[number], { batch: number; head: string }>(
-        'SELECT batch, head FROM snapshot WHERE is_complete = 1 AND batch <= ? ORDER BY batch DESC LIMIT 1',
+        'SELECT batch, head FROM snapshot WHERE is_complete = 1 AND batch <= ? ORDER BY batch DESC',
       )
-      .get(until);
-    if (row === undefined) return { world: EMPTY_WORLD, batch: 0, serials: new Map<ZoneId, Serial>() };
-    const head = JSON.parse(row.head) as Head;
-    let world: World = { ...EMPTY_WORLD, plan: head.plan };
-    const parts = db.prepare<[number], { body: string }>(
-      'SELECT body FROM snapshot_part WHERE batch = ? ORDER BY part',
-    );
-    for (const { body } of parts.iterate(row.batch)) {
-      world = foldEvents(world, eventsOf(JSON.parse(body) as Part), new Touched());
+      .all(until);
+    for (const { batch, head: text } of rows) {
+      const head = JSON.parse(text) as Head;
+      if (head.version === VERSION) return { ...readParts(db, batch, head), batch, serials: new Map(head.serials) };
     }
-    const clusters: Record<ClusterId, ClusterState> = {};
-    for (const { id, synced, lost } of head.clusters) {
-      clusters[id] = { ...(world.clusters[id] ?? emptyCluster(id)), synced, lost };
-    }
-    return { world: { plan: head.plan, clusters }, batch: row.batch, serials: new Map(head.serials) };
+    return { world: EMPTY_WORLD, batch: 0, serials: new Map<ZoneId, Serial>() };
   })();
+}
+
+function readParts(db: Database, batch: number, head: Head): { readonly world: World } {
+  const loaders = new Map(head.clusters.map(({ id }) => [id, new ClusterLoader()]));
+  const parts = db.prepare<[number], { body: string }>('SELECT body FROM snapshot_part WHERE batch = ? ORDER BY part');
+  for (const { body } of parts.iterate(batch)) {
+    const part = JSON.parse(body) as Part;
+    for (const namespace of part.namespaces) loaders.get(part.cluster)?.add(namespace);
+  }
+  const clusters: Record<ClusterId, ClusterState> = {};
+  for (const cluster of head.clusters) {
+    clusters[cluster.id] = loaders.get(cluster.id)?.finish(cluster) ?? emptyCluster(cluster.id);
+  }
+  return { world: { plan: head.plan, clusters } };
 }

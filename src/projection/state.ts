@@ -145,8 +145,8 @@ function foldCluster(state: ClusterState, event: FoldedEvent, touched: Touched):
 const sharedPorts = new Map<string, readonly PortFacts[]>();
 const MAX_SHARED_PORTS = 10_000;
 
-function withSharedPorts<F extends { readonly ports: readonly PortFacts[] }>(facts: F | undefined): F | undefined {
-  if (facts === undefined) return undefined;
+/** The facts with the shared list of their ports. */
+export function withSharedPorts<F extends { readonly ports: readonly PortFacts[] }>(facts: F): F {
   const key = JSON.stringify(facts.ports);
   const shared = sharedPorts.get(key);
   if (shared !== undefined) return { ...facts, ports: shared };
@@ -188,7 +188,8 @@ function foldNamespace(state: ClusterState, event: EventOf<'Namespace'>, touched
 
 function foldService(state: ClusterState, event: EventOf<'Service'>, touched: Touched): ClusterState {
   const [namespace, name] = splitKey(event.key);
-  const facts = withSharedPorts(factsIn<'Service'>(event));
+  const own = factsIn<'Service'>(event);
+  const facts = own && withSharedPorts(own);
   const before = state.namespaces.get(namespace)?.services.get(name) ?? { slices: [] };
   const entry: ServiceEntry = { slices: before.slices, ...(facts && { service: facts }) };
   touched.service(state.id, event.key);
@@ -228,7 +229,8 @@ function setEntry<E extends { readonly slices: readonly NamedSlice[] }>(
 function foldSlice(state: ClusterState, event: EventOf<'EndpointSlice'>, touched: Touched): ClusterState {
   const [namespace, name] = splitKey(event.key);
   const before = state.namespaces.get(namespace)?.slices.get(name);
-  const after = withSharedPorts(factsIn<'EndpointSlice'>(event));
+  const own = factsIn<'EndpointSlice'>(event);
+  const after = own && withSharedPorts(own);
   let next = changeNamespace(state, namespace, (ns) => ({
     ...ns,
     slices: after ? ns.slices.set(name, after) : ns.slices.delete(name),

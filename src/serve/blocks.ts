@@ -113,13 +113,13 @@ export interface BuiltBlock {
 export function buildBlock(
   block: ServingBlock,
   factories: ReadonlyMap<string, HandlerFactory>,
-  tools: Omit<HandlerTools, 'logger' | 'siblings'>,
+  tools: Omit<HandlerTools, 'logger' | 'siblings' | 'dropAnswers'> & Partial<Pick<HandlerTools, 'dropAnswers'>>,
   logger: Logger,
 ): Result<BuiltBlock, string> {
   const handlers: Handler[] = [];
   const siblings = () => handlers;
   for (const name of inPluginOrder(block.plugins)) {
-    const own = { ...tools, siblings, logger: logger.forPlugin(name) };
+    const own = { dropAnswers: () => {}, ...tools, siblings, logger: logger.forPlugin(name) };
     const made = makeHandler(name, block, factories.get(name), own);
     if (!made.ok) {
       for (const handler of handlers) handler.close?.();

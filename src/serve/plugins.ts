@@ -1,19 +1,25 @@
 /** The plugins that need nothing but their options. */
 import type { HandlerFactory } from './blocks.ts';
 import type { Handler } from './chain.ts';
+import { createAcl } from './plugins/acl.ts';
 import { createAny } from './plugins/any.ts';
 import { openAutopath } from './plugins/autopath.ts';
 import { createBufsize } from './plugins/bufsize.ts';
 import { openCache } from './plugins/cache/open-cache.ts';
 import { createChaos } from './plugins/chaos.ts';
+import { createDns64 } from './plugins/dns64.ts';
+import { createErratic } from './plugins/erratic.ts';
 import { createErrors } from './plugins/errors.ts';
 import { openFile } from './plugins/file.ts';
 import { createHeader } from './plugins/header.ts';
+import { openHosts } from './plugins/hosts.ts';
 import { createLoadbalance } from './plugins/loadbalance.ts';
+import { createLocal } from './plugins/local.ts';
 import { createLog } from './plugins/log.ts';
 import { createMinimal } from './plugins/minimal.ts';
 import { createNsid } from './plugins/nsid.ts';
 import { createWhoami } from './plugins/whoami.ts';
+import { systemTimer } from './timer.ts';
 import { openForward } from './upstream/open-forward.ts';
 import { openLoop } from './upstream/open-loop.ts';
 
@@ -34,16 +40,21 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
     ({ options }, { logger }) => createErrors(options.errors ?? { stacktrace: false, consolidate: [] }, logger),
   ],
   ['log', ({ options }, { writeLine }) => createLog(options.log ?? [], writeLine)],
+  ['local', ({ options }) => createLocal(options.local ?? { localhostPrefix: true })],
+  ['dns64', ({ options }, { askServer }) => (options.dns64 ? createDns64(options.dns64, askServer) : undefined)],
   ['any', () => createAny()],
   ['chaos', ({ options }, own) => createChaos(options.chaos ?? { version: undefined, authors: undefined }, own)],
   ['loadbalance', ({ options }, { random }) => createLoadbalance(options.loadbalance ?? ROUND_ROBIN, random)],
   ['autopath', openAutopath],
+  ['acl', ({ options }) => createAcl(options.acl ?? [], options.view?.name ?? '')],
   ['cache', openCache],
   ['header', ({ options }) => createHeader(options.header ?? [])],
   ['minimal', () => createMinimal()],
+  ['hosts', (block, tools) => openHosts(block, tools)],
   ['file', (block, tools) => openFile(block, tools)],
   ['loop', openLoop],
   ['forward', openForward],
+  ['erratic', ({ options }) => (options.erratic ? createErratic(options.erratic, systemTimer) : undefined)],
   ['whoami', () => createWhoami()],
 ]);
 

@@ -79,6 +79,7 @@ function run(socket: Socket, { logger, fd }: UdpOptions, first: Entry): UdpListe
   let dropped = 0;
   let sendErrors = 0;
   let onIdle: (() => void) | undefined;
+  let isClosed = false;
   socket.on('error', (error) => {
     if (sendErrors === 0) logger.warning(`UDP: ${error.message}`);
     sendErrors += 1;
@@ -87,7 +88,8 @@ function run(socket: Socket, { logger, fd }: UdpOptions, first: Entry): UdpListe
   const send = (outgoing: Outgoing, remote: RemoteInfo): void => {
     if (outgoing === undefined) return;
     if (!Buffer.isBuffer(outgoing)) throw new Error('a stream of messages over UDP');
-    if (remote.port === 0 || socket.getSendQueueCount() > MAX_SEND_QUEUE) {
+    // An answer may come when the time to wait for it is over.
+    if (isClosed || remote.port === 0 || socket.getSendQueueCount() > MAX_SEND_QUEUE) {
       dropped += 1;
       return;
     }
@@ -142,6 +144,7 @@ function run(socket: Socket, { logger, fd }: UdpOptions, first: Entry): UdpListe
           };
         });
       }
+      isClosed = true;
       if (fd === undefined) {
         await new Promise<void>((resolve) => socket.close(resolve));
         return;

@@ -11,6 +11,8 @@ export interface Asked {
   /** Of the sender. */
   readonly port: number;
   readonly query: packet.DecodedPacket;
+  /** Sends something back, late. */
+  reply(octets: Buffer): void;
 }
 
 /** What is sent back, in this order, as it is. */
@@ -44,8 +46,8 @@ export async function startUpstream(answer: Answerer): Promise<Upstream> {
   const sockets = new Set<Socket>();
   let connections = 0;
   let waiting: { readonly count: number; readonly resolve: () => void }[] = [];
-  const take = (via: Asked['via'], octets: Buffer, from: number): readonly Buffer[] => {
-    const one: Asked = { via, octets: Buffer.from(octets), port: from, query: packet.decode(octets) };
+  const take = (via: Asked['via'], octets: Buffer, from: number, reply: Asked['reply']): readonly Buffer[] => {
+    const one: Asked = { via, octets: Buffer.from(octets), port: from, query: packet.decode(octets), reply };
     asked.push(one);
     const replies = upstream.answer(one);
     for (const { count, resolve } of waiting) if (asked.length >= count) resolve();
@@ -53,7 +55,8 @@ export async function startUpstream(answer: Answerer): Promise<Upstream> {
     return replies === undefined ? [] : Buffer.isBuffer(replies) ? [replies] : (replies as readonly Buffer[]);
   };
   socket.on('message', (octets, { port: from, address }) => {
-    for (const reply of take('udp', octets, from)) socket.send(reply, from, address);
+    const send = (reply: Buffer) => socket.send(reply, from, address);
+    for (const reply of take('udp', octets, from, send)) send(reply);
   });
   server.on('connection', (client) => {
     connections += 1;
@@ -64,7 +67,7 @@ export async function startUpstream(answer: Answerer): Promise<Upstream> {
     client.on('data', (chunk: Buffer) => {
       reader.push(chunk);
       for (let message = reader.next(); message; message = reader.next()) {
-        const replies = take('tcp', message, client.remotePort ?? 0);
+        const replies = take('tcp', message, client.remotePort ?? 0, (reply) => client.write(frameMessages([reply])));
         if (replies.length > 0) client.write(frameMessages(replies));
       }
     });

@@ -43,7 +43,7 @@ export const NSD: PeerKind = {
       'allow-notify: 192.0.2.1 ': 'allow-notify: 127.0.0.1 ',
       '192.0.2.55@53': `127.0.0.1@${port}`,
       '/var/lib/nsd': folder,
-      'server:\n': `server:\n    username: ""\n    pidfile: "${folder}/nsd.pid"\n    zonelistfile: "${folder}/zone.list"\n    xfrdfile: "${folder}/xfrd.state"\n    database: ""\n`,
+      'server:\n': `server:\n    username: ""\n    pidfile: "${folder}/nsd.pid"\n    zonelistfile: "${folder}/zone.list"\n    xfrdfile: "${folder}/xfrd.state"\n    database: "${folder}/nsd.db"\n`,
     })}\nremote-control:\n    control-enable: no\n`,
   }),
   command: ({ folder }) => ['nsd', '-d', '-c', path.join(folder, 'nsd.conf')],

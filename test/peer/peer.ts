@@ -92,7 +92,9 @@ export class Peer {
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
-        this.#said = `${this.#said}${text}`.slice(-20_000);
+        // What we ask of it ourselves says nothing.
+        const lines = text.replaceAll(/^.*AXFR-out.*\n/gm, '');
+        this.#said = `${this.#said}${lines}`.slice(-20_000);
       });
     }
     this.#ended = once(child, 'close').then(() => running.delete(child));

@@ -6,7 +6,7 @@ import type { ServingOptions } from '../../src/serve/serving.ts';
 import { DnsClient } from '../kit/dns-client.ts';
 import { freePorts } from '../kit/free-ports.ts';
 import { optionsOf } from '../kit/options.ts';
-import { loopbackBlock, servingOf } from '../kit/serving.ts';
+import { loopbackBlock, question, servingOf } from '../kit/serving.ts';
 import { addressReply, startUpstream } from '../kit/upstream.ts';
 
 const PLUGINS = ['errors', 'loadbalance', 'cache', 'forward'];
@@ -51,15 +51,26 @@ test('a reload lets a question in work be answered', async (t) => {
   t.after(() => upstream.stop());
   const corefile = `errors\nloadbalance\ncache 30\nforward . 127.0.0.1:${upstream.port}`;
   const { client, serving } = await serve(t, corefile);
-  const waiting = client.data('www.test', 'A', { timeoutMs: 5000 });
+  const waiting = client.data('www.test', 'A');
   await upstream.received(1);
-  const [asked] = upstream.asked;
-  assert.ok(asked);
   await serving.configure([block(corefile)]);
-  upstream.answer = (next) => addressReply(next, '192.0.2.9');
+  upstream.answer = (asked) => addressReply(asked, '192.0.2.9');
   assert.equal(await client.data('www.test', 'A'), '192.0.2.9', 'by the new configuration');
-  // The old one asks a second time after its two seconds.
-  assert.equal(await waiting, '192.0.2.9');
+  const [old] = upstream.asked;
+  old?.reply(addressReply(old, '192.0.2.8'));
+  assert.equal(await waiting, '192.0.2.8');
+});
+
+test('a question that is still in work when the server stops gets no answer, and breaks nothing', async (t) => {
+  const upstream = await startUpstream(() => undefined);
+  t.after(() => upstream.stop());
+  const { client, serving } = await serve(t, `errors\nforward . 127.0.0.1:${upstream.port}`, {}, ['errors', 'forward']);
+  const waiting = client.send(question('www.test', 'A'), 200);
+  await upstream.received(1);
+  await serving.stop(0);
+  const [asked] = upstream.asked;
+  asked?.reply(addressReply(asked));
+  assert.equal(await waiting, undefined);
 });
 
 test('a server that forwards to itself finds out and ends the process with the peer’s line', async (t) => {

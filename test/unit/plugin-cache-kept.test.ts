@@ -1,10 +1,14 @@
 /** Replies of the cache among the answers that are kept encoded: the way that most questions go. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createLogger } from '../../src/logger.ts';
+import { buildBlock } from '../../src/serve/blocks.ts';
 import type { composeChain } from '../../src/serve/chain.ts';
 import { createLoadbalance } from '../../src/serve/plugins/loadbalance.ts';
+import { PLUGINS } from '../../src/serve/plugins.ts';
 import { Cached, type Made } from '../kit/cached.ts';
-import { type Answered, decode, entryOf, question, REMOTE } from '../kit/serving.ts';
+import { optionsOf } from '../kit/options.ts';
+import { type Answered, decode, entryOf, loopbackBlock, question, REMOTE } from '../kit/serving.ts';
 
 function entryFor(cached: Cached, before: Parameters<typeof composeChain>[0] = []) {
   const handlers = [...before, cached.handler, cached.behind];
@@ -91,6 +95,29 @@ test('TTLs that a plugin before the cache has changed are not counted down', asy
   assert.equal(entry.cache.size.entries, 0);
   cached.clock.advance(50_000);
   assert.deepEqual((await ask(question('www.test', 'A'))).answer, ['www.test 7 A 192.0.2.1']);
+});
+
+test('all plugins of the stock Corefile let answers be kept encoded', () => {
+  const names = ['errors', 'prometheus', 'loadbalance', 'cache', 'loop', 'forward'];
+  const options = optionsOf('errors\nloadbalance\ncache 30\nloop\nforward . 127.0.0.1:9 {\nmax_concurrent 1000\n}');
+  const tools = {
+    now: () => 0,
+    random: () => 0.5,
+    hostName: '',
+    version: '',
+    writeLine() {},
+    askServer: () => undefined,
+  };
+  const built = buildBlock(
+    loopbackBlock(names, { options }),
+    PLUGINS,
+    tools,
+    createLogger(() => {}),
+  );
+  assert.ok(built.ok);
+  for (const handler of built.value.handlers) handler.close?.();
+  assert.equal(built.value.handlers.length, names.length);
+  assert.equal(built.value.running.isPure, true);
 });
 
 test('each client gets its own spelling of the question, its EDNS size, and no more than it takes', async () => {

@@ -12,7 +12,7 @@ import { createCounters } from '../../metrics.ts';
 import type { HandlerTools, ServingBlock } from '../blocks.ts';
 import type { Handler, MaybePromise, Next, Outcome, Reply, Request } from '../chain.ts';
 import { serverOf } from '../listen-point.ts';
-import { reasonOf } from '../static-zone/source.ts';
+import { reasonOf } from '../watched-file.ts';
 import { searchListOf } from './search-list.ts';
 
 /** Plugins that know search lists. */

@@ -111,7 +111,8 @@ class Cache {
     const kind = kindOf(outcome, request.question, this.#options);
     const { encoder } = this.#tools;
     if (kind.type === undefined) return this.#tailor(withTtl(outcome, kind.ttl), request);
-    if (!isKeepable(outcome)) return this.#tailor({ ...withTtl(outcome, kind.ttl), isLowerCase: true }, request);
+    if (isOfZone(outcome)) return this.#tailor({ ...withTtl(outcome, kind.ttl), isLowerCase: true }, request);
+    if (!isKeepable(outcome)) return this.#tailor(withTtl(outcome, kind.ttl), request);
     const place = { key, type: kind.type, ttl: kind.ttl, storedAt: this.#tools.now() };
     const item = makeItem(place, outcome, request, encoder);
     if (item === undefined) {
@@ -250,10 +251,13 @@ function forRefresh(request: Request): Request {
   return request.isAuthenticData ? request : { ...request, isAuthenticData: true };
 }
 
-function isKeepable(reply: Reply): boolean {
-  const { source, isTruncated = false, writer = '', seal } = reply;
-  if (source !== undefined || isTruncated || seal !== undefined) return false;
-  return !ZONE_PLUGINS.has(writer) && !PERSONAL_PLUGINS.has(writer);
+/** From a zone of ours: right at any moment, and kept elsewhere. */
+function isOfZone({ source, writer = '' }: Reply): boolean {
+  return source !== undefined || ZONE_PLUGINS.has(writer);
+}
+
+function isKeepable({ isTruncated = false, writer = '', seal }: Reply): boolean {
+  return !isTruncated && seal === undefined && !PERSONAL_PLUGINS.has(writer);
 }
 
 function isRefresh(outcome: Outcome): boolean {

@@ -6,13 +6,13 @@ import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { getSystemErrorMessage } from 'node:util';
 import { readMasterFile } from '../../dns/master-file.ts';
 import type { DomainName } from '../../dns/name.ts';
 import type { Serial } from '../../dns/serial.ts';
 import { fail, OperatorError, ok, type Result } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { Timer } from '../timer.ts';
+import { reasonOf } from '../watched-file.ts';
 import { type StaticZone, ZoneBuilder } from './zone.ts';
 
 /** Records read in one go. */
@@ -129,14 +129,6 @@ async function modifiedAt(file: string): Promise<string> {
   } catch {
     return '';
   }
-}
-
-/** `no such file or directory` */
-export function reasonOf(error: unknown): string {
-  if (error instanceof Error && 'errno' in error && typeof error.errno === 'number') {
-    return getSystemErrorMessage(error.errno);
-  }
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Builds the zone, a piece at each step, and gives up at the SOA when that has the serial that is known. */
