@@ -40,8 +40,8 @@ export interface CommitTuning {
 
 export const DEFAULT_COMMIT_TUNING: CommitTuning = {
   most: 1_000,
-  quiet: 4,
-  longest: 20,
+  quiet: 3,
+  longest: 8,
   idle: 1_000,
   room: 5_000,
   backoff: [500, 10_000],

@@ -43,8 +43,10 @@ const START_TIMEOUT = 30_000;
 const POLL_EVERY = 5;
 
 const running = new Set<ChildProcess>();
+const folders = new Set<string>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
 /** One database and one set of ports; the process may be started and ended many times. */
@@ -62,6 +64,7 @@ export class TestServer {
   #wake: (() => void)[] = [];
 
   private constructor(options: ServerOptions, [dns = 0, health = 0, ready = 0, metrics = 0]: readonly number[]) {
+    folders.add(this.folder);
     this.#options = options;
     this.#ports = { dns, health, ready, metrics };
     this.dns = new DnsClient(dns, () => this.#state());
@@ -233,6 +236,7 @@ export class TestServer {
   async close(): Promise<void> {
     await this.stop('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
+    folders.delete(this.folder);
   }
 
   #state(): string {
