@@ -18,6 +18,8 @@ export type ToWriter =
       readonly clusters: readonly ClusterView[];
       readonly journal: JournalLimits;
     }
+  /** What is known is served: the clusters may be followed now. */
+  | { readonly kind: 'begin' }
   /** A serving thread follows the log through this port. */
   | { readonly kind: 'follow'; readonly port: MessagePort }
   | { readonly kind: 'metrics'; readonly request: number }

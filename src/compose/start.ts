@@ -103,6 +103,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     const lines = await serve(servers, sockets, loaded.serving, writer.status.batch);
     notify.configure(notifyZones(loaded.config, loaded.planned));
     isServing = true;
+    writer.begin();
     control = await openControlOf(options.database, writer, logger);
     if (!options.isQuiet) for (const line of [...lines, ...versionLines()]) print(line);
   } catch (error) {

@@ -125,6 +125,11 @@ export class WriterThread {
     return this.#configured.promise;
   }
 
+  /** Clusters that the log knew are followed from now on; the others are already. */
+  begin(): void {
+    this.#post({ kind: 'begin' });
+  }
+
   follow(port: import('node:worker_threads').MessagePort): void {
     this.#worker.postMessage({ kind: 'follow', port } satisfies ToWriter, [port]);
   }

@@ -60,6 +60,9 @@ function run(main: MessagePort, { file, isDebug, crashAt }: WriterThreadData): v
           },
         );
         break;
+      case 'begin':
+        writer.begin().catch(fail);
+        break;
       case 'follow':
         writer.follow(message.port);
         break;

@@ -16,7 +16,7 @@ import type { Logger } from '../logger.ts';
 import { DEFAULT_JOURNAL_LIMITS, Journal, type JournalLimits } from '../projection/journal.ts';
 import { createProjector, type Projector, type PublishedVersion } from '../projection/projector.ts';
 import { readSnapshot, writeSnapshot } from '../projection/snapshot.ts';
-import { factsAt, keysAt } from '../projection/state.ts';
+import { factsAt, keysAt, type World } from '../projection/state.ts';
 import { type Follower, type Serials, startFollower } from './follower.ts';
 import { createGuard } from './guard.ts';
 import type { ClusterStatus, WriterStatus } from './messages.ts';
@@ -41,6 +41,8 @@ export interface WriterOptions {
 export interface Writer {
   /** Puts a plan in force and follows its clusters; those that stay are not listed again. */
   configure(plan: ZonePlan, clusters: readonly ClusterView[], journal?: JournalLimits): Promise<void>;
+  /** Follows the clusters of a configuration that the log knew all about; after the first answer can be given. */
+  begin(): Promise<void>;
   follow(port: MessagePort): void;
   status(): WriterStatus;
   /** Lets held deletions happen, of one cluster or of all. @returns the clusters that were held */
@@ -73,6 +75,8 @@ export function createWriter(options: WriterOptions): Writer {
   });
   const projector = createProjector(readSnapshot(db, Number.MAX_SAFE_INTEGER), store, journal.position());
   let ingest: Ingest | undefined;
+  /** Not followed yet: what is known is served first. */
+  let waitingSources: readonly ClusterSource[] | undefined;
   let clusters: readonly ClusterView[] = [];
   let eventsSinceSnapshot = 0;
   let snapshot: Generator<undefined> | undefined;
@@ -152,12 +156,46 @@ export function createWriter(options: WriterOptions): Writer {
         const state = projector.world.clusters[view.id];
         return {
           id: view.id,
-          isSynced: view.kinds.every((kind) => state?.synced[kind] === true),
+          isSynced: isSynced(view, projector.world),
           lost: Object.entries(state?.lost ?? {}).map(([kind, reason]) => `${kind}: ${reason}`),
         };
       }),
       ...(failure !== undefined && { logFailure: failure }),
     };
+  }
+
+  async function begin(sources: readonly ClusterSource[]): Promise<void> {
+    const { startIngest } = await import('../ingest/pipeline.ts');
+    ingest = startIngest({
+      log,
+      known: {
+        get: previous,
+        keys: (cluster, kind) => keysAt(projector.world, cluster, kind),
+        sync: (cluster, kind) => {
+          const state = projector.world.clusters[cluster];
+          return state?.synced[kind] !== true ? 'never' : state.lost[kind] === undefined ? 'synced' : 'lost';
+        },
+      },
+      sources,
+      clock,
+      random: options.random,
+      logger: logger.forPlugin('kubernetes'),
+      userAgent: options.userAgent,
+      connect: options.connect,
+      admitDeletions: createGuard({
+        guardOf: (cluster) => clusters.find((view) => view.id === cluster)?.guard,
+        cluster: (id) => projector.world.clusters[id],
+        release: (cluster) => ingest?.release(cluster),
+        logger: logger.forPlugin('kubernetes'),
+      }),
+    });
+    ingest.batches$.subscribe((batch) => {
+      const wasSynced = clusters.every((view) => isSynced(view, projector.world));
+      fold(batch);
+      // The lists of a first start are the longest part of the log: no later start shall replay them.
+      if (!wasSynced && clusters.every((view) => isSynced(view, projector.world))) beginSnapshot();
+    });
+    ingest.logHealth$.subscribe(() => options.onStatus(status()));
   }
 
   return {
@@ -167,54 +205,28 @@ export function createWriter(options: WriterOptions): Writer {
     },
     status,
     async configure(plan, views, limits = DEFAULT_JOURNAL_LIMITS) {
+      const sources = sourcesOf(views);
+      const checked = checkConnections(sources, options.connect);
+      // What the log knows is served without waiting for anything; what it does not is no part of a plan that can't work.
+      const isKnown = views.every((view) => isSynced(view, projector.world));
+      if (isKnown)
+        checked.catch((error: unknown) => logger.error(error instanceof Error ? error.message : String(error)));
+      else await checked;
       journal.setLimits(limits);
       clusters = views;
       if (JSON.stringify(projector.world.plan) !== JSON.stringify(plan)) {
         const appended = log.append([{ kind: 'PlanApplied', plan }], [], clock(), previous);
-        if (!appended.ok) throw new Error(`${database.file}: ${appended.error.message}`);
+        if (!appended.ok) throw new OperatorError(`${database.file}: ${appended.error.message}`);
         fold(appended.value);
       }
-      const sources = sourcesOf(views);
-      const checked = checkConnections(sources, options.connect);
-      // What the log knows is served without waiting for anything.
-      if (status().clusters.every((cluster) => cluster.isSynced)) {
-        checked.catch((error: unknown) => logger.error(String(error instanceof Error ? error.message : error)));
-      } else await checked;
-      if (ingest !== undefined) {
-        await ingest.reconfigure(sources);
-        return;
-      }
-      const { startIngest } = await import('../ingest/pipeline.ts');
-      ingest = startIngest({
-        log,
-        known: {
-          get: previous,
-          keys: (cluster, kind) => keysAt(projector.world, cluster, kind),
-          sync: (cluster, kind) => {
-            const state = projector.world.clusters[cluster];
-            return state?.synced[kind] !== true ? 'never' : state.lost[kind] === undefined ? 'synced' : 'lost';
-          },
-        },
-        sources,
-        clock,
-        random: options.random,
-        logger: logger.forPlugin('kubernetes'),
-        userAgent: options.userAgent,
-        connect: options.connect,
-        admitDeletions: createGuard({
-          guardOf: (cluster) => clusters.find((view) => view.id === cluster)?.guard,
-          cluster: (id) => projector.world.clusters[id],
-          release: (cluster) => ingest?.release(cluster),
-          logger: logger.forPlugin('kubernetes'),
-        }),
-      });
-      ingest.batches$.subscribe((batch) => {
-        const wasSynced = status().clusters.every((cluster) => cluster.isSynced);
-        fold(batch);
-        // The lists of a first start are the longest part of the log: no later start shall replay them.
-        if (!wasSynced && status().clusters.every((cluster) => cluster.isSynced)) beginSnapshot();
-      });
-      ingest.logHealth$.subscribe(() => options.onStatus(status()));
+      if (ingest !== undefined) await ingest.reconfigure(sources);
+      else if (isKnown) waitingSources = sources;
+      else await begin(sources);
+    },
+    async begin() {
+      const sources = waitingSources;
+      waitingSources = undefined;
+      if (sources !== undefined) await begin(sources);
     },
     follow(port) {
       const follower = startFollower(
@@ -246,6 +258,11 @@ export function createWriter(options: WriterOptions): Writer {
       database.close();
     },
   };
+}
+
+/** Was everything that a view needs listed once, now or in the log? */
+function isSynced(view: ClusterView, world: World): boolean {
+  return view.kinds.every((kind) => world.clusters[view.id]?.synced[kind] === true);
 }
 
 /** A configuration that can't work is refused at the start; a server that is away is not. @throws OperatorError */
