@@ -20,8 +20,10 @@ const MAX_WAITING = 5_000;
 export interface Follower {
   /** Queues a batch whose versions are in the journal. */
   send(batch: Batch, serials: Serials): void;
-  /** Parts that are not folded there yet. */
-  readonly behind: number;
+  /** The last batch that was folded there whole. */
+  readonly folded: number;
+  /** Tells the thread that more may be shown, should nobody ask it anything. */
+  reveal(): void;
   close(): void;
 }
 
@@ -29,7 +31,7 @@ export interface Follower {
 export function startFollower(
   port: MessagePort,
   current: () => { readonly batch: number; readonly serials: Serials },
-  onClose: () => void,
+  on: { readonly onFolded: () => void; readonly onClose: () => void },
 ): Follower {
   let queue: ReplicaUpdate[] = [];
   let isReady = true;
@@ -49,11 +51,14 @@ export function startFollower(
       post({ kind: 'position', ...current() });
     }
   };
-  port.on('message', (_: FromFollower) => {
+  let folded = 0;
+  port.on('message', (message: FromFollower) => {
     isReady = true;
+    folded = message.batch;
     pump();
+    on.onFolded();
   });
-  port.on('close', onClose);
+  port.on('close', on.onClose);
   pump();
   return {
     send(batch, newSerials) {
@@ -66,9 +71,10 @@ export function startFollower(
       }
       pump();
     },
-    get behind() {
-      return queue.length + (isReady ? 0 : 1);
+    get folded() {
+      return folded;
     },
+    reveal: () => post({ kind: 'visible' }),
     close: () => port.close(),
   };
 }

@@ -3,19 +3,20 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Database } from '../database.ts';
 import type { ClusterId, ObjectKind } from '../ingest/event.ts';
 import { EventLog } from '../ingest/log.ts';
-import { createReplica, type Replica, type StaleAnswers } from '../projection/replica.ts';
+import { createReplica, type Replica, type ReplicaUpdate, type StaleAnswers } from '../projection/replica.ts';
 import { readSnapshot } from '../projection/snapshot.ts';
 import { factsAt, foldEvents } from '../projection/state.ts';
 import { Touched } from '../projection/touched.ts';
 import type { FromFollower, ToFollower } from './messages.ts';
 
 export interface Following {
-  /** Undefined until the state is loaded. */
-  readonly replica: Replica | undefined;
+  /** Makes visible what may be; to be called before each question where several threads serve. */
+  reveal(): void;
 }
 
 /**
  * @param db a read-only connection; its schema is up to date
+ * @param visible the batch that all threads may show; absent: what is folded is shown at once
  * @param onLoaded called once, when answers can be given
  * @param onStale called after each change of the zones
  * @param onFailure called when an update can't be folded: a bug or a damaged log, after which this thread can't go on
@@ -23,6 +24,7 @@ export interface Following {
 export function followWriter(
   port: MessagePort,
   db: Database,
+  visible: Int32Array | undefined,
   on: {
     readonly onLoaded: (replica: Replica) => void;
     readonly onStale: (stale: readonly StaleAnswers[]) => void;
@@ -33,6 +35,16 @@ export function followWriter(
   // Both threads read the snapshot at the same time; what came after it is read when the writer has said how far.
   let start: ReturnType<typeof readSnapshot> | undefined = readSnapshot(db, Number.MAX_SAFE_INTEGER);
   let replica: Replica | undefined;
+
+  const hidden: { readonly batch: number; readonly show: () => readonly StaleAnswers[] }[] = [];
+  const reveal = () => {
+    const until = visible === undefined ? Number.POSITIVE_INFINITY : Atomics.load(visible, 0);
+    while (hidden[0] !== undefined && hidden[0].batch <= until) on.onStale(hidden.shift()?.show() ?? []);
+  };
+  const fold = (to: Replica, update: ReplicaUpdate) => {
+    const show = to.fold(update);
+    if (show !== undefined) hidden.push({ batch: update.batch, show });
+  };
 
   const load = ({ batch: until, serials }: Extract<ToFollower, { kind: 'position' }>) => {
     if (replica === undefined) {
@@ -52,22 +64,20 @@ export function followWriter(
       factsAt((replica as Replica).world, cluster, kind, key);
     for (const { batch, events } of log.read(replica.batch + 1, previous)) {
       if (batch > until) break;
-      on.onStale(replica.apply({ batch, events, isLast: true, serials: batch === until ? serials : [] }));
+      fold(replica, { batch, events, isLast: true, serials: batch === until ? serials : [] });
     }
   };
 
   port.on('message', (message: ToFollower) => {
     try {
       if (message.kind === 'position') load(message);
-      else if (replica !== undefined) on.onStale(replica.apply(message.update));
-      port.postMessage({ kind: 'next' } satisfies FromFollower);
+      else if (message.kind === 'update' && replica !== undefined) fold(replica, message.update);
+      reveal();
+      if (message.kind === 'visible' || replica === undefined) return;
+      port.postMessage({ kind: 'next', batch: replica.batch } satisfies FromFollower);
     } catch (error) {
       on.onFailure(error);
     }
   });
-  return {
-    get replica() {
-      return replica;
-    },
-  };
+  return { reveal };
 }

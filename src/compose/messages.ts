@@ -62,11 +62,15 @@ export type FromWriter =
 export type ToFollower =
   /** Up to this batch the thread reads the log by itself; what comes after is sent. */
   | { readonly kind: 'position'; readonly batch: number; readonly serials: readonly (readonly [ZoneId, Serial])[] }
-  | { readonly kind: 'update'; readonly update: ReplicaUpdate };
+  | { readonly kind: 'update'; readonly update: ReplicaUpdate }
+  /** The shared number of the batch that may be shown has grown. No answer is wanted. */
+  | { readonly kind: 'visible' };
 
 /** A serving thread to the writer: the last update was folded, the next may come. */
 export interface FromFollower {
   readonly kind: 'next';
+  /** The last batch that was folded whole. */
+  readonly batch: number;
 }
 
 /** Main to a serving thread. */

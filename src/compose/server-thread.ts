@@ -17,7 +17,7 @@ import type { ServingBlock } from '../serve/blocks.ts';
 import { PLUGINS } from '../serve/plugins.ts';
 import { createServing } from '../serve/serving.ts';
 import { zoneFactories } from './factories.ts';
-import { followWriter } from './following.ts';
+import { type Following, followWriter } from './following.ts';
 import type { FromServer, ServerConfiguration, ToServer } from './messages.ts';
 import type { BlockZones } from './plan.ts';
 import { createRandom } from './randomness.ts';
@@ -32,15 +32,18 @@ export interface ServerThreadData {
   /** Serving threads in all; several share each address and port. */
   readonly threads: number;
   readonly isDebug: boolean;
+  /** Where the writer puts the batch that all threads may show; absent when this is the only one. */
+  readonly visible?: SharedArrayBuffer;
 }
 
 const NO_ZONES: BlockZones = { kubernetes: [], multicluster: [] };
 
-function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData): void {
+function run(main: MessagePort, { writer, threads, isDebug, visible }: ServerThreadData): void {
   const post = (message: FromServer) => main.postMessage(message);
   const logger = createLogger((line) => process.stdout.write(line), { isDebug: () => isDebug });
   let replica: Replica | undefined;
   let db: Database | undefined;
+  let following: Following | undefined;
   // The zones of the configuration that is being built: handlers are made for it before it is in force.
   let zones = new Map<object, BlockZones>();
 
@@ -64,6 +67,7 @@ function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData):
     ]),
     logger,
     reusePort: threads > 1,
+    ...(visible && { refresh: () => following?.reveal() }),
     now,
     random: createRandom(),
     endProcess: (message) => post({ kind: 'failed', message }),
@@ -123,7 +127,7 @@ function run(main: MessagePort, { writer, threads, isDebug }: ServerThreadData):
       case 'database':
         try {
           db = openReadOnly(message.file);
-          followWriter(writer, db, {
+          following = followWriter(writer, db, visible && new Int32Array(visible), {
             onLoaded: (loaded) => {
               replica = loaded;
               for (const zone of loaded.zones()) if (zone.serial !== undefined) serving.setSerial(zone.id, zone.serial);

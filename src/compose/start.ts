@@ -58,14 +58,16 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const { logger, print } = options;
   let loaded = load(options);
   const isDebug = loaded.config.serverBlocks.some((block) => block.directives.has('debug'));
+  const threads = threadsOf(loaded.config, options.processors);
+  const visible = threads > 1 ? new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) : undefined;
+  const shared = { isDebug, ...(visible && { visible }) };
   const writer = new WriterThread(
-    { file: options.database, isDebug, ...(options.crashAt && { crashAt: options.crashAt }) },
+    { ...shared, file: options.database, ...(options.crashAt && { crashAt: options.crashAt }) },
     options.onFatal,
   );
-  const threads = threadsOf(loaded.config, options.processors);
   const servers = Array.from(
     { length: threads },
-    () => new ServerThread({ threads, isDebug }, writer, options.onFatal),
+    () => new ServerThread({ ...shared, threads }, writer, options.onFatal),
   );
   const sockets = threads > 1 ? createSharedUdp() : undefined;
   const notify = createNotifySide({

@@ -14,11 +14,13 @@ import { writerMetrics } from './writer-metrics.ts';
 export interface WriterThreadData {
   readonly file: string;
   readonly isDebug: boolean;
+  /** Where the batch that all serving threads may show is put; absent when there is one thread. */
+  readonly visible?: SharedArrayBuffer;
   /** For tests: the process kills itself when it comes to this point for the `count`th time. */
   readonly crashAt?: { readonly point: string; readonly count: number };
 }
 
-function run(main: MessagePort, { file, isDebug, crashAt }: WriterThreadData): void {
+function run(main: MessagePort, { file, isDebug, crashAt, visible }: WriterThreadData): void {
   const post = (message: FromWriter) => main.postMessage(message);
   const logger = createLogger((line) => process.stdout.write(line), { isDebug: () => isDebug });
   let crashes = 0;
@@ -41,6 +43,7 @@ function run(main: MessagePort, { file, isDebug, crashAt }: WriterThreadData): v
       logger,
       userAgent: `zonelog/${VERSION}`,
       connect: createConnector({ env: process.env }),
+      ...(visible && { visible: new Int32Array(visible) }),
       crashPoint,
       onStatus: (status) => post({ kind: 'status', status }),
     });

@@ -33,6 +33,8 @@ export interface WriterOptions {
   readonly logger: Logger;
   readonly userAgent: string;
   readonly connect: Connector;
+  /** Where several serving threads read which batch they may show; absent when there is one. */
+  readonly visible?: Int32Array;
   /** For tests that end the process at a named point. */
   readonly crashPoint: (name: string) => void;
   readonly onStatus: (status: WriterStatus) => void;
@@ -115,6 +117,15 @@ export function createWriter(options: WriterOptions): Writer {
     }
   }
   let lastReleased = projector.batch;
+
+  /** What every serving thread has folded may be seen: not before, or a client would be told a serial, then an older one. */
+  function reveal(): void {
+    if (options.visible === undefined || followers.size === 0) return;
+    const folded = Math.min(...[...followers].map((follower) => follower.folded));
+    if (folded <= Atomics.load(options.visible, 0)) return;
+    Atomics.store(options.visible, 0, folded);
+    for (const follower of followers) follower.reveal();
+  }
 
   function beginSnapshot(): void {
     isSnapshotDue = true;
@@ -206,12 +217,9 @@ export function createWriter(options: WriterOptions): Writer {
     status,
     async configure(plan, views, limits = DEFAULT_JOURNAL_LIMITS) {
       const sources = sourcesOf(views);
-      const checked = checkConnections(sources, options.connect);
-      // What the log knows is served without waiting for anything; what it does not is no part of a plan that can't work.
+      // What the log knows is served without waiting for anything; what it does not know must at least be possible.
       const isKnown = views.every((view) => isSynced(view, projector.world));
-      if (isKnown)
-        checked.catch((error: unknown) => logger.error(error instanceof Error ? error.message : String(error)));
-      else await checked;
+      if (!isKnown) await checkConnections(sources, options.connect);
       journal.setLimits(limits);
       clusters = views;
       if (JSON.stringify(projector.world.plan) !== JSON.stringify(plan)) {
@@ -229,11 +237,13 @@ export function createWriter(options: WriterOptions): Writer {
       if (sources !== undefined) await begin(sources);
     },
     follow(port) {
-      const follower = startFollower(
-        port,
-        () => ({ batch: lastReleased, serials: released }),
-        () => followers.delete(follower),
-      );
+      const follower = startFollower(port, () => ({ batch: lastReleased, serials: released }), {
+        onFolded: reveal,
+        onClose: () => {
+          followers.delete(follower);
+          reveal();
+        },
+      });
       followers.add(follower);
     },
     release(cluster) {

@@ -37,7 +37,12 @@ export interface Replica {
   readonly world: World;
   zone(id: ZoneId): Zone | undefined;
   zones(): readonly Zone[];
-  /** Folds one update and tells which answers it made stale. */
+  /**
+   * Folds one update. With the last part of a batch comes what makes its zones visible, to be called once, in the order
+   * of the batches: it tells which answers are no longer right.
+   */
+  fold(update: ReplicaUpdate): (() => readonly StaleAnswers[]) | undefined;
+  /** Folds one update and makes it visible at once. */
   apply(update: ReplicaUpdate): readonly StaleAnswers[];
 }
 
@@ -50,32 +55,52 @@ export interface ReplicaStart {
 export function createReplica(start: ReplicaStart): Replica {
   let { world, batch } = start;
   let touched = new Touched();
+  /** What answers come from, and what it will be when all that is folded is visible. */
   const zones = new Map<ZoneId, Zone>();
+  const latest = new Map<ZoneId, Zone>();
   for (const definition of world.plan.zones) {
     const clusters = definition.stanzas.map((stanza) => clusterOf(world, stanza.cluster));
-    zones.set(definition.id, makeZone(definition, clusters, start.serials.get(definition.id)));
+    const zone = makeZone(definition, clusters, start.serials.get(definition.id));
+    zones.set(definition.id, zone);
+    latest.set(definition.id, zone);
   }
 
-  const swap = (serials: ReplicaUpdate['serials']): StaleAnswers[] => {
+  const prepare = (serials: ReplicaUpdate['serials']): (() => readonly StaleAnswers[]) => {
     const stale: StaleAnswers[] = [];
+    const changed: [ZoneId, Zone | undefined][] = [];
     const newSerials = new Map(serials);
     const ids = new Set(world.plan.zones.map((definition) => definition.id));
-    for (const id of zones.keys()) {
+    for (const id of latest.keys()) {
       if (ids.has(id)) continue;
-      zones.delete(id);
+      latest.delete(id);
+      changed.push([id, undefined]);
       stale.push({ zone: id, slots: 'all' });
     }
     for (const definition of world.plan.zones) {
-      const before = zones.get(definition.id);
+      const before = latest.get(definition.id);
       const isTouched = touched.isPlanTouched || definition.stanzas.some((s) => touched.clusters.has(s.cluster));
       if (!isTouched && before !== undefined) continue;
       const clusters = definition.stanzas.map((stanza) => clusterOf(world, stanza.cluster));
       const zone = makeZone(definition, clusters, newSerials.get(definition.id) ?? before?.serial);
-      zones.set(definition.id, zone);
+      latest.set(definition.id, zone);
+      changed.push([definition.id, zone]);
       stale.push({ zone: definition.id, slots: touchedSlots(before, zone, touched) });
     }
     touched = new Touched();
-    return stale;
+    return () => {
+      for (const [id, zone] of changed) {
+        if (zone === undefined) zones.delete(id);
+        else zones.set(id, zone);
+      }
+      return stale;
+    };
+  };
+
+  const fold = (update: ReplicaUpdate) => {
+    world = foldEvents(world, update.events, touched);
+    if (!update.isLast) return undefined;
+    batch = update.batch;
+    return prepare(update.serials);
   };
 
   return {
@@ -87,11 +112,7 @@ export function createReplica(start: ReplicaStart): Replica {
     },
     zone: (id) => zones.get(id),
     zones: () => [...zones.values()],
-    apply(update) {
-      world = foldEvents(world, update.events, touched);
-      if (!update.isLast) return [];
-      batch = update.batch;
-      return swap(update.serials);
-    },
+    fold,
+    apply: (update) => fold(update)?.() ?? [],
   };
 }

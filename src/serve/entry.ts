@@ -67,6 +67,8 @@ export interface EntryOptions {
   /** Some block of the listener has a plugin for classes other than IN (`chaos`, `forward`). */
   readonly allowsOtherClasses: boolean;
   readonly cache: AnswerCache;
+  /** Called before each question; absent: nothing is to be done. */
+  readonly refresh?: (() => void) | undefined;
   readonly encoder: MessageEncoder;
   readonly tally: Tally;
   /** Seconds, monotonic. */
@@ -82,12 +84,15 @@ export function keyOf(packet: Buffer): string {
 export class Entry {
   readonly #options: EntryOptions;
   readonly cache: AnswerCache;
+  /** To be called before an answer is taken from `cache`. */
+  readonly refresh: (() => void) | undefined;
   #lastFailureLog = Number.NEGATIVE_INFINITY;
   #unloggedFailures = 0;
 
   constructor(options: EntryOptions) {
     this.#options = options;
     this.cache = options.cache;
+    this.refresh = options.refresh;
   }
 
   /**
@@ -97,6 +102,7 @@ export class Entry {
   answer(packet: Buffer, remote: Remote): MaybePromise<Outgoing> {
     const { local, transport, now } = this.#options;
     const started = now();
+    this.refresh?.();
     const query = readQuery(packet);
     if ('reject' in query) {
       this.#options.tally.countRejected(transport, query.reject);

@@ -1,6 +1,7 @@
 /** The plugins that need nothing but their options. */
 import type { HandlerFactory } from './blocks.ts';
 import type { Handler } from './chain.ts';
+import { createFindLabel } from './labels.ts';
 import { createAcl } from './plugins/acl.ts';
 import { createAny } from './plugins/any.ts';
 import { openAutopath } from './plugins/autopath.ts';
@@ -18,6 +19,8 @@ import { createLocal } from './plugins/local.ts';
 import { createLog } from './plugins/log.ts';
 import { createMinimal } from './plugins/minimal.ts';
 import { createNsid } from './plugins/nsid.ts';
+import { createTemplate } from './plugins/template.ts';
+import { createView } from './plugins/view.ts';
 import { createWhoami } from './plugins/whoami.ts';
 import { systemTimer } from './timer.ts';
 import { openForward } from './upstream/open-forward.ts';
@@ -39,7 +42,7 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
     'errors',
     ({ options }, { logger }) => createErrors(options.errors ?? { stacktrace: false, consolidate: [] }, logger),
   ],
-  ['log', ({ options }, { writeLine }) => createLog(options.log ?? [], writeLine)],
+  ['log', (block, tools) => createLog(block.options.log ?? [], tools.writeLine, createFindLabel(block, tools))],
   ['local', ({ options }) => createLocal(options.local ?? { localhostPrefix: true })],
   ['dns64', ({ options }, { askServer }) => (options.dns64 ? createDns64(options.dns64, askServer) : undefined)],
   ['any', () => createAny()],
@@ -50,12 +53,25 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
   ['cache', openCache],
   ['header', ({ options }) => createHeader(options.header ?? [])],
   ['minimal', () => createMinimal()],
+  [
+    'template',
+    (block, tools) =>
+      createTemplate(block.options.template ?? [], {
+        askServer: tools.askServer,
+        findLabel: createFindLabel(block, tools),
+        view: block.options.view?.name ?? '',
+      }),
+  ],
   ['hosts', (block, tools) => openHosts(block, tools)],
   ['file', (block, tools) => openFile(block, tools)],
   ['loop', openLoop],
   ['forward', openForward],
   ['erratic', ({ options }) => (options.erratic ? createErratic(options.erratic, systemTimer) : undefined)],
   ['whoami', () => createWhoami()],
+  [
+    'view',
+    (block, tools) => (block.options.view ? createView(block.options.view, createFindLabel(block, tools)) : undefined),
+  ],
 ]);
 
 const ROUND_ROBIN = { policy: 'round_robin', weightFile: undefined, reloadMs: 30_000, prefer: [] } as const;

@@ -34,6 +34,8 @@ export interface ServingOptions extends Omit<HandlerTools, 'logger' | 'askServer
   readonly logger: Logger;
   /** Several threads listen on the same addresses. */
   readonly reusePort: boolean;
+  /** Called before each question: brings up to date what is answered from. */
+  readonly refresh?: () => void;
   /** Of all kept answers of the thread together. */
   readonly cacheLimits?: AnswerCacheLimits;
   readonly tcpLimits?: Partial<TcpLimits>;
@@ -135,6 +137,7 @@ export function createServing(options: ServingOptions): Serving {
         allowsOtherClasses: here.some(
           ({ block }) => block.plugins.includes('chaos') || block.plugins.includes('forward'),
         ),
+        refresh: options.refresh,
         cache: new AnswerCache(limits, cellOf, now),
         encoder,
         tally,

@@ -101,7 +101,8 @@ function run(socket: Socket, { logger, fd }: UdpOptions, first: Entry): UdpListe
   };
 
   socket.on('message', (packet: Buffer, remote: RemoteInfo) => {
-    const { cache } = entry;
+    const { cache, refresh } = entry;
+    refresh?.();
     const kept = packet.length <= MAX_KEPT_QUERY ? cache.find(keyOf(packet)) : undefined;
     if (kept !== undefined && !kept.isObserved && remote.port !== 0) {
       let message = cache.take(kept);

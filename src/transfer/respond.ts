@@ -119,7 +119,7 @@ export class Transfers {
           return this.#datagram(plan.soa, [...ixfr(plan.soa, plan.changesets)], request, pack);
         return this.#stream('incremental', plan.soa, ixfr(plan.soa, plan.changesets), request, pack, plan.octets);
       case 'full':
-        return this.#stream('full', plan.soa, axfr(plan.soa, plan.rrsets), request, pack);
+        return this.#stream('full', plan.soa, axfr(plan.soa, plan.rrsets), request, pack, 0, plan.why);
     }
   }
 
@@ -148,6 +148,7 @@ export class Transfers {
     request: TransferRequest & TransferQuery,
     pack: PackOptions,
     held = 0,
+    why = 'asked',
   ): TransferReply | TransferStream {
     const { name, type } = request.question;
     const kind = typeText(type);
@@ -171,7 +172,8 @@ export class Transfers {
         this.#held -= held;
         this.#records.add([kind], tally.records);
         this.#octets.add([kind], tally.octets);
-        this.#logger.info(endText(end, outcome, tally.records, name, address, serial));
+        const reason = why === 'asked' ? '' : `, instead of differences: ${why}`;
+        this.#logger.info(`${endText(end, outcome, tally.records, name, address, serial)}${reason}`);
       },
     };
   }

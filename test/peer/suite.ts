@@ -197,7 +197,7 @@ export function testPeer(kind: PeerKind): void {
       await run.startServer();
       await changing;
       await run.converge();
-      assert.equal(await run.whole(), 0, 'only differences were taken');
+      assert.equal(await run.whole(), 0, `only differences were taken:\n${run.server.said()}`);
     });
 
     test('goes on from what it had after a stop of its own', async () => {
@@ -205,7 +205,7 @@ export function testPeer(kind: PeerKind): void {
       await run.change(20);
       await run.peer.start();
       await run.converge();
-      assert.equal(await run.whole(), 0, 'only differences were taken');
+      assert.equal(await run.whole(), 0, `only differences were taken:\n${run.server.said()}`);
     });
 
     test('takes the whole zone when the journal no longer reaches back', async () => {

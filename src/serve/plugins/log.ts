@@ -5,15 +5,23 @@ import { Rcode } from '../../dns/rrset.ts';
 import { classText, rcodeText, typeText } from '../../dns/type-text.ts';
 import { escapeControls } from '../../logger.ts';
 import type { Handler, Request, Sent } from '../chain.ts';
+import type { FindLabel } from '../labels.ts';
 
 export type LogRules = NonNullable<BlockOptions['log']>;
 
 /** Stands for what is not known. */
 const EMPTY = '-';
 
-/** @param writeLine takes a whole line with its line break */
-export function createLog(rules: LogRules, writeLine: (line: string) => void): Handler {
-  const compiled = rules.map((rule) => ({ ...rule, write: compileFormat(rule.format) }));
+/**
+ * @param writeLine takes a whole line with its line break
+ * @param findLabel for the fields `{/KEY}`
+ */
+export function createLog(
+  rules: LogRules,
+  writeLine: (line: string) => void,
+  findLabel: FindLabel = () => undefined,
+): Handler {
+  const compiled = rules.map((rule) => ({ ...rule, write: compileFormat(rule.format, findLabel) }));
   return {
     name: 'log',
     isPure: true,
@@ -56,11 +64,11 @@ const FIELDS: ReadonlyMap<string, Field> = new Map<string, Field>([
 ]);
 
 /** A function for a format: literal text between the fields. Fields that nobody knows stay as they are written. */
-export function compileFormat(format: string): Field {
+export function compileFormat(format: string, findLabel: FindLabel = () => undefined): Field {
   const parts = format.split(/(\{[^{}]*\})/).map((part): string | Field => {
     if (!part.startsWith('{')) return part;
     const name = part.slice(1, -1);
-    if (name.startsWith('/')) return () => EMPTY;
+    if (name.startsWith('/')) return (request) => findLabel(request, name.slice(1)) ?? EMPTY;
     return FIELDS.get(name) ?? part;
   });
   return (request, sent) =>
