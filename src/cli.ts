@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { askServer } from './compose/control-client.ts';
 import { databaseOf } from './compose/database-path.ts';
 import { readText, surroundingsOf } from './compose/files.ts';
+import { type TransferStatus, transferLines } from './compose/transfer-status.ts';
 import { understand } from './compose/understand.ts';
 import { openReadOnly } from './database.ts';
 import { parseName } from './dns/name.ts';
@@ -76,6 +77,16 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
     async ({ db }: { db?: string }) =>
       print(JSON.stringify(await askServer(db ?? databaseOf(env), 'GET', '/status'), null, 2)),
   );
+  database(
+    program.command('transfers').description('the zones of the running server, and which version each secondary has'),
+  )
+    .option('-o, --output <format>', 'table or json', 'table')
+    .addHelpText('after', '\nExample: zonelog transfers -db zonelog.db')
+    .action(async ({ db, output }: { db?: string; output: string }) => {
+      const zones = (await askServer(db ?? databaseOf(env), 'GET', '/transfers')) as readonly TransferStatus[];
+      if (output === 'json') print(JSON.stringify(zones, null, 2));
+      else for (const line of transferLines(zones)) print(line);
+    });
   database(program.command('snapshot').description('have the running server write a snapshot now')).action(
     async ({ db }: { db?: string }) => {
       const { isWritten } = (await askServer(db ?? databaseOf(env), 'POST', '/snapshot')) as { isWritten: boolean };

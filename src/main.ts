@@ -10,7 +10,7 @@ import { DIRECTIVES, defaultCorefile, isSupportedDirective } from './corefile/co
 import { OperatorError } from './errors.ts';
 import { createLogger } from './logger.ts';
 
-const COMMANDS = new Set(['check', 'verify', 'history', 'release', 'status', 'snapshot', 'help']);
+const COMMANDS = new Set(['check', 'verify', 'history', 'release', 'status', 'snapshot', 'transfers', 'help']);
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const logger = createLogger((line) => process.stdout.write(line));
 

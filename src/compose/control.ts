@@ -6,9 +6,11 @@ import { chmodSync, rmSync } from 'node:fs';
 import { fastify } from 'fastify';
 import { controlPath } from './control-path.ts';
 import type { WriterStatus } from './messages.ts';
+import type { TransferStatus } from './transfer-status.ts';
 
 export interface ControlActions {
   readonly status: () => WriterStatus;
+  readonly transfers: () => readonly TransferStatus[];
   /** Lets held deletions happen. @returns the clusters that were held */
   readonly release: (cluster: string | undefined) => Promise<readonly string[]>;
   /** @returns false when a snapshot can't be written at the moment */
@@ -28,6 +30,7 @@ export async function openControl(database: string, actions: ControlActions): Pr
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH) return undefined;
   const app = fastify({ bodyLimit: 4096, forceCloseConnections: true });
   app.get('/status', () => actions.status());
+  app.get('/transfers', () => actions.transfers());
   app.post<{ Querystring: { cluster?: string } }>('/release', async ({ query }) => ({
     released: await actions.release(query.cluster),
   }));

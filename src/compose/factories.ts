@@ -1,10 +1,14 @@
 /** The plugins that answer from zones, joined to the serving side: `kubernetes`, `kubernetai`, `multicluster`. */
 import { readFileSync } from 'node:fs';
+import { isReverseZone } from '../corefile/config.ts';
 import type { DomainName } from '../dns/name.ts';
+import { OperatorError } from '../errors.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Zone } from '../projection/zone.ts';
 import type { HandlerFactory, HandlerTools, ServingBlock } from '../serve/blocks.ts';
 import type { Handler } from '../serve/chain.ts';
+import type { ExternalView } from '../serve/plugins/external-zone.ts';
+import { createExternal } from '../serve/plugins/k8s-external.ts';
 import { kubernetesHandler } from '../serve/plugins/kubernetes.ts';
 import { createClientKnowledge } from '../serve/plugins/kubernetes-clients.ts';
 import { searchListOf } from '../serve/plugins/search-list.ts';
@@ -46,6 +50,18 @@ export function zoneFactories(
       (block, tools) =>
         block.plugins.includes('kubernetes') ? undefined : make('kubernetai', zonesOf(block).kubernetes, tools),
     ],
+    [
+      'k8s_external',
+      (block, { askServer }) => {
+        const options = block.options.k8s_external;
+        if (options === undefined) return undefined;
+        if (!block.plugins.some((name) => name === 'kubernetes' || name === 'kubernetai')) {
+          throw new OperatorError('kubernetes is missing in the server block: external names come from its services');
+        }
+        const stanzas = zonesOf(block).kubernetes;
+        return createExternal(options, { askServer, views: () => forwardViews(stanzas, zoneOf) });
+      },
+    ],
     ['multicluster', (block, tools) => make('multicluster', zonesOf(block).multicluster, tools)],
   ];
 }
@@ -57,4 +73,18 @@ function hostSearch(): DomainName[] {
   } catch {
     return [];
   }
+}
+
+/** Each stanza's part in its first forward zone. */
+function forwardViews(
+  stanzas: readonly (readonly ServedZone[])[],
+  zoneOf: (id: ZoneId) => Zone | undefined,
+): ExternalView[] {
+  return stanzas.flatMap((zones, i) => {
+    const served = zones.find(({ apex }) => !isReverseZone(apex));
+    const zone = served && zoneOf(served.id);
+    if (zone === undefined) return [];
+    const at = stanzas.slice(0, i).filter((earlier) => earlier.some(({ id }) => id === served?.id)).length;
+    return [{ zone, at }];
+  });
 }

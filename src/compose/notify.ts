@@ -10,8 +10,8 @@ import type { MetricsSnapshot } from '../metrics.ts';
 import type { SoaRecord } from '../projection/diff.ts';
 import { findStanza } from '../transfer/access.ts';
 import { Notifier, type NotifyTarget, type NotifyZone } from '../transfer/notify.ts';
-import type { SecondaryStatus } from '../transfer/secondaries.ts';
 import type { BlockZones, PlannedConfig } from './plan.ts';
+import type { TransferStatus } from './transfer-status.ts';
 import { readTsigKeys } from './tsig.ts';
 
 export interface NotifySideOptions {
@@ -33,7 +33,7 @@ export interface NotifySide {
   publish(thread: number, soas: readonly (readonly [ZoneId, SoaRecord])[]): void;
   /** A client took a version. */
   noteTransfer(zone: ZoneId, address: string, serial: Serial): void;
-  secondaries(): readonly SecondaryStatus[];
+  status(): readonly TransferStatus[];
   snapshot(): MetricsSnapshot;
   close(): void;
 }
@@ -69,7 +69,12 @@ export function createNotifySide({ threads, logger, now, clock, random }: Notify
       }
     },
     noteTransfer: (zone, address, serial) => notifier.secondaries.transfer(zone, address, serial),
-    secondaries: () => notifier.secondaries.all(),
+    status: () =>
+      [...published].map(([zone, serial]) => ({
+        zone,
+        serial,
+        secondaries: notifier.secondaries.all().filter((secondary) => secondary.zone === zone),
+      })),
     snapshot: () => notifier.snapshot(),
     close() {
       notifier.close();
@@ -110,7 +115,11 @@ export function notifyZones({ serverBlocks }: Config, { plan, blocks }: PlannedC
 /** The zones that a block hands out: of several with one apex the first. */
 export function transferredZones(zones: BlockZones | undefined): { readonly id: ZoneId; readonly apex: DomainName }[] {
   const found = new Map<DomainName, { id: ZoneId; apex: DomainName }>();
-  for (const { apex, id } of [...(zones?.kubernetes ?? []), ...(zones?.multicluster ?? [])].flat()) {
+  for (const { apex, id } of [
+    ...(zones?.kubernetes ?? []),
+    ...(zones?.multicluster ?? []),
+    zones?.catalogs ?? [],
+  ].flat()) {
     if (!found.has(apex)) found.set(apex, { id, apex });
   }
   return [...found.values()];

@@ -5,9 +5,12 @@ import type { BlockConfig, Config } from '../corefile/config.ts';
 import { isReverseZone } from '../corefile/config.ts';
 import type { KubernetesOptions } from '../corefile/options/kubernetes.ts';
 import type { MulticlusterOptions } from '../corefile/options/multicluster.ts';
-import type { DomainName } from '../dns/name.ts';
+import { type DomainName, isSubdomain } from '../dns/name.ts';
+import { OperatorError } from '../errors.ts';
 import type { ClusterId, ObjectKind } from '../ingest/event.ts';
 import type { StanzaPlan, ZoneDefinition, ZoneId, ZoneKind, ZonePlan } from '../ingest/plan.ts';
+
+import { findStanza } from '../transfer/access.ts';
 
 /** How the API server of a stanza is reached, and what of it is looked at. */
 export interface ClusterView {
@@ -65,6 +68,8 @@ export interface BlockZones {
   /** Those of `kubernetes` and of `kubernetai`, which are one chain. */
   readonly kubernetes: readonly (readonly ServedZone[])[];
   readonly multicluster: readonly (readonly ServedZone[])[];
+  /** Those of `transfer`. */
+  readonly catalogs?: readonly ServedZone[];
 }
 
 /** @param localAddresses this server's own addresses as the block is bound; never empty */
@@ -76,6 +81,9 @@ export function planConfig(config: Config, localAddresses: (block: BlockConfig) 
     for (const definition of definitionsOf(block, localAddresses(block), clusters)) {
       served.set(zoneKey(definition), { id: addDefinition(zones, definition), apex: definition.apex });
     }
+    const catalogs = catalogsOf(block, [...served.values()]).map(
+      (definition): ServedZone => ({ id: addDefinition(zones, definition), apex: definition.apex }),
+    );
     const servedOf = (apex: DomainName, kind: ZoneKind) => served.get(zoneKey({ apex, kind })) ?? [];
     return {
       kubernetes: kubernetesStanzas(block).map((options) =>
@@ -84,6 +92,7 @@ export function planConfig(config: Config, localAddresses: (block: BlockConfig) 
       multicluster: (block.options.multicluster ?? []).map(({ zones }) =>
         zones.flatMap((apex) => servedOf(apex, isReverseZone(apex) ? 'reverse' : 'clusterset')),
       ),
+      catalogs,
     };
   });
   const stanzas = config.serverBlocks.flatMap(kubernetesStanzas);
@@ -193,6 +202,38 @@ function partsOfMulticluster(options: MulticlusterOptions, clusters: Map<Cluster
     return { apex, kind, stanza, nameservers: [] };
   });
 }
+
+/** The catalogs of a block's `transfer` stanzas, with the zones that fall under each. */
+function catalogsOf(block: BlockConfig, served: readonly ServedZone[]): ZoneDefinition[] {
+  const stanzas = block.options.transfer ?? [];
+  return stanzas.flatMap((stanza): ZoneDefinition[] => {
+    if (stanza.catalog === undefined) return [];
+    const { apex, group } = stanza.catalog;
+    if (!block.zones.some((zone) => isSubdomain(apex, zone))) {
+      throw new OperatorError(`plugin/transfer: catalog '${apex}' is in no zone of its server block`);
+    }
+    if (served.some((zone) => zone.apex === apex))
+      throw new OperatorError(`plugin/transfer: catalog '${apex}' is a zone of its own`);
+    const members = served
+      .filter((zone) => findStanza(stanzas, zone.apex) === stanza)
+      .map((zone) => zone.apex)
+      .sort();
+    return [
+      {
+        id: apex,
+        apex,
+        kind: 'catalog',
+        stanzas: [],
+        members: [...new Set(members)].map((member) => ({ apex: member, ...(group !== undefined && { group }) })),
+        // Nobody is to ask it (RFC 9432 §4.1).
+        nameservers: [{ name: NOBODY, addresses: [] }],
+        localAddresses: [],
+      },
+    ];
+  });
+}
+
+const NOBODY = 'invalid.' as DomainName;
 
 function needsOf(kind: ZoneKind, noEndpoints: boolean, hasPods: boolean): ObjectKind[] {
   const needs: ObjectKind[] = ['Namespace', kind === 'clusterset' ? 'ServiceImport' : 'Service'];

@@ -106,7 +106,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     notify.configure(notifyZones(loaded.config, loaded.planned));
     isServing = true;
     writer.begin();
-    control = await openControlOf(options.database, writer, logger);
+    control = await openControlOf(options.database, writer, notify, logger);
     if (!options.isQuiet) for (const line of [...lines, ...versionLines()]) print(line);
   } catch (error) {
     await http.stop();
@@ -276,11 +276,17 @@ function troublesOf({ clusters, logFailure }: WriterStatus): string[] {
   ];
 }
 
-async function openControlOf(database: string, writer: WriterThread, logger: Logger): Promise<Control | undefined> {
+async function openControlOf(
+  database: string,
+  writer: WriterThread,
+  notify: NotifySide,
+  logger: Logger,
+): Promise<Control | undefined> {
   const { openControl } = await import('./control.ts');
   try {
     return await openControl(database, {
       status: () => writer.status,
+      transfers: () => notify.status(),
       release: (cluster) => writer.release(cluster),
       snapshot: () => writer.snapshot(),
     });

@@ -14,6 +14,7 @@ import { createTransfer } from '../serve/plugins/transfer.ts';
 import { findStanza } from '../transfer/access.ts';
 import { finishPlan, planTransfer, type TransferPlan } from '../transfer/plan.ts';
 import { Transfers } from '../transfer/respond.ts';
+import { withCatalogs } from './catalogs.ts';
 import { transferredZones } from './notify.ts';
 import type { BlockZones } from './plan.ts';
 
@@ -71,7 +72,7 @@ export function createTransferSide(options: TransferOptions): TransferSide {
         if (plan.kind === 'current' && plan.why === 'equal') taken();
         return done;
       };
-      return createTransfer((request) => {
+      const handler = createTransfer((request) => {
         const plan = decide(request);
         if (plan.kind !== 'long') return carryOut(request, plan);
         // One after the other, each under what the one before it has left of the room.
@@ -79,6 +80,7 @@ export function createTransferSide(options: TransferOptions): TransferSide {
         reading = done.catch(() => undefined);
         return done;
       });
+      return withCatalogs(handler, block, zonesOf(block).catalogs ?? [], zoneOf);
     },
     snapshot: () => transfers.snapshot(),
   };

@@ -1,6 +1,7 @@
 /** The entries of a master file (RFC 1035 §5.1): its lines, and the lines that parentheses join, as words. */
-import { unescaped } from './rdata-layouts.ts';
+
 import type { Token } from './rdata-text.ts';
+import { unescaped } from './text-octets.ts';
 
 /** One directive or record. */
 export interface MasterEntry {

@@ -2,9 +2,9 @@
  * Presentation text of types that are kept as octets (RFC 3597), for zone files: each type is a run of fields, and its text
  * is their texts in that order.
  */
-import { writeIPv4, writeIPv6 } from './address.ts';
 import { type DomainName, labelsOf, unescapeLabel } from './name.ts';
 import { parseServiceParameters } from './service-parameters.ts';
+import { base64Octets, rawOctets, type Word } from './text-octets.ts';
 import { parseType } from './type-text.ts';
 
 /**
@@ -66,12 +66,6 @@ const LAYOUTS: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly 
   [258, ['strings']], // AVC
   [261, ['strings']], // RESINFO
 ]);
-
-/** A word of a record's text: as in rdata-text.ts. */
-export interface Word {
-  readonly text: string;
-  readonly isQuoted: boolean;
-}
 
 /**
  * The octets of a record's data.
@@ -165,24 +159,6 @@ export function nameOctets(name: DomainName): Uint8Array {
   return Buffer.concat([...labels.flatMap((label) => [Buffer.of(label.length), label]), Buffer.of(0)]);
 }
 
-/** A word as octets, its escapes resolved. */
-export function rawOctets({ text, isQuoted }: Word): Uint8Array | undefined {
-  const plain = isQuoted ? text : unescaped(text);
-  return plain === undefined ? undefined : Buffer.from(plain, 'latin1');
-}
-
-/** Resolves `\DDD` and `\x`; characters beyond ASCII become their octets in UTF-8. */
-export function unescaped(text: string): string | undefined {
-  let isLegal = true;
-  const octets = Buffer.from(text, 'utf8').toString('latin1');
-  const plain = octets.replace(/\\(\d{3}|.)/gs, (_, escaped: string) => {
-    if (escaped.length === 1) return escaped;
-    if (Number(escaped) > 255) isLegal = false;
-    return String.fromCharCode(Number(escaped) & 255);
-  });
-  return isLegal ? plain : undefined;
-}
-
 function stringOctets(word: Word): Uint8Array | undefined {
   return withLength(rawOctets(word));
 }
@@ -193,12 +169,6 @@ function withLength(octets: Uint8Array | undefined): Uint8Array | undefined {
 
 function hexOctets(text: string): Uint8Array | undefined {
   return text.length % 2 === 0 && /^[0-9a-f]+$/i.test(text) ? Buffer.from(text, 'hex') : undefined;
-}
-
-/** Base64 with its padding. */
-export function base64Octets(text: string): Uint8Array | undefined {
-  const octets = Buffer.from(text, 'base64');
-  return text !== '' && octets.toString('base64') === text ? octets : undefined;
 }
 
 const BASE32HEX = '0123456789abcdefghijklmnopqrstuv';
@@ -245,10 +215,4 @@ function bitmapOctets(texts: readonly string[]): Uint8Array | undefined {
       return [Buffer.of(window, used.length), used];
     }),
   );
-}
-
-/** One address as octets; undefined when it is none of that family. */
-export function addressOctets(text: string, family: 4 | 6): Uint8Array | undefined {
-  const octets = new Uint8Array(family === 4 ? 4 : 16);
-  return (family === 4 ? writeIPv4(text, octets, 0) : writeIPv6(text, octets, 0)) ? octets : undefined;
 }

@@ -4,10 +4,11 @@
  */
 import { canonicalAddress } from './address.ts';
 import { type DomainName, parseName, ROOT } from './name.ts';
-import { parseLayout, unescaped } from './rdata-layouts.ts';
+import { parseLayout } from './rdata-layouts.ts';
 import { readRdata } from './rdata-wire.ts';
 import { type Rdata, RRType } from './rrset.ts';
 import { toSerial } from './serial.ts';
+import { unescaped } from './text-octets.ts';
 
 /** The data as one line of text. */
 export function rdataText(rdata: Rdata): string {

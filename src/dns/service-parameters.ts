@@ -1,5 +1,5 @@
 /** Parameters of SVCB and HTTPS records as text (RFC 9460 §2.1, appendix A). */
-import { addressOctets, base64Octets, rawOctets, type Word } from './rdata-layouts.ts';
+import { addressOctets, base64Octets, rawOctets, type Word } from './text-octets.ts';
 
 const KEYS: ReadonlyMap<string, number> = new Map([
   ['mandatory', 0],

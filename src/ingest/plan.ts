@@ -35,8 +35,16 @@ export interface StanzaPlan {
 
 /**
  * `cluster`: names of services and pods. `clusterset`: names of ServiceImports (KEP-1645). `reverse`: PTR records.
+ * `catalog`: a list of zones for secondaries (RFC 9432), made from no cluster.
  */
-export type ZoneKind = 'cluster' | 'clusterset' | 'reverse';
+export type ZoneKind = 'cluster' | 'clusterset' | 'reverse' | 'catalog';
+
+/** A zone in a catalog. */
+export interface MemberZone {
+  readonly apex: DomainName;
+  /** What a secondary chooses its own settings for the zone by. */
+  readonly group?: string;
+}
 
 export interface ZoneDefinition {
   readonly id: ZoneId;
@@ -46,6 +54,8 @@ export interface ZoneDefinition {
   readonly stanzas: readonly StanzaPlan[];
   /** Fixed name servers (`nameservers NAME [ADDR…]`); absent: found from `localAddresses`. */
   readonly nameservers?: readonly { readonly name: DomainName; readonly addresses: readonly string[] }[];
+  /** Of a catalog, by ascending apex. */
+  readonly members?: readonly MemberZone[];
   /** Addresses of this server, canonical text; never empty. */
   readonly localAddresses: readonly string[];
 }

@@ -10,6 +10,7 @@ import { type Rdata, type ResourceRecord, type RRset, RRType, type SoaRdata } fr
 import { type Serial, toSerial } from '../dns/serial.ts';
 import type { StanzaPlan, ZoneDefinition, ZoneId } from '../ingest/plan.ts';
 import { type NameServer, nameserversOf } from './nameservers.ts';
+import { catalogOwners } from './records/catalog.ts';
 import { exposedNamespace, hasPod, podAddress, podLabel, serviceSlot } from './records/cluster.ts';
 import { importSlot } from './records/clusterset.ts';
 import { isConflict, mergeSlots } from './records/merged.ts';
@@ -124,7 +125,9 @@ function apexOwners(zone: Zone): Map<DomainName, readonly RRset[]> {
     { owner: zone.apex, type: RRType.NS, ttl, rdatas: names },
     { owner: zone.apex, type: RRType.SOA, ttl: soa.ttl, rdatas: [soa.rdata] },
   ]);
-  if (zone.definition.kind !== 'reverse') {
+  if (zone.definition.kind === 'catalog') {
+    for (const [owner, sets] of catalogOwners(zone.definition, ttl)) owners.set(owner, sets);
+  } else if (zone.definition.kind !== 'reverse') {
     const version = childOf('dns-version', zone.apex);
     owners.set(version, [{ owner: version, type: RRType.TXT, ttl: SCHEMA_VERSION_TTL, rdatas: SCHEMA_VERSION }]);
   }
@@ -156,7 +159,7 @@ type Probe = (
 function findInStanzas(zone: Zone, name: DomainName, probe: Probe): FoundName {
   let isEmptyNonTerminal = false;
   let isUnsure = false;
-  let isPassedOn = true;
+  let isPassedOn = zone.definition.stanzas.length > 0;
   for (const [i, stanza] of zone.definition.stanzas.entries()) {
     const cluster = zone.clusters[i] as ClusterState;
     const sets = probe(stanza, cluster, i);

@@ -1,9 +1,11 @@
 /** The sockets of one address and port: UDP and TCP, for each family that the address stands for. */
 import { fail, ok, type Result } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { MetricsSnapshot } from '../metrics.ts';
 import type { Entry, Remote } from './entry.ts';
 import { addressesOf, isFamilyMissing, type ListenPoint, listenError } from './listen-point.ts';
 import type { Pump } from './pump.ts';
+import type { Certificate } from './secure/certificate.ts';
 import { type Descriptors, descriptorKey } from './shared-udp.ts';
 import type { Family, Proto } from './tally.ts';
 import { listenTcp, type TcpLimits, type TcpListener } from './tcp.ts';
@@ -39,6 +41,10 @@ export interface Listener {
   /** Sends the questions of each socket to an entry made for it. */
   use(makeEntry: (place: SocketPlace) => Entry): void;
   setLimits(limits: TcpLimits): void;
+  /** New connections get this certificate, where connections have one. */
+  setCertificate?(certificate: Certificate): void;
+  /** What only this kind of listener counts. */
+  metrics?(): MetricsSnapshot;
   counts(): {
     readonly udpDropped: number;
     readonly udpErrors: number;

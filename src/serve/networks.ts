@@ -1,7 +1,7 @@
 /** Addresses and address blocks. */
 
 import type { Network } from '../corefile/config.ts';
-import { addressOctets } from '../dns/rdata-layouts.ts';
+import { addressOctets } from '../dns/text-octets.ts';
 
 /** The four or sixteen octets of an address in canonical text; undefined when it is none. */
 export function octetsOf(address: string): Uint8Array | undefined {

@@ -4,6 +4,7 @@ import type { Handler } from './chain.ts';
 import { createFindLabel } from './labels.ts';
 import { createAcl } from './plugins/acl.ts';
 import { createAny } from './plugins/any.ts';
+import { openAuto } from './plugins/auto.ts';
 import { openAutopath } from './plugins/autopath.ts';
 import { createBufsize } from './plugins/bufsize.ts';
 import { openCache } from './plugins/cache/open-cache.ts';
@@ -19,6 +20,7 @@ import { createLocal } from './plugins/local.ts';
 import { createLog } from './plugins/log.ts';
 import { createMinimal } from './plugins/minimal.ts';
 import { createNsid } from './plugins/nsid.ts';
+import { createRewrite } from './plugins/rewrite/rewrite.ts';
 import { createTemplate } from './plugins/template.ts';
 import { createView } from './plugins/view.ts';
 import { createWhoami } from './plugins/whoami.ts';
@@ -48,6 +50,14 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
   ['any', () => createAny()],
   ['chaos', ({ options }, own) => createChaos(options.chaos ?? { version: undefined, authors: undefined }, own)],
   ['loadbalance', ({ options }, { random }) => createLoadbalance(options.loadbalance ?? ROUND_ROBIN, random)],
+  [
+    'rewrite',
+    (block, tools) =>
+      createRewrite(block.options.rewrite ?? [], {
+        askServer: tools.askServer,
+        findLabel: createFindLabel(block, tools),
+      }),
+  ],
   ['autopath', openAutopath],
   ['acl', ({ options }) => createAcl(options.acl ?? [], options.view?.name ?? '')],
   ['cache', openCache],
@@ -64,6 +74,7 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
   ],
   ['hosts', (block, tools) => openHosts(block, tools)],
   ['file', (block, tools) => openFile(block, tools)],
+  ['auto', (block, tools) => openAuto(block, tools)],
   ['loop', openLoop],
   ['forward', openForward],
   ['erratic', ({ options }) => (options.erratic ? createErratic(options.erratic, systemTimer) : undefined)],

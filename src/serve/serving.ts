@@ -5,7 +5,7 @@
 import { MessageEncoder } from '../dns/encode.ts';
 import type { DomainName } from '../dns/name.ts';
 import type { Serial } from '../dns/serial.ts';
-import { fail, ok, type Result } from '../errors.ts';
+import { ok, type Result } from '../errors.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
@@ -21,9 +21,10 @@ import {
 import type { MaybePromise, Outcome, Request } from './chain.ts';
 import { Entry } from './entry.ts';
 import { describePoint, type ListenPoint } from './listen-point.ts';
-import { type Listener, openListener, type SocketPlace } from './listeners.ts';
+import type { Listener, SocketPlace } from './listeners.ts';
 import { createPump } from './pump.ts';
 import { createRouter } from './router.ts';
+import { type Certificates, listenerKey, openAnyListener, readCertificates } from './secure/open.ts';
 import { pluginsEnabled, socketFamilies } from './serving-metrics.ts';
 import type { Descriptors } from './shared-udp.ts';
 import { createTally } from './tally.ts';
@@ -72,6 +73,7 @@ const GRACE_MS = 5000;
 interface Setup {
   readonly blocks: readonly BuiltBlock[];
   readonly listeners: ReadonlyMap<string, Listener>;
+  readonly certificates: Certificates;
 }
 
 export function createServing(options: ServingOptions): Serving {
@@ -81,7 +83,7 @@ export function createServing(options: ServingOptions): Serving {
   const tally = createTally();
   const pump = createPump();
   const cells = new Map<ZoneId, SerialCell>();
-  let setup: Setup = { blocks: [], listeners: new Map() };
+  let setup: Setup = { blocks: [], listeners: new Map(), certificates: new Map() };
   /** By the place of their socket. */
   let entries = new Map<string, Entry>();
 
@@ -150,12 +152,11 @@ export function createServing(options: ServingOptions): Serving {
   }
 
   async function apply(blocks: readonly ServingBlock[], descriptors: Descriptors): Promise<StartResult> {
-    const refused = blocks.flatMap((block) => block.keys).find((key) => key.transport !== 'dns');
-    if (refused)
-      return fail(`cannot serve ${refused.transport}://${refused.zone}: the scheme is not supported by zonelog`);
+    const certificates = readCertificates(blocks, pointsOf);
+    if (!certificates.ok) return certificates;
     const built = build(blocks);
     if (!built.ok) return built;
-    const wanted = new Map(blocks.flatMap(pointsOf).map((point) => [describePoint(point), point]));
+    const wanted = new Map(blocks.flatMap(pointsOf).map((point) => [listenerKey(point, certificates.value), point]));
     const nextEntries = new Map<string, Entry>();
     const makerOf = (point: ListenPoint) => entryMaker(point, built.value, wanted.size, nextEntries);
     const limitsOf = (point: ListenPoint) => tcpLimitsOf(point, blocks, options.tcpLimits);
@@ -168,7 +169,7 @@ export function createServing(options: ServingOptions): Serving {
     await Promise.all(inTheWay.map(([, old]) => old.stop(0)));
     for (const [key, point] of wanted) {
       if (setup.listeners.has(key)) continue;
-      const listener = await openListener(point, limitsOf(point), tools, makerOf(point));
+      const listener = await openAnyListener(point, limitsOf(point), tools, makerOf(point), certificates.value);
       if (listener.ok) {
         opened.set(key, listener.value);
         continue;
@@ -188,11 +189,13 @@ export function createServing(options: ServingOptions): Serving {
       const kept = setup.listeners.get(key);
       kept?.use(makerOf(point));
       kept?.setLimits(limitsOf(point));
+      const certificate = certificates.value.get(describePoint(point));
+      if (certificate) kept?.setCertificate?.(certificate);
       listeners.set(key, (kept ?? opened.get(key)) as Listener);
     }
     const old = setup;
     entries = nextEntries;
-    setup = { blocks: built.value, listeners };
+    setup = { blocks: built.value, listeners, certificates: certificates.value };
     await Promise.all(
       gone.map(([key, listener]) => (inTheWay.some(([k]) => k === key) ? undefined : listener.stop(GRACE_MS))),
     );
@@ -210,14 +213,15 @@ export function createServing(options: ServingOptions): Serving {
         setup.blocks.map(({ block }) => block),
         options.tcpLimits,
       );
-      const listener = await openListener(point, limits, { reusePort, descriptors, pump, now, logger }, maker);
+      const tools = { reusePort, descriptors, pump, now, logger };
+      const listener = await openAnyListener(point, limits, tools, maker, setup.certificates);
       if (listener.ok) listeners.set(key, listener.value);
       else {
         listeners.delete(key);
         logger.error(`${describePoint(point)} is lost: ${listener.error}`);
       }
     }
-    setup = { blocks: setup.blocks, listeners };
+    setup = { ...setup, listeners };
   }
 
   /** Configurations go one after the other. */
@@ -240,12 +244,13 @@ export function createServing(options: ServingOptions): Serving {
       ...tally.snapshot(),
       pluginsEnabled(setup.blocks),
       ...socketFamilies([...setup.listeners.values()], [...entries.values()]),
+      ...[...setup.listeners.values()].flatMap((listener) => listener.metrics?.() ?? []),
       ...setup.blocks.flatMap(({ handlers }) => handlers.flatMap((handler) => handler.metrics?.() ?? [])),
     ],
     async stop(graceMs = GRACE_MS) {
       await Promise.all([...setup.listeners.values()].map((listener) => listener.stop(graceMs)));
       closeBlocks(setup.blocks);
-      setup = { blocks: [], listeners: new Map() };
+      setup = { blocks: [], listeners: new Map(), certificates: new Map() };
       entries = new Map();
     },
   };
@@ -260,7 +265,7 @@ function closeBlocks(blocks: readonly BuiltBlock[]): void {
 }
 
 function overlap(a: ListenPoint, b: ListenPoint): boolean {
-  return a.port === b.port && a.address !== b.address && (a.address === '' || b.address === '');
+  return a.port === b.port && (a.address === b.address || a.address === '' || b.address === '');
 }
 
 /** The strictest of the `timeouts` of the blocks on a listener; the peer takes one of them at random. */
@@ -283,14 +288,13 @@ function tcpLimitsOf(
   };
 }
 
-/** `cluster.local.:53 on 127.0.0.1`, sorted by zone. */
+/** `cluster.local.:53 on 127.0.0.1`, `tls://.:853`, sorted. */
 function startLines(blocks: readonly ServingBlock[]): string[] {
   const lines = blocks.flatMap((block) =>
-    block.keys.flatMap(({ zone, port }) =>
-      block.addresses.length === 0
-        ? [`${zone}:${port}`]
-        : block.addresses.map((address) => `${zone}:${port} on ${address}`),
-    ),
+    block.keys.flatMap(({ transport, zone, port }) => {
+      const line = `${transport === 'dns' ? '' : `${transport}://`}${zone}:${port}`;
+      return block.addresses.length === 0 ? [line] : block.addresses.map((address) => `${line} on ${address}`);
+    }),
   );
   return lines.sort();
 }

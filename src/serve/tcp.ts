@@ -1,5 +1,6 @@
 /** A TCP socket of the server: who may connect, and how many. */
 import { createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Entry } from './entry.ts';
 import type { Pump } from './pump.ts';
 import { type ConnectionLimits, TcpConnection } from './tcp-connection.ts';
@@ -36,6 +37,8 @@ export interface TcpOptions {
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   readonly onFailure: (error: unknown) => void;
+  /** A server of TLS in place of one of TCP, and which clients may go on after the handshake. */
+  readonly secure?: { readonly server: Server; isAllowed(socket: TLSSocket): boolean };
 }
 
 export interface TcpCounts {
@@ -56,7 +59,7 @@ export interface TcpListener {
 
 /** @returns once the socket listens. Rejects with the system's error when it can't. */
 export async function listenTcp(options: TcpOptions, first: Entry): Promise<TcpListener> {
-  const server = createServer({ allowHalfOpen: true });
+  const server = options.secure?.server ?? createServer({ allowHalfOpen: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     const { address: host, port, isV6, reusePort } = options;
@@ -86,8 +89,7 @@ function run(server: Server, options: TcpOptions, first: Entry): TcpListener {
     const count = perClient.get(client ?? '') ?? 0;
     if (client === undefined || connections.size >= limits.maxConnections || count >= limits.maxPerClient) {
       refused += 1;
-      socket.on('error', () => {});
-      socket.resetAndDestroy();
+      cutOff(socket);
       return;
     }
     perClient.set(client, count + 1);
@@ -111,7 +113,14 @@ function run(server: Server, options: TcpOptions, first: Entry): TcpListener {
     );
     connections.add(connection);
   };
-  server.on('connection', accept);
+  const { secure } = options;
+  if (secure === undefined) server.on('connection', accept);
+  else {
+    server.on('secureConnection', (socket: TLSSocket) => {
+      if (secure.isAllowed(socket)) accept(socket);
+      else cutOff(socket);
+    });
+  }
 
   const sweep = setInterval(() => {
     const isCrowded = connections.size > limits.maxConnections * CROWDED;
@@ -146,4 +155,11 @@ function run(server: Server, options: TcpOptions, first: Entry): TcpListener {
       await closed;
     },
   };
+}
+
+function cutOff(socket: Socket): void {
+  socket.on('error', () => {});
+  // Only a bare TCP socket can be reset.
+  if ('encrypted' in socket) socket.destroy();
+  else socket.resetAndDestroy();
 }

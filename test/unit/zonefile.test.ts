@@ -64,7 +64,7 @@ test('a line that is no record is named with its number', () => {
     'a.z. 5 IN SOA a. b. 4294967296 2 3 4 5': /no data/,
     'a.z. 5 IN A \\# 3 0A0000': /no data/,
     'a.z. 5 IN TYPE4711 \\# 3 0A00': /no data/,
-    'a.z. 5 IN DS 1 2 3 ab': /no data/,
+    'a.z. 5 IN DS 1 2 3 abc': /no data/,
     'a 5 IN A 10.0.0.1': /no absolute name/,
     'a\\. 5 IN A 10.0.0.1': /no absolute name/,
     'a..z. 5 IN A 10.0.0.1': /no absolute name/,

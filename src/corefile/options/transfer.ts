@@ -30,6 +30,13 @@ export interface JournalSize {
   readonly ageMs?: number;
 }
 
+/** A zone that lists the zones of the stanza (RFC 9432). */
+export interface CatalogOptions {
+  readonly apex: DomainName;
+  /** The `group` property of every member. */
+  readonly group: string | undefined;
+}
+
 /** A stanza of `transfer`. */
 export interface TransferOptions {
   readonly zones: readonly DomainName[];
@@ -38,6 +45,7 @@ export interface TransferOptions {
   readonly source: string | undefined;
   readonly notify?: NotifyTiming | 'off';
   readonly journal?: JournalSize;
+  readonly catalog?: CatalogOptions;
 }
 
 export const DEFAULT_NOTIFY: NotifyTiming = { delayMs: 200, maxMs: 1000 };
@@ -48,7 +56,7 @@ export const DEFAULT_NOTIFY: NotifyTiming = { delayMs: 200, maxMs: 1000 };
  * zonelog also takes prefixes (`to 10.0.0.0/8`) and, at the end of a `to` line, `key NAME`: a TSIG key for all targets
  * of that line. `to key NAME` alone is anyone who has the key. `notify DELAY [MAX]` (0.2 s, 1 s) or `notify off` says when
  * the targets are told of a new version; `journal [changes N] [size OCTETS] [age DURATION]` how much of the changes is
- * kept, for all zones: the most that any stanza asks for.
+ * kept, for all zones: the most that any stanza asks for. `catalog ZONE [GROUP]` makes a catalog of the stanza's zones.
  */
 export function parseTransfer(stanzas: readonly Directive[], block: BlockContext): Outcome<TransferOptions[]> {
   const c = new Controller('transfer', stanzas);
@@ -59,15 +67,25 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
     let source: string | undefined;
     let notify: TransferOptions['notify'];
     let journal: JournalSize | undefined;
+    let catalog: CatalogOptions | undefined;
     while (c.nextBlock()) {
       if (c.value === 'to') to.push(...readTargets(c));
       else if (c.value === 'source') source = readSource(c, source);
       else if (c.value === 'notify') notify = readNotify(c);
       else if (c.value === 'journal') journal = { ...journal, ...readJournal(c) };
+      else if (c.value === 'catalog') catalog = readCatalog(c, catalog);
       else c.err(`unknown property ${JSON.stringify(c.value)}`);
     }
     if (to.length === 0) c.stanzaErr("'to' is required");
-    all.push({ zones, to, source, ...(notify && { notify }), ...(journal && { journal }) });
+    all.push({
+      // The catalog goes to whom its zones go.
+      zones: catalog === undefined ? zones : [...zones, catalog.apex],
+      to,
+      source,
+      ...(notify && { notify }),
+      ...(journal && { journal }),
+      ...(catalog && { catalog }),
+    });
   }
   return c.finish(all);
 }
@@ -133,6 +151,15 @@ function readNotify(c: Controller): NotifyTiming | 'off' {
     c.err('notify takes a delay from 0s to 1h, and a maximum wait that is not less');
   }
   return { delayMs, maxMs };
+}
+
+function readCatalog(c: Controller, previous: CatalogOptions | undefined): CatalogOptions | undefined {
+  const [text = '', group] = c.args(1, 2);
+  const apex = parseName(text);
+  if (previous !== undefined) c.err('catalog already specified');
+  if (apex === undefined) c.err(`invalid catalog zone ${JSON.stringify(text)}`);
+  if (group !== undefined && Buffer.byteLength(group) > 255) c.err('the group of a catalog has 255 octets at most');
+  return apex && { apex, group };
 }
 
 /** What a timer still takes, and more than anyone wants. */

@@ -113,5 +113,5 @@ function recordOf(
 }
 
 function reply(answer: readonly ResourceRecord[]) {
-  return { ...emptyReply(Rcode.NOERROR), isAuthoritative: true, answer };
+  return { ...emptyReply(Rcode.NOERROR), isAuthoritative: true, isLowerCase: true, answer };
 }

@@ -1,5 +1,6 @@
 /** `transfer`: zone transfers, made by whoever is handed in. */
-import { RRType } from '../../dns/rrset.ts';
+import { Opcode } from '../../dns/query.ts';
+import { RRClass, RRType } from '../../dns/rrset.ts';
 import type { Handler, MaybePromise, Outcome, Request } from '../chain.ts';
 
 /** Decides on a transfer question. Undefined: it is about no zone that is transferred here. */
@@ -11,8 +12,9 @@ export function createTransfer(transferZone: TransferZone): Handler {
     // Transfers are never kept, as they have no source; all else passes through.
     isPure: true,
     handle(request, next) {
-      const { type } = request.question;
-      if (type !== RRType.AXFR && type !== RRType.IXFR) return next(request);
+      const { type, class: rrClass } = request.question;
+      const isTransfer = type === RRType.AXFR || type === RRType.IXFR;
+      if (!isTransfer || rrClass !== RRClass.IN || request.opcode !== Opcode.QUERY) return next(request);
       const done = transferZone(request);
       if (done instanceof Promise) return done.then((outcome) => outcome ?? next(request));
       return done ?? next(request);

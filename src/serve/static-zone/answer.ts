@@ -95,7 +95,7 @@ function positive(zone: StaticZone, answer: readonly ResourceRecord[], added: re
     answer,
     authority: isNameservers ? [] : zone.nameservers,
     additional: additionalFor(zone, added),
-    spelledZone: zone.apex,
+    isLowerCase: true,
   };
 }
 
@@ -115,7 +115,7 @@ function denial(zone: StaticZone, rcode: Rcode, aliases: readonly ResourceRecord
     isAuthoritative: true,
     answer: aliases,
     authority: [zone.soa],
-    spelledZone: zone.apex,
+    isLowerCase: true,
   };
 }
 
@@ -136,7 +136,7 @@ function referral(
     answer: aliases,
     authority: [...nameservers, ...signed],
     additional: additionalFor(zone, nameservers),
-    spelledZone: zone.apex,
+    isLowerCase: true,
   };
 }
 

@@ -2,7 +2,7 @@
  * Zones in files: read when the server starts, read again when the file has changed. Nothing here is on the answer path:
  * a large file is read again a piece at a time, so that answers go on in between.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -34,6 +34,8 @@ export interface SourceOptions {
   readonly reloadMs: number;
   /** The file is read again when its time has changed, not when its SOA serial has. */
   readonly isByTime?: boolean;
+  /** The file is read soon, not now: questions are being answered already. */
+  readonly isDeferred?: boolean;
   readonly logger: Logger;
   readonly timer: Timer;
   /** Called when a zone has changed. */
@@ -47,18 +49,18 @@ export interface SourceOptions {
 export function openZoneFile(options: SourceOptions): ZoneSource[] {
   const { file, apexes, reloadMs, logger, timer, onChange } = options;
   const zones = new Map<DomainName, StaticZone | undefined>();
-  const text = readNow(file);
-  if (!text.ok) {
+  const text = options.isDeferred ? undefined : readNow(file);
+  if (text?.ok === false) {
     if (reloadMs === 0) throw new OperatorError(text.error);
     logger.warning(`Failed to open "${text.error}": trying again in ${reloadMs / 1000}s`);
   }
   for (const apex of apexes) {
-    if (!text.ok) continue;
+    if (!text?.ok) continue;
     const built = buildNow(file, text.value, apex);
     if (!built.ok) throw new OperatorError(built.error);
     zones.set(apex, built.value);
   }
-  let lastTime = '';
+  let lastTime = options.isByTime ? modifiedNow(file) : '';
   let cancel = () => {};
   let isClosed = false;
   const look = async (): Promise<void> => {
@@ -67,11 +69,14 @@ export function openZoneFile(options: SourceOptions): ZoneSource[] {
       if (time === lastTime) return;
       lastTime = time;
     }
-    const again = await readLater(file);
-    if (!again.ok) return logger.error(`Failed to open zone ${apexes.join(' ')} in "${file}": ${again.error}`);
+    const read = await readLater(file);
+    if (!read.ok) {
+      logger.error(`Failed to open zone ${apexes.join(' ')} in "${file}": ${read.error}`);
+      return;
+    }
     for (const apex of apexes) {
       const old = zones.get(apex);
-      const built = await buildLater(file, again.value, apex, options.isByTime ? undefined : old?.soa.rdata.serial);
+      const built = await buildLater(file, read.value, apex, options.isByTime ? undefined : old?.soa.rdata.serial);
       if (isClosed) return;
       if (!built.ok) logger.error(`Parsing zone "${apex}": ${built.error}`);
       else if (built.value !== 'unchanged') {
@@ -83,16 +88,18 @@ export function openZoneFile(options: SourceOptions): ZoneSource[] {
       }
     }
   };
-  const wait = (): void => {
-    cancel = timer(() => {
-      look()
-        .catch((error: unknown) => logger.error(`Failed to reload "${file}": ${reasonOf(error)}`))
-        .finally(() => {
-          if (!isClosed) wait();
-        });
-    }, reloadMs);
+  const again = (): void => {
+    look()
+      .catch((error: unknown) => logger.error(`Failed to reload "${file}": ${reasonOf(error)}`))
+      .finally(() => {
+        if (!isClosed) wait();
+      });
   };
-  if (reloadMs > 0) wait();
+  const wait = (): void => {
+    if (reloadMs > 0) cancel = timer(again, reloadMs);
+  };
+  if (options.isDeferred) again();
+  else wait();
   const close = (): void => {
     isClosed = true;
     cancel();
@@ -121,6 +128,10 @@ async function readLater(file: string): Promise<Result<string, string>> {
   } catch (error) {
     return fail(`open ${file}: ${reasonOf(error)}`);
   }
+}
+
+function modifiedNow(file: string): string {
+  return String(statSync(file, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? '');
 }
 
 async function modifiedAt(file: string): Promise<string> {

@@ -1,0 +1,239 @@
+/** `k8s_external`: names of services for clients outside the cluster, with their external addresses. */
+import { type ExternalOptions, isReverseZone } from '../../corefile/config.ts';
+import { canonicalAddress } from '../../dns/address.ts';
+import { type DomainName, isSubdomain, labelsBelow, parseName } from '../../dns/name.ts';
+import { Rcode, type Rdata, type ResourceRecord, RRType } from '../../dns/rrset.ts';
+import { toSerial } from '../../dns/serial.ts';
+import { isStanzaSynced } from '../../projection/zone.ts';
+import {
+  emptyReply,
+  type Handler,
+  type MaybePromise,
+  type Next,
+  type Outcome,
+  type Reply,
+  type Request,
+} from '../chain.ts';
+import type { AskServer } from '../static-zone/answer.ts';
+import { type ExternalItem, type ExternalView, findByExternalAddress, findExternal, partsOf } from './external-zone.ts';
+import { addressOfReverse } from './reverse-name.ts';
+
+/** RFC 8914 §4.15. */
+const EDE_NOT_READY = 14;
+/** RFC 2782: of all records together. */
+const WEIGHT = 100;
+
+export interface ExternalTools {
+  /** The stanzas of `kubernetes` in the block, first one first, at this moment. */
+  views(): readonly ExternalView[];
+  readonly askServer: AskServer;
+}
+
+export function createExternal(options: ExternalOptions, tools: ExternalTools): Handler {
+  return {
+    name: 'k8s_external',
+    // What it answers itself has no source, nor has what it hands on.
+    isPure: true,
+    handle(request, next) {
+      const { name, type } = request.question;
+      const zone = options.zones
+        .filter((one) => isSubdomain(name, one))
+        .reduce<DomainName | undefined>((a, b) => (a !== undefined && a.length > b.length ? a : b), undefined);
+      if (zone === undefined) return next(request);
+      if (type === RRType.AXFR || type === RRType.IXFR) return emptyReply(Rcode.REFUSED);
+      return answer({ ...options, ...tools, zone, request, next });
+    },
+  };
+}
+
+interface Context extends ExternalOptions, ExternalTools {
+  readonly zone: DomainName;
+  readonly request: Request;
+  readonly next: Next;
+}
+
+function answer(context: Context): MaybePromise<Outcome> {
+  const { zone, request, apex } = context;
+  const { name, type } = request.question;
+  const labels = labelsBelow(name, zone) ?? [];
+  if (labels.length === 0) return answerApex(context);
+  if (labels.at(-1) === apex) {
+    if (labels.length > 2 || (labels.length === 2 && labels[0] !== 'ns1')) return denial(context, Rcode.NXDOMAIN);
+    const records = labels.length === 2 ? serverAddresses(context).filter((record) => record.type === type) : [];
+    return records.length > 0 ? positive(context, records) : denial(context, Rcode.NOERROR);
+  }
+  const address = type === RRType.PTR || isReverseZone(zone) ? addressOfReverse(name) : undefined;
+  if (address !== undefined) return answerReverse(context, address);
+  let isPresent = false;
+  let isUnsure = false;
+  for (const view of context.views()) {
+    const found = findExternal(view, labels, zone, context.headless);
+    if (found.kind === 'items') return answerItems(context, found.items, found.ttl);
+    isPresent ||= found.kind === 'empty';
+    isUnsure ||= !isSynced(view);
+  }
+  return isPresent ? denial(context, Rcode.NOERROR) : deny(context, isUnsure);
+}
+
+function isSynced(view: ExternalView): boolean {
+  const { stanza, cluster } = partsOf(view);
+  return isStanzaSynced(stanza, cluster);
+}
+
+/** The name is nowhere: the next plugin may have it, and a cluster that was never listed might. */
+function deny(context: Context, isUnsure: boolean): MaybePromise<Outcome> {
+  const { fallthrough, request, next } = context;
+  if (fallthrough?.some((zone) => isSubdomain(request.question.name, zone))) {
+    const outcome = next(request);
+    return outcome instanceof Promise ? outcome.then(withoutSource) : withoutSource(outcome);
+  }
+  if (!isUnsure) return denial(context, Rcode.NXDOMAIN);
+  return { ...emptyReply(Rcode.SERVFAIL), isAuthoritative: true, ede: { code: EDE_NOT_READY, text: 'never synced' } };
+}
+
+/** That nobody here has the name is no fact about the zone that it was found in. */
+function withoutSource(outcome: Outcome): Outcome {
+  if (outcome.kind !== 'reply') return outcome;
+  const { source: _, aging: __, ...reply } = outcome;
+  return reply;
+}
+
+function answerApex(context: Context): Reply {
+  const { zone, request } = context;
+  const { type } = request.question;
+  if (type === RRType.SOA) return positive(context, [soaOf(context)]);
+  if (type !== RRType.NS) return denial(context, Rcode.NOERROR);
+  const server = record(zone, context.ttl, { type: 'NS', target: serverName(context) });
+  return { ...positive(context, [server]), additional: serverAddresses(context).filter(isOfUse) };
+}
+
+function answerReverse(context: Context, address: string): MaybePromise<Outcome> {
+  const { request, ttl, zones } = context;
+  const home = zones.find((zone) => !isReverseZone(zone)) ?? zones[0];
+  const targets = new Set<DomainName>();
+  for (const view of context.views()) {
+    for (const service of findByExternalAddress(view, address)) {
+      const target = parseName(`${service}.${home}`);
+      if (target !== undefined) targets.add(target);
+    }
+  }
+  if (targets.size === 0) return deny(context, !context.views().every(isSynced));
+  if (request.question.type !== RRType.PTR) return denial(context, Rcode.NOERROR);
+  return positive(
+    context,
+    [...targets].map((target) => record(request.question.name, ttl, { type: 'PTR', target })),
+  );
+}
+
+/** @param srvTtl of SRV records, which is that of `kubernetes`, as CoreDNS has it */
+function answerItems(context: Context, items: readonly ExternalItem[], srvTtl: number): MaybePromise<Outcome> {
+  const { type, name } = context.request.question;
+  if (type === RRType.SRV) return answerServices(context, items, srvTtl);
+  if (type !== RRType.A && type !== RRType.AAAA) return denial(context, Rcode.NOERROR);
+  const hosts = [...new Set(items.map(({ host }) => host))];
+  const addresses = hosts.filter((host) => canonicalAddress(host) !== undefined);
+  const records = addresses.map((host) => addressRecord(name, context.ttl, host)).filter((one) => one.type === type);
+  if (records.length > 0) return positive(context, records);
+  // A name with an address can't be an alias too (RFC 1034 §3.6.2).
+  const alias = addresses.length > 0 ? undefined : hosts.map(parseName).find((host) => host !== undefined);
+  if (alias === undefined) return denial(context, Rcode.NOERROR);
+  const cname = record(name, srvTtl, { type: 'CNAME', target: alias });
+  return askFor(context, alias, type, (found) => ({
+    ...positive(context, [cname, ...(found?.answer ?? [])]),
+    ...(found?.isTruncated && { isTruncated: true }),
+  }));
+}
+
+function answerServices(context: Context, items: readonly ExternalItem[], ttl: number): MaybePromise<Outcome> {
+  const { name } = context.request.question;
+  const weight = Math.max(1, Math.floor(WEIGHT / items.length));
+  const services = new Map<string, ResourceRecord>();
+  const additional = new Map<string, ResourceRecord>();
+  const hosts = new Set<DomainName>();
+  for (const { host, port, name: own } of items) {
+    if (port === undefined) continue;
+    const isAddress = canonicalAddress(host) !== undefined;
+    const target = isAddress ? own : parseName(host);
+    if (target === undefined) continue;
+    services.set(`${port} ${target}`, record(name, ttl, { type: 'SRV', priority: 0, weight, port, target }));
+    if (isAddress) additional.set(`${target} ${host}`, addressRecord(target, context.ttl, host));
+    else hosts.add(target);
+  }
+  if (services.size === 0) return denial(context, Rcode.NOERROR);
+  const reply = { ...positive(context, [...services.values()]), additional: [...additional.values()] };
+  return hosts.size === 0 ? reply : withHosts(context, reply, hosts);
+}
+
+/** The addresses of hosts elsewhere, as the server itself has them. */
+async function withHosts(context: Context, reply: Reply, hosts: ReadonlySet<DomainName>): Promise<Outcome> {
+  const additional = [...reply.additional];
+  for (const host of hosts) {
+    for (const type of [RRType.A, RRType.AAAA]) {
+      const found = await askFor(context, host, type, (one) => one);
+      additional.push(...(found?.answer ?? []));
+    }
+  }
+  return { ...reply, additional };
+}
+
+function askFor<T>(
+  context: Context,
+  name: DomainName,
+  type: number,
+  use: (found: Reply | undefined) => T,
+): MaybePromise<T> {
+  const { packet: _, ...request } = context.request;
+  const asked = context.askServer({ ...request, question: { ...request.question, name, spelling: name, type } });
+  const take = (outcome: Outcome | undefined) => use(outcome?.kind === 'reply' ? outcome : undefined);
+  return asked instanceof Promise ? asked.then(take) : take(asked);
+}
+
+function serverName({ apex, zone }: Context): DomainName {
+  return (parseName(`ns1.${apex}.${zone}`) ?? zone) as DomainName;
+}
+
+/** This server's own addresses. */
+function serverAddresses(context: Context): ResourceRecord[] {
+  const [view] = context.views();
+  const addresses = view?.zone.definition.localAddresses ?? [];
+  return addresses.map((address) => addressRecord(serverName(context), context.ttl, address));
+}
+
+/** The address of the loopback interface leads nobody here. */
+function isOfUse({ rdata }: ResourceRecord): boolean {
+  return !('address' in rdata && (rdata.address.startsWith('127.') || rdata.address === '::1'));
+}
+
+function addressRecord(owner: DomainName, ttl: number, address: string): ResourceRecord {
+  return record(owner, ttl, {
+    type: address.includes(':') ? 'AAAA' : 'A',
+    address: canonicalAddress(address) as string,
+  });
+}
+
+function record(owner: DomainName, ttl: number, rdata: Exclude<Rdata, { readonly type: 'UNKNOWN' }>): ResourceRecord {
+  return { owner, type: RRType[rdata.type], ttl, rdata };
+}
+
+function soaOf(context: Context): ResourceRecord {
+  const { zone, ttl, apex } = context;
+  const [view] = context.views();
+  return record(zone, ttl, {
+    type: 'SOA',
+    mname: serverName(context),
+    rname: (parseName(`hostmaster.${apex}.${zone}`) ?? zone) as DomainName,
+    serial: view?.zone.serial ?? toSerial(0),
+    refresh: 7200,
+    retry: 1800,
+    expire: 86_400,
+    minimum: ttl,
+  });
+}
+
+function positive({ zone }: Context, answer: readonly ResourceRecord[]): Reply {
+  return { ...emptyReply(Rcode.NOERROR), isAuthoritative: true, answer, spelledZone: zone };
+}
+
+function denial(context: Context, rcode: Rcode): Reply {
+  return { ...emptyReply(rcode), isAuthoritative: true, authority: [soaOf(context)], spelledZone: context.zone };
+}

@@ -1,0 +1,214 @@
+/** NOTIFY of a whole server to a secondary that is only a socket: when it comes, how it is signed, what is known after. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { EventEmitter, once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { MessageEncoder } from '../../src/dns/encode.ts';
+import { type Query, readQuery } from '../../src/dns/query.ts';
+import { ReplySigner, verifyRequest } from '../../src/dns/tsig.ts';
+import { parseKeyFile } from '../../src/dns/tsig-key.ts';
+import { CHURN_ZONE, Churn } from '../kit/churn.ts';
+import { readVersions } from '../kit/log-reader.ts';
+import { TestServer } from '../kit/server.ts';
+import { eventually } from '../kit/wait.ts';
+
+const KEYS = 'key k { algorithm hmac-sha384; secret "c2VjcmV0IG9mIHRoZSBrZXk="; };';
+
+/** Answers NOTIFY, and remembers the serials that it was told. */
+class Listener extends EventEmitter<{ notify: [serial: number] }> {
+  readonly socket = createSocket('udp4');
+  readonly serials: number[] = [];
+  readonly sources = new Set<string>();
+  isSigned = false;
+  isSilent = false;
+  readonly #encoder = new MessageEncoder();
+
+  async open(): Promise<number> {
+    this.socket.bind(0, '127.0.0.1');
+    await once(this.socket, 'listening');
+    this.socket.on('message', (packet, { address, port }) => {
+      const query = readQuery(packet);
+      if ('reject' in query) return;
+      const [hint] = query.answer;
+      if (hint?.rdata.type !== 'SOA') return;
+      this.serials.push(hint.rdata.serial);
+      this.sources.add(address);
+      if (!this.isSilent) this.socket.send(this.#answer(query, packet), port, address);
+      this.emit('notify', hint.rdata.serial);
+    });
+    return this.socket.address().port;
+  }
+
+  #answer(query: Query, packet: Buffer): Buffer {
+    const empty = { rcode: 0, isAuthoritative: true, answer: [], authority: [], additional: [] };
+    const { message } = this.#encoder.encodeReply(query, empty, 512);
+    if (query.tsigOffset === undefined) return message;
+    const read = parseKeyFile(KEYS);
+    assert.ok(read.ok);
+    const keys = new Map(read.value.map((key) => [key.name, key]));
+    const now = Date.now() / 1000;
+    const verified = verifyRequest(packet, query.tsigOffset, { keys, now, isAllowed: () => true });
+    this.isSigned = verified.kind === 'good';
+    return verified.kind === 'good' ? new ReplySigner(verified.signature, () => now).apply(message) : message;
+  }
+}
+
+describe('NOTIFY of a server with two serving threads', () => {
+  const churn = new Churn(1996, 5);
+  const listener = new Listener();
+  let server: TestServer;
+
+  const newest = () => Number(readVersions(server.database, CHURN_ZONE).at(-1)?.serial);
+  /** Waits until the last serial in the journal was told. */
+  const told = () =>
+    eventually(
+      () => [listener.serials.at(-1), newest()],
+      ([last, wanted]) => last === wanted,
+      'the newest serial is told',
+    );
+  const result = (text: string) => server.metric('zonelog_notify_results_total', { result: text });
+
+  before(async () => {
+    const port = await listener.open();
+    const { url } = await churn.api.start();
+    const corefile = `
+.:{{dns}} {
+    bind 127.0.0.1
+    multisocket 2
+    prometheus 127.0.0.1:{{metrics}}
+    kubernetes ${CHURN_ZONE} {
+        endpoint ${url}
+    }
+    tsig {
+        secrets {{folder}}/keys
+    }
+    transfer {
+        to 127.0.0.1:${port} key k
+        to 127.0.0.0/8
+        source 127.0.0.1
+        notify 50ms 500ms
+    }
+}
+`;
+    server = await TestServer.prepare({ corefile });
+    writeFileSync(path.join(server.folder, 'keys'), KEYS);
+    server.spawn();
+    await server.answers();
+  });
+  after(async () => {
+    listener.socket.close();
+    await server?.close();
+    await churn.api.stop();
+  });
+
+  test('tells of the version that is there at the start, signed, from the source', async () => {
+    await told();
+    assert.ok(listener.isSigned);
+    assert.deepEqual([...listener.sources], ['127.0.0.1']);
+    await eventually(
+      () => result('acknowledged'),
+      (count) => count === 1,
+      'the answer is counted',
+    );
+  });
+
+  test('tells of each change once it can be transferred, and never of a serial that is not in the journal', async () => {
+    for (let i = 0; i < 5; i++) {
+      const before = listener.serials.length;
+      churn.step();
+      await eventually(
+        () => listener.serials.length,
+        (count) => count > before,
+        'a change is told',
+      );
+      // Whoever is told may ask at once, and any of the threads.
+      const serial = Number(listener.serials.at(-1));
+      for (let j = 0; j < 4; j++) assert.ok((await server.dns.axfr(CHURN_ZONE)).serial >= serial);
+    }
+    await told();
+    const known = new Set(readVersions(server.database, CHURN_ZONE).map((version) => Number(version.serial)));
+    assert.ok(listener.serials.every((serial) => known.has(serial)));
+  });
+
+  test('tells of many changes in a row with few messages', async () => {
+    const before = listener.serials.length;
+    const versions = readVersions(server.database, CHURN_ZONE).length;
+    for (let i = 0; i < 60; i++) {
+      churn.step();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await told();
+    const sent = listener.serials.length - before;
+    const made = readVersions(server.database, CHURN_ZONE).length - versions;
+    assert.ok(sent < made / 2, `${sent} messages for ${made} versions`);
+  });
+
+  test('shows who has acknowledged and taken what', async () => {
+    const zone = await server.dns.axfr(CHURN_ZONE);
+    const program = server.command()[0] as string;
+    const args = ['transfers', '-o', 'json', '-db', server.database];
+    const wanted = async () => JSON.parse((await promisify(execFile)(program, args)).stdout)[0];
+    const status = await eventually(
+      wanted,
+      (seen) => seen.secondaries[0]?.acknowledged?.serial === zone.serial,
+      'the newest serial is acknowledged',
+    );
+    assert.deepEqual([status.zone, status.serial], [CHURN_ZONE, zone.serial]);
+    assert.equal(status.secondaries[0].transferred.serial, zone.serial);
+    const { stdout } = await promisify(execFile)(
+      program,
+      args.filter((word) => !/^(-o|json)$/.test(word)),
+    );
+    assert.match(
+      stdout,
+      /^ZONE +SERIAL +SECONDARY +ACKNOWLEDGED +TAKEN\ncluster\.local\. +\d+ +127\.0\.0\.1:\d+ +\d+ at /,
+    );
+  });
+
+  test('tells again when it is not answered, and of what is newest after it was killed', async () => {
+    listener.isSilent = true;
+    churn.step();
+    const [serial] = await once(listener, 'notify');
+    assert.deepEqual(await once(listener, 'notify'), [serial]);
+    await server.stop('SIGKILL');
+    listener.isSilent = false;
+    const before = listener.serials.length;
+    server.spawn();
+    await eventually(
+      () => listener.serials.length,
+      (count) => count > before,
+      'a start tells of what is there',
+    );
+    assert.equal(listener.serials.at(-1), newest());
+  });
+
+  test('a key that is nowhere is an error of the Corefile', async () => {
+    const other = await TestServer.prepare({
+      corefile: `
+.:{{dns}} {
+    bind 127.0.0.1
+    kubernetes ${CHURN_ZONE} {
+        endpoint ${churn.api.url}
+    }
+    transfer {
+        to 127.0.0.1:9 key nowhere
+    }
+}
+`,
+    });
+    try {
+      other.spawn();
+      const { code } = await other.ended;
+      assert.deepEqual(
+        [code, other.said()],
+        [1, "plugin/transfer: key 'nowhere.' is in no tsig stanza of the server block"],
+      );
+    } finally {
+      await other.close();
+    }
+  });
+});

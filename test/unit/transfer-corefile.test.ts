@@ -1,0 +1,94 @@
+/** What zonelog's own words in `transfer` and `tsig` mean. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type BlockOptions, loadConfig } from '../../src/corefile/config.ts';
+
+function load(body: string) {
+  return loadConfig(`example.org {\n${body}\n}`, {
+    file: 'Corefile',
+    env: () => undefined,
+    readFile: () => '',
+    listDir: () => [],
+    warn: () => {},
+  });
+}
+
+function options(body: string): BlockOptions {
+  const loaded = load(body);
+  assert.ok(loaded.ok, loaded.ok ? '' : loaded.error.message);
+  return loaded.value.serverBlocks[0]?.options ?? {};
+}
+
+function fault(body: string): string {
+  const loaded = load(body);
+  assert.ok(!loaded.ok, `accepted: ${body}`);
+  return loaded.error.message;
+}
+
+function transfer(line: string) {
+  return options(`transfer {\n to *\n ${line}\n}`).transfer?.[0];
+}
+
+test('notify: a delay, and the longest wait', () => {
+  assert.equal(transfer('')?.notify, undefined);
+  assert.deepEqual(transfer('notify 50ms')?.notify, { delayMs: 50, maxMs: 1000 });
+  assert.deepEqual(transfer('notify 5s')?.notify, { delayMs: 5000, maxMs: 5000 });
+  assert.deepEqual(transfer('notify 0 0')?.notify, { delayMs: 0, maxMs: 0 });
+  assert.deepEqual(transfer('notify 200ms 2s')?.notify, { delayMs: 200, maxMs: 2000 });
+  assert.equal(transfer('notify off')?.notify, 'off');
+  for (const [line, problem] of [
+    ['notify', /Wrong argument count/],
+    ['notify 1s 2s 3s', /Wrong argument count/],
+    ['notify soon', /invalid delay of notify: time: invalid duration "soon"/],
+    ['notify 1s later', /invalid maximum wait of notify/],
+    ['notify 2s 1s', /a maximum wait that is not less$/],
+    ['notify -1s', /a delay from 0s to 1h/],
+    ['notify 1s 2h', /a delay from 0s to 1h/],
+    ['notify off 1s', /invalid delay/],
+  ] as const) {
+    assert.match(fault(`transfer {\n to *\n ${line}\n}`), problem, line);
+  }
+});
+
+test('journal: as many changes, octets and hours as are wanted', () => {
+  assert.equal(transfer('')?.journal, undefined);
+  assert.deepEqual(transfer('journal changes 500')?.journal, { changes: 500 });
+  assert.deepEqual(transfer('journal size 16M age 24h changes 1')?.journal, {
+    octets: 16 * 1024 * 1024,
+    ageMs: 86_400_000,
+    changes: 1,
+  });
+  assert.deepEqual(transfer('journal size 10\n journal size 2k')?.journal, { octets: 2048 });
+  for (const [line, problem] of [
+    ['journal', /Wrong argument count/],
+    ['journal size', /Wrong argument count/],
+    ['journal size 1 age', /Wrong argument count/],
+    ['journal size 0', /invalid size of journal: "0"$/],
+    ['journal changes 10k', /invalid size of journal: "10k"$/],
+    ['journal size 1T', /invalid size of journal/],
+    ['journal age long', /invalid age of journal/],
+    ['journal days 1', /unknown property "days" of journal$/],
+  ] as const) {
+    assert.match(fault(`transfer {\n to *\n ${line}\n}`), problem, line);
+  }
+});
+
+test('tsig: keys with an algorithm, and weak algorithms that are allowed', () => {
+  const tsig = options(
+    'tsig {\n secret a c2VjcmV0\n secret b. c2VjcmV0 HMAC-SHA512\n allow hmac-sha1 hmac-md5\n}',
+  ).tsig;
+  assert.deepEqual(
+    [...(tsig?.secrets.values() ?? [])].map((key) => [key.name, key.algorithm?.name, key.secret.length]),
+    [
+      ['a.', undefined, 6],
+      ['b.', 'hmac-sha512.', 6],
+    ],
+  );
+  assert.deepEqual(
+    tsig?.allowed.map(({ name }) => name),
+    ['hmac-sha1.', 'hmac-md5.sig-alg.reg.int.'],
+  );
+  assert.match(fault('tsig {\n secret a c2VjcmV0 hmac-sha3\n}'), /unknown algorithm 'hmac-sha3'$/);
+  assert.match(fault('tsig {\n allow sha1\n}'), /unknown algorithm 'sha1'$/);
+  assert.match(fault('tsig {\n secret a c2VjcmV0\n secret A c2VjcmV0\n}'), /key 'a\.' redefined$/);
+});
