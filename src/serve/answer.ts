@@ -141,6 +141,8 @@ function resolveOutside(
   const join = (reply: Reply | undefined): Reply => ({
     ...emptyReply(Rcode.NOERROR),
     answer: reply === undefined ? aliases : [...aliases, ...reply.answer],
+    // The target of a SRV record comes with its addresses, as if the target had been asked itself.
+    additional: reply?.answer.length ? reply.additional : [],
     ...(reply?.isTruncated === true && { isTruncated: true }),
     spelledZone: zone.apex,
   });

@@ -18,6 +18,19 @@ const groups = env.CONFORMANCE_GROUPS?.split(',');
 const only = env.CONFORMANCE_ONLY ?? '';
 const MAX_LINES = 60;
 
+/** Directives that zonelog refuses so far, each with its line in docs/compatibility.md: their cases are skipped, and said to be. */
+const NOT_YET = ['k8s_gateway'];
+
+/** Why a case can't be asked; undefined when it can. */
+function reasonToSkip({ corefile, addrs, start }: (typeof cases)[number]): string | undefined {
+  if ((addrs?.length ?? 0) > 0 && !pool.isPrivate) return 'needs a network namespace of its own';
+  const missing = NOT_YET.find((name) => new RegExp(`^\\s*${name}\\b`, 'm').test(corefile));
+  // A Corefile that must be refused is refused for the wrong reason too: that would be no pass.
+  return (
+    missing && `uses ${missing}, which zonelog does not have yet${start === 'fails' ? ' (and must be refused)' : ''}`
+  );
+}
+
 const cases = loadCases(env.CONFORMANCE_CASES).filter(
   ({ group, name }) => (groups === undefined || groups.includes(group)) && name.includes(only),
 );
@@ -34,8 +47,7 @@ describe('conformance', () => {
   for (const [group, members] of Map.groupBy(cases, (one) => one.group)) {
     describe(group, { concurrency: Number(env.CONFORMANCE_JOBS ?? 3) }, () => {
       for (const one of members) {
-        const isSkipped = (one.addrs?.length ?? 0) > 0 && !pool.isPrivate;
-        it(one.name, { skip: isSkipped && 'needs a network namespace of its own' }, async () => {
+        it(one.name, { skip: reasonToSkip(one) ?? false }, async () => {
           const result = await pool.run(one);
           outcomes.set(one.name, result);
           const lines = result.results.flatMap(({ step, question, faults }) =>

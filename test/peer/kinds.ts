@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { adapt, docFile } from './doc.ts';
-import { type PeerKind, type Place, run, SECRET } from './peer.ts';
+import { type PeerKind, type Place, run } from './peer.ts';
 
-export const BIND: PeerKind = {
-  name: 'bind',
+const bind = (name: string, file: string): PeerKind => ({
+  name,
   program: 'named',
   files: ({ folder, primary, port }) => ({
-    'named.conf': adapt(docFile('named.conf'), {
+    'named.conf': adapt(docFile(file), {
       '192.0.2.1 port 53': `127.0.0.1 port ${primary}`,
       'port 53 { 192.0.2.53; }': `port ${port} { 127.0.0.1; }`,
       '"/var/cache/bind"': JSON.stringify(folder),
@@ -17,13 +17,16 @@ export const BIND: PeerKind = {
     }),
   }),
   command: ({ folder }) => ['named', '-g', '-c', path.join(folder, 'named.conf')],
-};
+});
 
-export const KNOT: PeerKind = {
-  name: 'knot',
+export const BIND = bind('bind', 'named.conf');
+export const BIND_CATALOG = bind('bind', 'named-catalog.conf');
+
+const knot = (name: string, file: string): PeerKind => ({
+  name,
   program: 'knotd',
   files: ({ folder, primary, port }) => ({
-    'knot.conf': adapt(docFile('knot.conf'), {
+    'knot.conf': adapt(docFile(file), {
       '192.0.2.1@53': `127.0.0.1@${primary}`,
       'address: 192.0.2.1\n': 'address: 127.0.0.1\n',
       '192.0.2.54@53': `127.0.0.1@${port}`,
@@ -32,7 +35,10 @@ export const KNOT: PeerKind = {
     }),
   }),
   command: ({ folder }) => ['knotd', '-c', path.join(folder, 'knot.conf')],
-};
+});
+
+export const KNOT = knot('knot', 'knot.conf');
+export const KNOT_CATALOG = knot('knot', 'knot-catalog.conf');
 
 export const NSD: PeerKind = {
   name: 'nsd',
@@ -49,8 +55,8 @@ export const NSD: PeerKind = {
   command: ({ folder }) => ['nsd', '-d', '-c', path.join(folder, 'nsd.conf')],
 };
 
-export const POWERDNS: PeerKind = {
-  name: 'powerdns',
+const powerDns = (name: string, script: string): PeerKind => ({
+  name,
   program: 'pdns_server',
   files: ({ folder, port }) => ({
     'pdns.conf': `${adapt(docFile('pdns.conf'), {
@@ -60,7 +66,7 @@ export const POWERDNS: PeerKind = {
     })}socket-dir=${folder}\n`,
   }),
   prepare(place) {
-    for (const line of powerDnsCommands(place)) {
+    for (const line of powerDnsCommands(place, script)) {
       const [program = '', ...args] = line.split(' ');
       if (program === 'sqlite3') {
         const database = new Sqlite(args[0]);
@@ -74,11 +80,13 @@ export const POWERDNS: PeerKind = {
     runPdnsutil(place, ['import-tsig-key', 'transfer.key', 'hmac-sha256', secret]);
   },
   command: ({ folder }) => ['pdns_server', `--config-dir=${folder}`, '--guardian=no', '--daemon=no', '--write-pid=no'],
-};
+});
 
-function powerDnsCommands({ folder, primary }: Place): string[] {
-  const script = adapt(docFile('powerdns.sh'), { '192.0.2.1:53': `127.0.0.1:${primary}`, '/var/lib/powerdns': folder });
-  if (!script.includes(SECRET)) throw new Error('another secret than that of the key');
+export const POWERDNS = powerDns('powerdns', 'powerdns.sh');
+export const POWERDNS_CATALOG = powerDns('powerdns', 'powerdns-catalog.sh');
+
+function powerDnsCommands({ folder, primary }: Place, file: string): string[] {
+  const script = adapt(docFile(file), { '192.0.2.1:53': `127.0.0.1:${primary}`, '/var/lib/powerdns': folder });
   return script.trimEnd().split('\n');
 }
 

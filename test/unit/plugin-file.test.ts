@@ -30,7 +30,7 @@ sub NS ns.sub
 sub NS ns.elsewhere.net.
 sub DS 1 2 3 ab
 ns.sub A 192.0.2.9
-old DNAME other.example.
+old DNAME a-much-longer-target.example.
 `;
 const SOA = 'example.org. 60 IN SOA ns.example.org. admin.example.org. 3 3600 600 86400 60';
 const NS = ['example.org. 60 IN NS ns.example.org.'];
@@ -167,7 +167,7 @@ test('file: a DNAME moves the names below it', async (t) => {
   const kit = fileOf(t);
   const moved = await ask(kit, 'a.b.old.example.org', 'A');
   assert.match(moved.answer[0] ?? '', /^old\.example\.org\. 60 IN DNAME/);
-  assert.equal(moved.answer[1], 'a.b.old.example.org. 60 IN CNAME a.b.other.example.');
+  assert.equal(moved.answer[1], 'a.b.old.example.org. 60 IN CNAME a.b.a-much-longer-target.example.');
   const long = `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(48)}.old.example.org`;
   assert.equal((await ask(kit, long, 'A')).rcode, 'YXDOMAIN');
 });
@@ -205,7 +205,7 @@ test('file: the zone is read again when its serial has changed, and kept answers
   assert.match(kit.lines.join(''), /Successfully reloaded zone "example\.org\."/);
   kit.write('nonsense');
   await kit.clock.look();
-  assert.match(kit.lines.join(''), /\[ERROR\].*nonsense/);
+  assert.match(kit.lines.join(''), /\[ERROR\].*line 1/);
   assert.deepEqual((await ask(kit, 'www.example.org', 'A')).answer, ['www.example.org. 60 IN A 192.0.2.99']);
 });
 

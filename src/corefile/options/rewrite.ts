@@ -1,4 +1,3 @@
-import type { DomainName } from '../../dns/name.ts';
 import { parseName } from '../../dns/name.ts';
 import { Controller, parseInteger } from '../controller.ts';
 import { classNumber, rcodeNumber, typeNumber } from '../mnemonics.ts';
@@ -28,7 +27,8 @@ export type RewriteChange =
   | { readonly field: 'type' | 'class'; readonly from: number; readonly to: number }
   | { readonly field: 'ttl'; readonly match: NameMatch; readonly min: number; readonly max: number }
   | { readonly field: 'rcode'; readonly match: NameMatch; readonly from: number | undefined; readonly to: number }
-  | { readonly field: 'cname'; readonly match: NameMatch; readonly to: DomainName }
+  /** `to` is an absolute name for `exact`, else what stands in the place of what matched, with `{1}` for groups. */
+  | { readonly field: 'cname'; readonly match: NameMatch; readonly to: string }
   | {
       readonly field: 'edns0';
       readonly option: 'local' | 'nsid' | 'subnet';
@@ -194,9 +194,9 @@ class RuleReader {
     const match = this.#readMatch(2);
     const text = this.#take();
     this.#end('cname');
-    const to = parseName(text);
+    const to = match.kind === 'exact' ? parseName(text) : text.toLowerCase();
     if (to === undefined) this.#fail(`not a domain name: ${text}`);
-    return { field: 'cname', match, to: to ?? ('.' as DomainName) };
+    return { field: 'cname', match, to: to ?? '' };
   }
 
   #readEdns0(): RewriteChange {

@@ -26,8 +26,6 @@ import { kindOf } from './cache/kind.ts';
 import { type CacheCounts, cacheFamilies, emptyCounts } from './cache/metrics.ts';
 import { Store } from './cache/store.ts';
 
-/** Plugins whose answers are from zones of ours, and so always fresh. */
-const ZONE_PLUGINS: ReadonlySet<string> = new Set(['kubernetes', 'kubernetai', 'multicluster', 'k8s_gateway']);
 /** Their answer depends on who asks. */
 const PERSONAL_PLUGINS: ReadonlySet<string> = new Set(['whoami']);
 
@@ -111,19 +109,20 @@ class Cache {
     const kind = kindOf(outcome, request.question, this.#options);
     const { encoder } = this.#tools;
     if (kind.type === undefined) return this.#tailor(withTtl(outcome, kind.ttl), request);
-    if (isOfZone(outcome)) return this.#tailor({ ...withTtl(outcome, kind.ttl), isLowerCase: true }, request);
     if (!isKeepable(outcome)) return this.#tailor(withTtl(outcome, kind.ttl), request);
+    // What is kept here lives as long as its TTL, whatever happens to the zone that it came from.
+    const { source: _, ...reply } = outcome;
     const place = { key, type: kind.type, ttl: kind.ttl, storedAt: this.#tools.now() };
-    const item = makeItem(place, outcome, request, encoder);
+    const item = makeItem(place, reply, request, encoder);
     if (item === undefined) {
       counts.drops += 1;
-      return this.#tailor(withTtl(outcome, kind.ttl), request);
+      return this.#tailor(withTtl(reply, kind.ttl), request);
     }
     this.#storing = counts;
     this.#store.put(item);
     // A failure is told of once; what is sent from here on has no news.
-    if (outcome.failure !== undefined) return this.#tailor(outcome, request);
-    return this.#tailor(replyAsKept(outcome, item), request, { aging: this.#agingOf(item, request, counts, next) });
+    if (outcome.failure !== undefined) return this.#tailor(reply, request);
+    return this.#tailor(replyAsKept(reply, item), request, { aging: this.#agingOf(item, request, counts, next) });
   }
 
   /** AD is for who asks for it (RFC 6840 §5.7, §5.8). */
@@ -249,11 +248,6 @@ function keyOf({ question, edns, isCheckingDisabled }: Request): string {
 /** AD set: whether the data is authentic is wanted for all who will get it. */
 function forRefresh(request: Request): Request {
   return request.isAuthenticData ? request : { ...request, isAuthenticData: true };
-}
-
-/** From a zone of ours: right at any moment, and kept elsewhere. */
-function isOfZone({ source, writer = '' }: Reply): boolean {
-  return source !== undefined || ZONE_PLUGINS.has(writer);
 }
 
 function isKeepable({ isTruncated = false, writer = '', seal }: Reply): boolean {

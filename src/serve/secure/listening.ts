@@ -35,8 +35,6 @@ export async function listen(server: Server, options: SecureOptions): Promise<Li
     });
   });
   server.on('error', options.onFailure);
-  // A handshake that fails is the client's business.
-  server.on('tlsClientError', () => {});
   const { certificate, logger } = options;
   const keeper = certificate && keep(server as TlsServer, certificate, logger);
   const address = server.address();
@@ -54,7 +52,8 @@ export async function listen(server: Server, options: SecureOptions): Promise<Li
   };
 }
 
-/** Watches the files of a server's certificate. */
+/** Watches the files of a server's certificate, and ends handshakes that fail or take too long: Node only tells of these. */
 export function keep(server: TlsServer, certificate: Certificate, logger: Logger): CertificateKeeper {
+  server.on('tlsClientError', (_, socket) => socket.destroy());
   return new CertificateKeeper(server, certificate, systemTimer, logger.forPlugin('tls'));
 }

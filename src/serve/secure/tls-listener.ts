@@ -19,8 +19,6 @@ export async function listenTls(options: SecureOptions, first: Entry): Promise<T
     handshakeTimeout: limits.readMs,
   });
   const guard = guardConnections(server, limits);
-  // A handshake that fails is the client's business.
-  server.on('tlsClientError', () => {});
   const keeper = keep(server, certificate, logger);
   const isAllowed = (socket: TLSSocket) => isClientAllowed(socket, keeper.clientAuth);
   try {

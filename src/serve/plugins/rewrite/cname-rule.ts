@@ -10,10 +10,7 @@ type CnameRule = Extract<RewriteChange, { readonly field: 'cname' }>;
 /** @throws OperatorError for a pattern that is not supported */
 export function compileCnameRule({ match, to }: CnameRule, askServer: AskServer) {
   const find = compileNameMatch(match);
-  const isWhole = match.kind === 'exact' || match.kind === 'suffix';
-  // The Corefile's reader makes every target absolute; in the middle of a name that dot is not meant.
-  const text = isWhole ? to : to.replace(/\.$/, '');
-  return (reply: Reply, request: Request): MaybePromise<Reply> => changeAlias(reply, request, find, text, askServer);
+  return (reply: Reply, request: Request): MaybePromise<Reply> => changeAlias(reply, request, find, to, askServer);
 }
 
 function changeAlias(
