@@ -104,7 +104,7 @@ test('a configuration that can not be had leaves all as it was', async () => {
   for (const wrong of [
     [at(free, 5), at(address.port, 5)],
     [at(one, 5), at(address.port, 5)],
-    [at(one, 5, { plugins: ['fixed', 'acl'] })],
+    [at(one, 5, { plugins: ['fixed', 'nomad'] })],
   ]) {
     const result = await serving.configure(wrong);
     assert.equal(result.ok, false);

@@ -514,13 +514,13 @@ test('a port that is taken: one line that says so, and nothing stays open', asyn
 
 test('what can not be had is refused by name', async () => {
   const { serving } = servingOf({});
-  const tls = loopbackBlock(['whoami'], { keys: [{ transport: 'tls', zone: nameOf('x'), port: 853 }] });
-  assert.deepEqual(await serving.configure([tls]), {
+  const quic = loopbackBlock(['whoami'], { keys: [{ transport: 'quic', zone: nameOf('x'), port: 853 }] });
+  assert.deepEqual(await serving.configure([quic]), {
     ok: false,
-    error: 'cannot serve tls://x.: the scheme is not supported by zonelog',
+    error: 'cannot serve quic://x.: the scheme is not supported by zonelog',
   });
-  assert.deepEqual(await serving.configure([loopbackBlock(['acl', 'whoami'])]), {
+  assert.deepEqual(await serving.configure([loopbackBlock(['nomad', 'whoami'])]), {
     ok: false,
-    error: 'plugin/acl: not supported by zonelog',
+    error: 'plugin/nomad: not supported by zonelog',
   });
 });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BlockOptions, loadConfig } from '../../src/corefile/config.ts';
+import { docFile } from '../peer/doc.ts';
 
 function load(body: string) {
   return loadConfig(`example.org {\n${body}\n}`, {
@@ -91,4 +92,17 @@ test('tsig: keys with an algorithm, and weak algorithms that are allowed', () =>
   assert.match(fault('tsig {\n secret a c2VjcmV0 hmac-sha3\n}'), /unknown algorithm 'hmac-sha3'$/);
   assert.match(fault('tsig {\n allow sha1\n}'), /unknown algorithm 'sha1'$/);
   assert.match(fault('tsig {\n secret a c2VjcmV0\n secret A c2VjcmV0\n}'), /key 'a\.' redefined$/);
+});
+
+test('docs/secondaries.md shows Corefiles without faults', () => {
+  for (const file of ['Corefile', 'Corefile-catalog']) {
+    const loaded = loadConfig(docFile(file), {
+      file,
+      env: () => undefined,
+      readFile: () => '',
+      listDir: () => [],
+      warn: (warning) => assert.fail(warning),
+    });
+    assert.ok(loaded.ok, loaded.ok ? '' : loaded.error.message);
+  }
 });

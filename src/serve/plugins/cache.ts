@@ -1,8 +1,8 @@
 /**
  * `cache`: keeps what the plugins after it answered, for as long as it holds.
  *
- * Answers from zones of ours pass through: they are right at any moment and have a cache of their own that drops them when
- * something changes. Only their TTLs are limited here (docs/plugins/cache.md).
+ * Answers from zones of ours too, for their TTL, though without this plugin they would be right at any moment: who writes
+ * `cache` asks for it (docs/plugins/cache.md). Only that a cluster is not synced yet is never kept.
  */
 import type { CacheOptions } from '../../corefile/config.ts';
 import type { MessageEncoder } from '../../dns/encode.ts';
@@ -26,6 +26,8 @@ import { kindOf } from './cache/kind.ts';
 import { type CacheCounts, cacheFamilies, emptyCounts } from './cache/metrics.ts';
 import { Store } from './cache/store.ts';
 
+/** Their SERVFAIL says that a cluster was never listed: it may be by the next question. */
+const ZONE_PLUGINS: ReadonlySet<string> = new Set(['kubernetes', 'kubernetai', 'multicluster', 'k8s_gateway']);
 /** Their answer depends on who asks. */
 const PERSONAL_PLUGINS: ReadonlySet<string> = new Set(['whoami']);
 
@@ -250,8 +252,9 @@ function forRefresh(request: Request): Request {
   return request.isAuthenticData ? request : { ...request, isAuthenticData: true };
 }
 
-function isKeepable({ isTruncated = false, writer = '', seal }: Reply): boolean {
-  return !isTruncated && seal === undefined && !PERSONAL_PLUGINS.has(writer);
+function isKeepable({ rcode, isTruncated = false, writer = '', seal }: Reply): boolean {
+  const isUnsynced = rcode === Rcode.SERVFAIL && ZONE_PLUGINS.has(writer);
+  return !isTruncated && !isUnsynced && seal === undefined && !PERSONAL_PLUGINS.has(writer);
 }
 
 function isRefresh(outcome: Outcome): boolean {
