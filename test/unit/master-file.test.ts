@@ -81,13 +81,16 @@ test('$INCLUDE reads another file under its own origin, and neither for ever nor
 });
 
 test('$GENERATE makes records of a pattern, up to a limit', () => {
-  assert.deepEqual(linesOf('$GENERATE 1-5/2 host-$ 60 A 10.0.0.${10,0,d}\n$GENERATE 9-10 h${-8,3,x} 5 CNAME a$$b'), [
-    'host-1.example.org. 60 IN A 10.0.0.11',
-    'host-3.example.org. 60 IN A 10.0.0.13',
-    'host-5.example.org. 60 IN A 10.0.0.15',
-    'h001.example.org. 5 IN CNAME a\\036b.example.org.',
-    'h002.example.org. 5 IN CNAME a\\036b.example.org.',
-  ]);
+  assert.deepEqual(
+    linesOf('$GENERATE 1-5/2 host-$ 60 A 10.0.0.\x24{10,0,d}\n$GENERATE 9-10 h\x24{-8,3,x} 5 CNAME a$$b'),
+    [
+      'host-1.example.org. 60 IN A 10.0.0.11',
+      'host-3.example.org. 60 IN A 10.0.0.13',
+      'host-5.example.org. 60 IN A 10.0.0.15',
+      'h001.example.org. 5 IN CNAME a\\036b.example.org.',
+      'h002.example.org. 5 IN CNAME a\\036b.example.org.',
+    ],
+  );
   assert.match(linesOf('$GENERATE 0-70000 a$ A 10.0.0.1').join(), /more than/);
   assert.match(linesOf('$GENERATE 5-1 a$ A 10.0.0.1').join(), /no range/);
 });

@@ -75,7 +75,7 @@ test('auto: zones come, change and go with their files', async (t) => {
   folder.remove('db.b.org');
   await becomes('www.b.org', '127.0.0.9');
   assert.deepEqual(await ask(handler, 'www.a.org'), ['192.0.2.1']);
-  assert.match(lines.join(''), /Inserting zone `b\.org\.'[^]*Deleting zone `b\.org\.'/);
+  assert.match(lines.join(''), /Inserting zone `b\.org\.'.*Deleting zone `b\.org\.'/s);
 });
 
 test('auto: a file that is wrong is said to be, the others are served', async (t) => {
