@@ -59,7 +59,7 @@ test('threads share a socket: when one is busy the other answers, and a reload c
 
   await say(first, { block: 1500 });
   assert.deepEqual(new Set(await answeredBy(one, 20)), new Set(['thread-2']), 'no question is left to the busy thread');
-  await say(second, { block: 1500 });
+  await say(second, { block: 5000 });
   assert.ok((await answeredBy(one, 20)).every((name) => name === 'thread-1'));
 
   const moved = blockAt(two);
