@@ -118,11 +118,11 @@ function withPorts(slot: Slot, matches: (port: PortFacts) => boolean): Slot {
   return { ...slot, ports, slices, ...(slot.addresses && ports.length === 0 && { addresses: [] }) };
 }
 
-/** A label that is only a step to port names: `tcp` above `http.tcp`, `_` above `_http._`. */
+/** A label that is only a step to port names: `tcp` above `http.tcp` and `_.tcp`, `_` above `_http._` and `_._`. */
 function isProtocolLabel(slot: Slot, label: string): boolean {
   const protocol = label.replace(/^_/, '');
-  const isBelow = (port: PortFacts) => port.name !== '' && (protocol === '' || port.protocol === protocol);
-  return setsOfBase(withPorts(slot, isBelow), slot.base).length > 0;
+  const below = protocol === '' ? slot : withPorts(slot, (port) => port.protocol === protocol);
+  return setsOfBase(below, slot.base).length > 0;
 }
 
 /** The sets of the slot's bare name, given to another owner. */

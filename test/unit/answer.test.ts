@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { compareNames } from '../../src/dns/name.ts';
 import { Rcode, RRType } from '../../src/dns/rrset.ts';
-import type { ClusterEvent } from '../../src/ingest/event.ts';
+import type { ClusterEvent, PortFacts } from '../../src/ingest/event.ts';
 import type { StanzaPlan } from '../../src/ingest/plan.ts';
 import { type Zone, zoneRRsets } from '../../src/projection/zone.ts';
 import { type AnswerContext, answer, MAX_ALIASES } from '../../src/serve/answer.ts';
@@ -436,6 +436,23 @@ describe('names that nobody can list', () => {
     for (const text of ['http.udp', 'x.tcp', '_nope._', 'a.http.tcp', '__http._tcp']) {
       assert.deepEqual(outcome(zone, `${text}.web.apps.svc.cluster.local`, RRType.SRV), ['NXDOMAIN'], text);
     }
+  });
+
+  it('the step above a port name exists with it, also where no port has a name', () => {
+    const at = (text: string, ...ports: PortFacts[]) =>
+      outcome(
+        zoneOf({}, service(EAST, 'apps/web', ['10.0.0.1'], { ports })),
+        `${text}.web.apps.svc.cluster.local`,
+        RRType.A,
+      );
+    const unnamed = { name: '', port: 80, protocol: 'tcp' };
+    assert.deepEqual(at('_._', unnamed), ['10.0.0.1']);
+    assert.deepEqual(at('_', unnamed), []);
+    assert.deepEqual(at('_._tcp', unnamed), ['10.0.0.1']);
+    assert.deepEqual(at('_tcp', unnamed), []);
+    assert.deepEqual(at('_udp', unnamed), ['NXDOMAIN']);
+    assert.deepEqual(at('_._'), ['10.0.0.1']);
+    assert.deepEqual(at('_'), []);
   });
 
   it('come from the first stanza that has them, as far as the chain goes', () => {
