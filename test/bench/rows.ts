@@ -15,6 +15,7 @@ export interface Pair<T> {
 }
 
 const RATE_RATIO: Target = { kind: 'ratioAtLeast', value: 1.5 };
+const NO_SLOWER: Target = { kind: 'ratioAtMost', value: 1 };
 const MEMORY_RATIO: Target = { kind: 'ratioAtMost', value: 2 };
 const DISTURBED_MS: Target = { kind: 'atMost', value: 10 };
 const EVENT_MS: Target = { kind: 'atMost', value: 50 };
@@ -39,6 +40,25 @@ export function rateRows(pair: Pair<Rates>): Row[] {
     row('half load: p99.9 of the control', 'ms', (r) => r.halfLoad.control.p999, undefined, "the machine's own noise"),
     row(`half load: ${OTHERS}`, 'CPU', (r) => r.halfLoad.others),
     row(`answers: ${OTHERS}`, 'CPU', (r) => Math.max(...r.rounds.map((round) => round.others))),
+  ];
+}
+
+/** @param ratio queries per second of zonelog for one of the peer, at least */
+export function chainRows(title: string, ratio: number | undefined, pair: Pair<Rates>): Row[] {
+  const row = builder(pair);
+  const note = [pair.peer, pair.subject].flatMap((rates) => (rates ? [describeShape(rates.shape)] : [])).join(' | ');
+  const load = `${Math.round((pair.subject ?? pair.peer)?.halfLoadQps ?? 0).toLocaleString('en')}/s`;
+  const target: Target | undefined = ratio === undefined ? undefined : { kind: 'ratioAtLeast', value: ratio };
+  return [
+    row(title, 'queries/s', (r) => r.qps, target, `dnsperf ${note}`),
+    row(`${title}: CPU time of 1M answers`, 's', (r) => r.cpuSecondsPerMillion),
+    row(`${title}: lost at full load`, '', (r) => r.lost),
+    row(`${title}: wrong answers of ${CHECKED}`, '', (r) => r.wrongAnswers, NONE),
+    row(`${title}: half load, p50`, 'ms', (r) => r.halfLoad.server.p50, undefined, `at ${load}`),
+    row(`${title}: half load, p99`, 'ms', (r) => r.halfLoad.server.p99, ratio === undefined ? undefined : NO_SLOWER),
+    row(`${title}: half load, p99.9`, 'ms', (r) => r.halfLoad.server.p999),
+    row(`${title}: p99.9 of the control`, 'ms', (r) => r.halfLoad.control.p999, undefined, "the machine's own noise"),
+    row(`${title}: ${OTHERS}`, 'CPU', (r) => Math.max(...r.rounds.map((round) => round.others), r.halfLoad.others)),
   ];
 }
 

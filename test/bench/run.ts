@@ -7,17 +7,16 @@
  *   --quick          small clusters, one round of two seconds: a check of the benchmark, not a result
  *   --peer COMMAND --subject COMMAND   other servers; {conf}, {port} and {db} are filled in; `--peer none` for zonelog alone
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { findPeer, findSubject } from './contestants.ts';
 import { HOW_TO_GET, isInstalled } from './dnsperf.ts';
 import { measureAll, type Plan } from './groups.ts';
 import { QUIET } from './quiet.ts';
 import { judge, type Row, renderTable } from './report.ts';
 import { OTHERS } from './rows.ts';
-import type { Contestant } from './servers.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 const OUTPUT = path.join(ROOT, 'bench-output');
@@ -45,8 +44,8 @@ function main(): Promise<void> {
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const plan: Plan = {
     groups,
-    peer: findPeer(),
-    subject: findSubject(),
+    peer: findPeer(values.peer, say),
+    subject: findSubject(values.subject),
     isQuick: values.quick,
     seconds: Number(values.seconds ?? (values.quick ? 2 : 5)),
     rounds: Number(values.rounds ?? (values.quick ? 1 : 3)),
@@ -91,30 +90,6 @@ function summary(rows: readonly Row[]): string {
       ? [`NOT A QUIET MACHINE: other processes used up to ${most.toFixed(2)} processors meanwhile`]
       : []),
   ].join('\n');
-}
-
-function findPeer(): Contestant | undefined {
-  if (values.peer === 'none') return undefined;
-  if (values.peer !== undefined) return contestant(values.peer, ' (peer)');
-  const built = spawnSync(path.join(import.meta.dirname, 'build-coredns.sh'), { stdio: ['ignore', 'pipe', 'inherit'] });
-  const binary = built.stdout?.toString().trim();
-  if (built.status === 0 && binary) return contestant(`${binary} -conf {conf} -dns.port {port}`, '');
-  say('no CoreDNS: zonelog is measured alone, and targets that compare are left open');
-  return undefined;
-}
-
-function findSubject(): Contestant {
-  if (values.subject !== undefined) return contestant(values.subject, '');
-  const built = spawnSync(process.execPath, [path.join(ROOT, 'scripts', 'build.mjs')], { stdio: 'inherit' });
-  if (built.status !== 0) fail('the build failed');
-  const binary = path.join(ROOT, 'bin', 'zonelog');
-  if (!existsSync(binary)) fail(`${binary} is missing`);
-  return contestant(`${binary} -conf {conf} -dns.port {port} -db {db}`, '');
-}
-
-function contestant(command: string, suffix: string): Contestant {
-  const [program = ''] = command.split(' ');
-  return { label: path.basename(program) + suffix, command, hasLog: command.includes('{db}') };
 }
 
 function fail(message: string): never {

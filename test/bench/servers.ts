@@ -40,13 +40,14 @@ export async function endServers(): Promise<void> {
   for (const server of servers) await server.end();
 }
 
-export async function startServer(contestant: Contestant, apiUrl: string): Promise<Server> {
+/** @param corefileFor the text for a port */
+export async function startServer(contestant: Contestant, corefileFor: (port: number) => string): Promise<Server> {
   const folder = mkdtempSync(path.join(tmpdir(), 'zonelog-bench-'));
   const port = await freePort();
   const conf = path.join(folder, 'Corefile');
   const database = path.join(folder, 'zonelog.db');
   const log = path.join(folder, 'log');
-  writeFileSync(conf, corefile(port, apiUrl));
+  writeFileSync(conf, corefileFor(port));
   const fill = { conf, port: String(port), db: database };
   const words = contestant.command.split(' ').map((word) => fillIn(word, fill));
   let child: ChildProcess;
@@ -93,8 +94,9 @@ export async function startServer(contestant: Contestant, apiUrl: string): Promi
   return server;
 }
 
-function corefile(port: number, apiUrl: string): string {
-  return `.:${port} {
+/** `kubernetes` alone, and `transfer`. */
+export function zoneCorefile(apiUrl: string): (port: number) => string {
+  return (port) => `.:${port} {
     bind 127.0.0.1
     kubernetes cluster.local in-addr.arpa ip6.arpa {
         endpoint ${apiUrl}
@@ -119,6 +121,7 @@ let nextPort = 20_053;
 /** Below the ports that the system gives to clients, or one of them might take it before the server does. */
 async function freePort(): Promise<number> {
   const { port } = await choosePorts({ port: nextPort });
-  nextPort = port + 1;
+  // The ones after it are for HTTP.
+  nextPort = port + 10;
   return port;
 }

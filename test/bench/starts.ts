@@ -2,7 +2,7 @@
 import type { Api } from './api.ts';
 import { openAsker } from './asker.ts';
 import type { Question } from './questions.ts';
-import { type Contestant, type Server, startServer } from './servers.ts';
+import { type Contestant, type Server, startServer, zoneCorefile } from './servers.ts';
 
 export interface Start {
   readonly firstAnswerSeconds: number;
@@ -17,8 +17,9 @@ export async function startSynced(
   contestant: Contestant,
   api: Api,
   samples: readonly Question[],
+  corefileFor: (port: number) => string = zoneCorefile(api.url),
 ): Promise<{ server: Server; start: Start }> {
-  const server = await startServer(contestant, api.url);
+  const server = await startServer(contestant, corefileFor);
   return { server, start: await waitForStart(server, samples) };
 }
 
