@@ -147,7 +147,7 @@ function isBuilt() {
   return fs.existsSync(path.join(DIST, 'main.js')) && readText(STAMP) === fingerprint();
 }
 
-/** Compiles into a folder of its own and then swaps it in: whoever starts meanwhile finds the old build or the new one. */
+/** Bundles into a folder of its own and then swaps it in: whoever starts meanwhile finds the old build or the new one. */
 function compile(node) {
   say('compiling …');
   const stamp = fingerprint();
@@ -155,11 +155,10 @@ function compile(node) {
   const fresh = `${DIST}.new.${process.pid}`;
   const old = `${DIST}.old.${process.pid}`;
   fs.rmSync(fresh, { recursive: true, force: true });
-  const tsc = path.join(MODULES, 'typescript', 'bin', 'tsc');
-  const done = run(node, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh]);
+  const done = run(node, [path.join(ROOT, 'scripts', 'bundle.mjs'), fresh]);
   if (!done.isOk) {
     fs.rmSync(fresh, { recursive: true, force: true });
-    throw new PrepareError(`the sources don't compile:\n${done.output}`);
+    throw new PrepareError(`the sources can't be bundled:\n${done.output}`);
   }
   fs.writeFileSync(path.join(fresh, '.stamp'), stamp);
   if (fs.existsSync(DIST)) fs.renameSync(DIST, old);
@@ -169,7 +168,7 @@ function compile(node) {
 
 function fingerprint() {
   const hash = createHash('sha256');
-  const inputs = fs.readdirSync(ROOT).filter((name) => /^tsconfig.*\.json$/.test(name) || name === 'package-lock.json');
+  const inputs = ['package-lock.json', 'tsconfig.json', path.join('scripts', 'bundle.mjs')];
   const sources = fs.readdirSync(path.join(ROOT, 'src'), { recursive: true }).filter((name) => name.endsWith('.ts'));
   for (const name of [...inputs, ...sources.map((source) => path.join('src', source))].sort()) {
     const { size, mtimeMs } = fs.statSync(path.join(ROOT, name));

@@ -1,6 +1,7 @@
 /** The process: arguments, environment, signals. Everything that is not a function of its inputs enters here. */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { databaseOf } from './compose/database-path.ts';
 import { readText, surroundingsOf } from './compose/files.ts';
 import { parseServerFlags, type ServerFlags, usage } from './compose/flags.ts';
@@ -46,6 +47,8 @@ async function main(argv: readonly string[]): Promise<void> {
 async function demo(): Promise<void> {
   const { runDemo } = await import('./demo/demo.ts');
   await runDemo({
+    // This file is in src/ or dist/.
+    root: join(import.meta.dirname, '..'),
     print,
     startServer: ({ corefile, file, database }) => run(QUIET, file, () => corefile, database),
   });

@@ -9,7 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { OperatorError } from '../errors.ts';
-import type { ClustersCommand, ClustersData, ClustersMessage } from './clusters.ts';
+import type { ClustersCommand, ClustersData, ClustersMessage } from './clusters-thread.ts';
 import { choosePorts } from './ports.ts';
 
 /** What the ordinary server is started with. */
@@ -23,6 +23,8 @@ export interface DemoServer {
 }
 
 export interface DemoOptions {
+  /** The folder of package.json, with examples/demo below it. */
+  readonly root: string;
   /** Starts the server; fulfilled when it answers queries. */
   readonly startServer: (server: DemoServer) => Promise<void>;
   /** Writes one line for the person at the terminal. */
@@ -31,9 +33,6 @@ export interface DemoOptions {
   readonly pace?: number;
 }
 
-/** The folder of package.json: this file is in src/demo/ or dist/demo/ below it. */
-const ROOT = path.resolve(import.meta.dirname, '..', '..');
-const EXAMPLE = path.join(ROOT, 'examples', 'demo');
 const DEFAULT_PACE = 5000;
 /** How long a change may take from a cluster to the zone before the commands are printed without it. */
 const PATIENCE_MS = 5000;
@@ -45,18 +44,19 @@ const PORTS = { dns: 5300, health: 8380, ready: 8381, metrics: 9353, east: 8801,
  * Starts the clusters and the server, then prints what to try. Fulfilled when that is printed; the clusters live on.
  * @throws OperatorError when no port is free, or nowhere to keep the log
  */
-export async function runDemo({ startServer, print, pace = DEFAULT_PACE }: DemoOptions): Promise<void> {
+export async function runDemo({ root, startServer, print, pace = DEFAULT_PACE }: DemoOptions): Promise<void> {
   const ports = await choosePorts(PORTS);
-  const database = path.join(stateFolder(String(ports.dns)), 'zonelog.db');
+  const example = path.join(root, 'examples', 'demo');
+  const database = path.join(stateFolder(root, String(ports.dns)), 'zonelog.db');
   const clusters = await startClusters({
-    manifests: EXAMPLE,
+    manifests: example,
     ports: { east: ports.east, west: ports.west },
     pace,
   });
   clusters.on('error', (error) =>
     print(`the demo clusters have died (${error.message}); answers come from the log now`),
   );
-  const file = path.join(EXAMPLE, 'Corefile');
+  const file = path.join(example, 'Corefile');
   await startServer({ corefile: withPorts(readFileSync(file, 'utf8'), ports), file, database });
   const resolver = new Resolver({ timeout: 500, tries: 2 });
   resolver.setServers([`127.0.0.1:${ports.dns}`]);
@@ -71,7 +71,7 @@ export async function runDemo({ startServer, print, pace = DEFAULT_PACE }: DemoO
   const begin: ClustersCommand = 'begin';
   clusters.postMessage(begin);
   await isChanged(resolver, before);
-  for (const line of describe(ports, database, before)) print(line);
+  for (const line of describe(root, ports, database, before)) print(line);
   tell = print;
   for (const line of steps) print(line);
 }
@@ -88,9 +88,9 @@ function withPorts(corefile: string, ports: Ports): string {
  * One folder for each DNS port, so that two demos don't share a log: in the project, else, where that can't be written to,
  * among the temporary files. `$STATE_DIRECTORY` is another place.
  */
-function stateFolder(name: string): string {
+function stateFolder(root: string, name: string): string {
   const wanted = process.env.STATE_DIRECTORY?.split(':')[0];
-  const usual = [path.join(ROOT, '.zonelog-demo'), path.join(os.tmpdir(), 'zonelog-demo')];
+  const usual = [path.join(root, '.zonelog-demo'), path.join(os.tmpdir(), 'zonelog-demo')];
   for (const parent of wanted ? [wanted] : usual) {
     const folder = path.join(parent, name);
     try {
@@ -107,7 +107,7 @@ function stateFolder(name: string): string {
 /** The thread of the clusters, once both of them listen. */
 function startClusters(data: ClustersData): Promise<Worker> {
   // The build renames imports, but not this file name.
-  const file = import.meta.url.endsWith('.ts') ? './clusters.ts' : './clusters.js';
+  const file = import.meta.url.endsWith('.ts') ? './clusters-thread.ts' : './clusters-thread.js';
   const worker = new Worker(new URL(file, import.meta.url), { workerData: data });
   return new Promise((resolve, reject) => {
     worker.once('error', reject);
@@ -136,9 +136,9 @@ async function isChanged(resolver: Resolver, before: number | undefined): Promis
   return false;
 }
 
-function describe(ports: Ports, database: string, serial: number | undefined): string[] {
+function describe(root: string, ports: Ports, database: string, serial: number | undefined): string[] {
   const dig = `dig @127.0.0.1 -p ${ports.dns}`;
-  const zonelog = path.relative(process.cwd(), path.join(ROOT, 'bin', 'zonelog'));
+  const zonelog = path.relative(process.cwd(), path.join(root, 'bin', 'zonelog'));
   const file = path.relative(process.cwd(), database);
   const lines: [string, string][] = [
     [`${dig} checkout.shop.svc.east.local`, 'a service of the east cluster'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { FixtureApiServer } from '../../src/demo/apiserver.ts';
-import { applyStep, readManifests } from '../../src/demo/clusters.ts';
+import { applyStep, readManifests } from '../../src/demo/clusters-thread.ts';
 import { type DemoCluster, type LifeStep, liveOn } from '../../src/demo/life.ts';
 import { asRecord, type KubeObject } from '../../src/demo/resources.ts';
 
