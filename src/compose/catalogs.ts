@@ -6,7 +6,7 @@ import type { Zone } from '../projection/zone.ts';
 import { answer, type PassOn } from '../serve/answer.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
 import { emptyReply, type Handler, type Reply } from '../serve/chain.ts';
-import { findStanza, isPermitted } from '../transfer/access.ts';
+import { clientOf, findStanza, isPermitted } from '../transfer/access.ts';
 import type { ServedZone } from './plan.ts';
 
 const PROHIBITED = 18;
@@ -28,10 +28,8 @@ export function withCatalogs(
       const { name, type } = request.question;
       const catalog = catalogs.find(({ apex }) => isSubdomain(name, apex));
       if (catalog === undefined || type === RRType.AXFR || type === RRType.IXFR) return handler.handle(request, next);
-      const { address } = request.remote;
-      const client = request.key === undefined ? { address } : { address, key: request.key };
       const targets = findStanza(options.transfer ?? [], catalog.apex)?.to ?? [];
-      if (!isPermitted(targets, client)) {
+      if (!isPermitted(targets, clientOf(request))) {
         return { ...emptyReply(Rcode.REFUSED), ede: { code: PROHIBITED, text: 'not permitted' } };
       }
       const zone = zoneOf(catalog.id);

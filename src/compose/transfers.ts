@@ -2,6 +2,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { unmapAddress } from '../dns/address.ts';
 import { MessageEncoder } from '../dns/encode.ts';
+import type { DomainName } from '../dns/name.ts';
+import type { RRset } from '../dns/rrset.ts';
 import type { Serial } from '../dns/serial.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
@@ -9,10 +11,10 @@ import type { MetricsSnapshot } from '../metrics.ts';
 import type { JournalReader } from '../projection/journal.ts';
 import type { Zone } from '../projection/zone.ts';
 import type { HandlerFactory, ServingBlock } from '../serve/blocks.ts';
-import type { Outcome, Request } from '../serve/chain.ts';
+import type { Handler, OfferedZone, Outcome, Request } from '../serve/chain.ts';
 import { createTransfer } from '../serve/plugins/transfer.ts';
 import { findStanza } from '../transfer/access.ts';
-import { finishPlan, planTransfer, type TransferPlan } from '../transfer/plan.ts';
+import { finishPlan, type OutgoingZone, outgoingZone, planTransfer, type TransferPlan } from '../transfer/plan.ts';
 import { Transfers } from '../transfer/respond.ts';
 import { withCatalogs } from './catalogs.ts';
 import { transferredZones } from './notify.ts';
@@ -42,18 +44,22 @@ export function createTransferSide(options: TransferOptions): TransferSide {
   const encoder = new MessageEncoder();
   let reading: Promise<unknown> = Promise.resolve();
   return {
-    factory: (block) => {
+    factory: (block, { siblings }) => {
       const ids = new Map(transferredZones(zonesOf(block)).map(({ apex, id }) => [apex, id]));
       const stanzas = block.options.transfer ?? [];
-      const decide = (request: Request): TransferPlan => {
-        const id = ids.get(request.question.name);
-        return planTransfer(request, {
+      const find = (apex: DomainName): OutgoingZone | 'incomplete' | undefined => {
+        const id = ids.get(apex);
+        if (id === undefined) return offered(siblings(), apex);
+        const zone = zoneOf(id);
+        return zone && outgoingZone(zone);
+      };
+      const decide = (request: Request): TransferPlan =>
+        planTransfer(request, {
           stanza: findStanza(stanzas, request.question.name),
-          zone: id === undefined ? undefined : zoneOf(id),
+          zone: find(request.question.name),
           journal: journal(),
           room: transfers.room,
         });
-      };
       const carryOut = (request: Request, plan: TransferPlan): Outcome | undefined => {
         const edns = request.edns && { ...request.edns, version: 0, options: [] };
         const done = transfers.respond(plan, request, { encoder, edns, seal: request.seal });
@@ -84,4 +90,20 @@ export function createTransferSide(options: TransferOptions): TransferSide {
     },
     snapshot: () => transfers.snapshot(),
   };
+}
+
+/** A zone that a plugin of the block has written down: the first plugin's. */
+function offered(handlers: readonly Handler[], apex: DomainName): OutgoingZone | undefined {
+  for (const handler of handlers) {
+    const zone = handler.offeredZone?.(apex);
+    if (zone === undefined) continue;
+    const { soa, journal } = zone;
+    return { soa, rrsets: () => setsOf(zone), ...(journal !== undefined && { journal }) };
+  }
+  return undefined;
+}
+
+/** Each record as a set of its own: a transfer writes them one by one. */
+function* setsOf(zone: OfferedZone): Generator<RRset> {
+  for (const { owner, type, ttl, rdata } of zone.records()) yield { owner, type, ttl, rdatas: [rdata] };
 }

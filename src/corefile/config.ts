@@ -33,7 +33,14 @@ export type { AnswerRule, NameMatch, RewriteChange, RewriteRule } from './option
 export type { TlsOptions, TsigOptions, TsigRequirement } from './options/security.ts';
 export type { Dns64Options, ErraticOptions, HeaderRule, ViewOptions } from './options/shaping.ts';
 export type { TemplateOptions } from './options/template.ts';
-export type { CatalogOptions, JournalSize, NotifyTiming, TransferOptions, TransferTarget } from './options/transfer.ts';
+export type {
+  CatalogOptions,
+  JournalSize,
+  NotifyTiming,
+  TransferOptions,
+  TransferTarget,
+  WantedCertificate,
+} from './options/transfer.ts';
 export { DEFAULT_NOTIFY } from './options/transfer.ts';
 export type { AutoOptions, FileOptions, SecondaryOptions } from './options/zonefiles.ts';
 export type { BlockOptions } from './options.ts';

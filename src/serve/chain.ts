@@ -40,7 +40,7 @@ export interface Request {
   readonly authority: readonly ResourceRecord[];
   readonly edns: Edns | undefined;
   readonly transport: 'udp' | 'tcp' | 'tls' | 'https';
-  readonly remote: { readonly address: string; readonly port: number };
+  readonly remote: { readonly address: string; readonly port: number; readonly tls?: TlsClient };
   readonly local: { readonly address: string; readonly port: number };
   /** The key's zone that the name matched, as in CoreDNS's `zone` label. */
   readonly serverZone: DomainName;
@@ -54,6 +54,22 @@ export interface Request {
   readonly seal?: Seal;
   /** How many questions of the server to itself this one is inside of; absent: none. */
   readonly depth?: number;
+}
+
+/** What the handshake of a client's TLS connection has told. */
+export interface TlsClient {
+  /** `TLSv1.3`, say. */
+  readonly version: string;
+  /** What was agreed on by ALPN; absent: nothing. */
+  readonly protocol?: string;
+  /** Absent: it was not asked for one, or has none. */
+  readonly certificate?: {
+    /** Does the authority of `tls` vouch for it? */
+    readonly isTrusted: boolean;
+    isFor(hostName: string): boolean;
+    /** Base64 of the SHA-256 of its SubjectPublicKeyInfo (RFC 7858 §4.2). */
+    readonly pin: string;
+  };
 }
 
 /** Makes of an encoded message what is sent: signs it (RFC 8945 §5.3), which adds `octets` at most. */
@@ -195,6 +211,8 @@ export interface Handler {
 export interface OfferedZone {
   readonly apex: DomainName;
   readonly soa: ResourceRecord & { readonly rdata: SoaRdata };
+  /** Under which id the journal has its changes; absent: it has none, and there is only the whole zone. */
+  readonly journal?: ZoneId;
   /** All records but the SOA, in canonical order. */
   records(): Iterable<ResourceRecord>;
 }

@@ -18,6 +18,7 @@ import {
   type ReplyStream,
   type Request,
   type Sent,
+  type TlsClient,
 } from './chain.ts';
 import { encodeBadVersion, encodeReply } from './reply-encoding.ts';
 import { countRotations } from './rotation.ts';
@@ -52,6 +53,8 @@ export interface RunningBlock {
 export interface Remote {
   readonly address: string;
   readonly port: number;
+  /** Of a connection over TLS. */
+  readonly tls?: TlsClient;
 }
 
 /** What goes back: a message, several, or nothing. */

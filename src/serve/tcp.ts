@@ -1,6 +1,7 @@
 /** A TCP socket of the server: who may connect, and how many. */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { TlsClient } from './chain.ts';
 import type { Entry } from './entry.ts';
 import type { Pump } from './pump.ts';
 import { type ConnectionLimits, TcpConnection } from './tcp-connection.ts';
@@ -37,8 +38,12 @@ export interface TcpOptions {
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   readonly onFailure: (error: unknown) => void;
-  /** A server of TLS in place of one of TCP, and which clients may go on after the handshake. */
-  readonly secure?: { readonly server: Server; isAllowed(socket: TLSSocket): boolean };
+  /** A server of TLS in place of one of TCP, which clients may go on after the handshake, and what it tells of them. */
+  readonly secure?: {
+    readonly server: Server;
+    isAllowed(socket: TLSSocket): boolean;
+    describe(socket: TLSSocket): TlsClient;
+  };
 }
 
 export interface TcpCounts {
@@ -84,7 +89,7 @@ function run(server: Server, options: TcpOptions, first: Entry): TcpListener {
   // An error of the listening socket (no file descriptors left) must not end the process.
   server.on('error', onFailure);
 
-  const accept = (socket: Socket): void => {
+  const accept = (socket: Socket, tls?: TlsClient): void => {
     const client = socket.remoteAddress;
     const count = perClient.get(client ?? '') ?? 0;
     if (client === undefined || connections.size >= limits.maxConnections || count >= limits.maxPerClient) {
@@ -95,7 +100,7 @@ function run(server: Server, options: TcpOptions, first: Entry): TcpListener {
     perClient.set(client, count + 1);
     const connection = new TcpConnection(
       socket,
-      { address: client, port: socket.remotePort ?? 0 },
+      { address: client, port: socket.remotePort ?? 0, ...(tls && { tls }) },
       limits,
       {
         answer: (packet, remote) => entry.answer(packet, remote),
@@ -114,10 +119,10 @@ function run(server: Server, options: TcpOptions, first: Entry): TcpListener {
     connections.add(connection);
   };
   const { secure } = options;
-  if (secure === undefined) server.on('connection', accept);
+  if (secure === undefined) server.on('connection', (socket) => accept(socket));
   else {
     server.on('secureConnection', (socket: TLSSocket) => {
-      if (secure.isAllowed(socket)) accept(socket);
+      if (secure.isAllowed(socket)) accept(socket, secure.describe(socket));
       else cutOff(socket);
     });
   }

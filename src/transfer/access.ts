@@ -1,7 +1,7 @@
 /**
  * Who may have which zone: the `to` lines of `transfer`.
  */
-import type { TransferOptions, TransferTarget } from '../corefile/config.ts';
+import type { TransferOptions, TransferTarget, WantedCertificate } from '../corefile/config.ts';
 import { writeIPv4, writeIPv6 } from '../dns/address.ts';
 import { type DomainName, isSubdomain, labelsOf } from '../dns/name.ts';
 
@@ -11,6 +11,28 @@ export interface TransferClient {
   readonly address: string;
   /** The TSIG key that the request was found signed with. */
   readonly key?: DomainName;
+  /** Of the TLS connection, if it is one and the client has shown one. */
+  readonly certificate?: ClientCertificate;
+}
+
+/** A certificate whose private key the client has. */
+export interface ClientCertificate {
+  /** Does an authority that we trust vouch for it, now? */
+  readonly isTrusted: boolean;
+  /** Is it for a host of that name: by its alternative names, or its common name if it has none? */
+  isFor(name: string): boolean;
+  /** Base64 of the SHA-256 of its SubjectPublicKeyInfo. */
+  readonly pin: string;
+}
+
+/** A request, as far as it tells who asks. */
+export interface Asking {
+  readonly remote: { readonly address: string; readonly tls?: { readonly certificate?: ClientCertificate } };
+  readonly key?: DomainName;
+}
+
+export function clientOf({ remote: { address, tls }, key }: Asking): TransferClient {
+  return { address, ...(key !== undefined && { key }), ...(tls?.certificate && { certificate: tls.certificate }) };
 }
 
 /**
@@ -36,8 +58,17 @@ export function findStanza(stanzas: readonly TransferOptions[], name: DomainName
 /** Does one of the targets admit the client? The port of an address is where NOTIFY goes, not where requests come from. */
 export function isPermitted(targets: readonly TransferTarget[], client: TransferClient): boolean {
   return targets.some(
-    (target) => (target.key === undefined || target.key === client.key) && isAddressed(target, client.address),
+    (target) =>
+      (target.key === undefined || target.key === client.key) &&
+      (target.certificate === undefined || isShown(target.certificate, client.certificate)) &&
+      isAddressed(target, client.address),
   );
+}
+
+/** A pin stands for itself; a name only for a certificate that an authority vouches for. */
+function isShown(wanted: WantedCertificate, shown: ClientCertificate | undefined): boolean {
+  if (shown === undefined) return false;
+  return wanted.kind === 'pin' ? shown.pin === wanted.sha256 : shown.isTrusted && shown.isFor(wanted.name);
 }
 
 function isAddressed(target: TransferTarget, address: string): boolean {

@@ -10,7 +10,7 @@ import type { ZoneId } from '../ingest/plan.ts';
 import type { SoaRecord } from '../projection/diff.ts';
 import type { ChangesetChain, PackedChangeset } from '../projection/journal.ts';
 import { isZoneSynced, soaRecord, type Zone, zoneRRsets } from '../projection/zone.ts';
-import { isPermitted } from './access.ts';
+import { type ClientCertificate, clientOf, isPermitted } from './access.ts';
 import { condense, countChanges } from './changesets.ts';
 
 /** A question for AXFR or IXFR, as far as it matters here. */
@@ -19,9 +19,33 @@ export interface TransferRequest {
   /** An IXFR request's SOA, the version that the client has, is here. */
   readonly authority: readonly ResourceRecord[];
   readonly transport: 'udp' | 'tcp' | 'tls' | 'https';
-  readonly remote: { readonly address: string };
+  readonly remote: { readonly address: string; readonly tls?: TransferTls };
   /** The TSIG key that it was found signed with. */
   readonly key?: DomainName;
+}
+
+/** The client's end of a TLS connection. */
+export interface TransferTls {
+  /** `TLSv1.3`, say. */
+  readonly version: string;
+  /** Agreed on by ALPN. */
+  readonly protocol?: string;
+  readonly certificate?: ClientCertificate;
+}
+
+/** One version of a zone, to be handed out. */
+export interface OutgoingZone {
+  readonly soa: SoaRecord;
+  /** Every set but the SOA. */
+  rrsets(): Iterable<RRset>;
+  /** Under which id the journal has its changes; absent: it has none, and there is only the whole zone. */
+  readonly journal?: ZoneId;
+}
+
+/** A zone of clusters; `incomplete` before it may be handed out. */
+export function outgoingZone(zone: Zone): OutgoingZone | 'incomplete' {
+  if (zone.serial === undefined || !isZoneSynced(zone)) return 'incomplete';
+  return { soa: soaRecord(zone), rrsets: () => zoneRRsets(zone), journal: zone.id };
 }
 
 /** The journal, as far as it matters here. */
@@ -37,7 +61,7 @@ export interface TransferContext {
   /** The stanza that the name falls under (`findStanza`). */
   readonly stanza: TransferOptions | undefined;
   /** The zone whose apex the name is, in the version to hand out. */
-  readonly zone: Zone | undefined;
+  readonly zone: OutgoingZone | 'incomplete' | undefined;
   readonly journal: ChangesetSource;
   /** Octets of changesets that may be held, besides what running transfers hold. */
   readonly room: number;
@@ -94,46 +118,58 @@ export function planTransfer(request: TransferRequest, context: TransferContext)
     return refuse(Rcode.REFUSED, Ede.NOT_SUPPORTED, 'transfers are over TCP');
   }
   if (stanza === undefined) return { kind: 'pass' };
-  const { address } = request.remote;
-  const client = request.key === undefined ? { address } : { address, key: request.key };
-  if (!isPermitted(stanza.to, client)) return refuse(Rcode.REFUSED, Ede.PROHIBITED, 'not permitted');
+  const unfit = faultOfTransport(request, stanza);
+  if (unfit !== undefined) return refuse(Rcode.REFUSED, Ede.NOT_SUPPORTED, unfit);
+  if (!isPermitted(stanza.to, clientOf(request))) return refuse(Rcode.REFUSED, Ede.PROHIBITED, 'not permitted');
   if (zone === undefined) return { kind: 'pass' };
-  if (zone.serial === undefined || !isZoneSynced(zone)) {
-    return refuse(Rcode.SERVFAIL, Ede.NOT_READY, 'the zone is not complete yet');
-  }
-  const soa = soaRecord(zone);
-  if (!isIncremental) return { kind: 'full', soa, rrsets: zoneRRsets(zone), why: 'asked' };
+  if (zone === 'incomplete') return refuse(Rcode.SERVFAIL, Ede.NOT_READY, 'the zone is not complete yet');
+  const { soa } = zone;
+  if (!isIncremental) return { kind: 'full', soa, rrsets: zone.rrsets(), why: 'asked' };
 
   const theirs = clientSoa(request);
   if (theirs === undefined) return refuse(Rcode.FORMERR, Ede.OTHER, 'IXFR carries one SOA record of the zone');
-  const order = compareSerial(theirs.serial, zone.serial);
+  const { serial } = soa.rdata;
+  const order = compareSerial(theirs.serial, serial);
   if (order === 'equal') return { kind: 'current', soa, why: 'equal' };
   if (order === 'greater') return { kind: 'current', soa, why: 'newer' };
-  const chain = journal.chain(zone.id, theirs.serial, zone.serial);
+  const chain = zone.journal === undefined ? undefined : journal.chain(zone.journal, theirs.serial, serial);
   const isShort = chain !== undefined && chain.records + 2 * chain.changesets <= MOST_IN_DATAGRAM;
-  const plan = isStream || isShort ? planChanges(zone, soa, chain, context.room) : undefined;
+  const plan = isStream || isShort ? planChanges(zone, chain, context.room) : undefined;
   // Told that there is something newer, the client comes back over TCP.
   return plan === undefined || (!isStream && plan.kind !== 'incremental') ? { kind: 'current', soa, why: 'udp' } : plan;
 }
 
+/**
+ * Why a transfer may not go over this connection. Over TLS it wants version 1.3 and ALPN `dot` (RFC 9103 §7.1, §7.2):
+ * who asks for less may be no secondary, but a resolver's client.
+ */
+function faultOfTransport({ remote, transport }: TransferRequest, stanza: TransferOptions): string | undefined {
+  if (transport === 'tls') {
+    const { version, protocol } = remote.tls ?? {};
+    return version === 'TLSv1.3' && protocol === 'dot' ? undefined : 'transfers over TLS are over TLS 1.3, ALPN dot';
+  }
+  return stanza.tls === 'required' ? 'transfers of this zone are over TLS' : undefined;
+}
+
 /** Incremental if that is possible, worth while, and within bounds; nothing is unpacked but short chains. */
-function planChanges(zone: Zone, soa: SoaRecord, chain: ChangesetChain | undefined, room: number): TransferPlan {
+function planChanges(zone: OutgoingZone, chain: ChangesetChain | undefined, room: number): TransferPlan {
+  const { soa } = zone;
   const full = (why: Extract<TransferPlan, { kind: 'full' }>['why']): TransferPlan => ({
     kind: 'full',
     soa,
-    rrsets: zoneRRsets(zone),
+    rrsets: zone.rrsets(),
     why,
   });
   if (chain === undefined) return full('unknown serial');
   if (chain.changesets > MOST_CHANGESETS || chain.octets > Math.min(MOST_OCTETS, room)) return full('too many changes');
   const isCondensed = chain.changesets > 1 && chain.changesets <= MOST_AT_ONCE && chain.records <= MOST_CONDENSED;
-  if (!isCondensed && isSmaller(zoneRRsets(zone), chain.records)) return full('changes larger than the zone');
-  if (chain.changesets > MOST_AT_ONCE) return { kind: 'long', soa, rrsets: zoneRRsets(zone), chain };
+  if (!isCondensed && isSmaller(zone.rrsets(), chain.records)) return full('changes larger than the zone');
+  if (chain.changesets > MOST_AT_ONCE) return { kind: 'long', soa, rrsets: zone.rrsets(), chain };
   const changesets = takeLast(chain.read());
   if (changesets === undefined) return full('unknown serial');
   if (!isCondensed) return { kind: 'incremental', soa, changesets, octets: chain.octets };
   const condensed = condense(changesets);
-  if (isSmaller(zoneRRsets(zone), countChanges([condensed]))) return full('changes larger than the zone');
+  if (isSmaller(zone.rrsets(), countChanges([condensed]))) return full('changes larger than the zone');
   return { kind: 'incremental', soa, changesets: [condensed], octets: 0 };
 }
 

@@ -90,6 +90,11 @@ export class TestServer {
     }
   }
 
+  /** What a placeholder stands for. */
+  port(name: PortName): number {
+    return this.#ports[name];
+  }
+
   get pid(): number {
     const pid = this.#child?.pid;
     if (pid === undefined) throw new Error('the server does not run');

@@ -14,7 +14,7 @@ import { axfr } from '../../src/transfer/axfr.ts';
 import { applyChangeset, condense, recordKey } from '../../src/transfer/changesets.ts';
 import { ixfr } from '../../src/transfer/ixfr.ts';
 import { packMessages } from '../../src/transfer/pack.ts';
-import { planTransfer } from '../../src/transfer/plan.ts';
+import { outgoingZone, planTransfer } from '../../src/transfer/plan.ts';
 import { changesetSource } from '../kit/changeset-source.ts';
 import { given } from '../kit/given.ts';
 import { allSynced, batches, plan } from '../kit/random-events.ts';
@@ -224,7 +224,7 @@ function refresh(theirs: Contents, theirSoa: SoaRecord, zone: Zone, chain: reado
   };
   const plan = planTransfer(request, {
     stanza: everybody,
-    zone,
+    zone: outgoingZone(zone),
     journal: changesetSource(chain),
     room: 1 << 24,
   });

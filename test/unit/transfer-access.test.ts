@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TransferOptions, TransferTarget } from '../../src/corefile/config.ts';
-import { findStanza, isPermitted } from '../../src/transfer/access.ts';
+import { type ClientCertificate, findStanza, isPermitted } from '../../src/transfer/access.ts';
 import { name } from '../kit/records.ts';
 
 const any: TransferTarget = { kind: 'any', key: undefined };
@@ -75,6 +75,41 @@ test('a target with a key wants the request signed with it', () => {
   assert.equal(isPermitted([{ ...at('192.0.2.2'), key }], { address: '192.0.2.1', key }), false);
   // Signed where no key is asked for: the address decides.
   assert.equal(isPermitted([at('192.0.2.1')], { address: '192.0.2.1', key }), true);
+});
+
+const PIN = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+
+function certificateFor(names: readonly string[], isTrusted = true, pin = ''): ClientCertificate {
+  return { isTrusted, isFor: (host) => names.includes(host), pin };
+}
+
+test('a target with a certificate name wants one that an authority vouches for', () => {
+  const wanted: TransferTarget = { ...any, certificate: { kind: 'name', name: 'ns1.example.org' } };
+  const shows = (certificate?: ClientCertificate) =>
+    isPermitted([wanted], { address: '192.0.2.1', ...(certificate && { certificate }) });
+  assert.equal(shows(), false);
+  assert.equal(shows(certificateFor(['ns1.example.org'])), true);
+  assert.equal(shows(certificateFor(['ns2.example.org'])), false);
+  assert.equal(shows(certificateFor(['ns1.example.org'], false)), false);
+});
+
+test('a pinned certificate is itself, whoever vouches for it', () => {
+  const wanted: TransferTarget = { ...at('192.0.2.1'), certificate: { kind: 'pin', sha256: PIN } };
+  const shown = (pin: string, address = '192.0.2.1') =>
+    isPermitted([wanted], { address, certificate: certificateFor([], false, pin) });
+  assert.equal(shown(PIN), true);
+  assert.equal(shown(PIN.replace('A', 'B')), false);
+  assert.equal(shown(PIN, '192.0.2.2'), false);
+});
+
+test('address, key and certificate of a target are all wanted', () => {
+  const key = name('k.');
+  const certificate = certificateFor(['ns1.example.org']);
+  const wanted: TransferTarget = { ...at('192.0.2.1'), key, certificate: { kind: 'name', name: 'ns1.example.org' } };
+  assert.equal(isPermitted([wanted], { address: '192.0.2.1', key, certificate }), true);
+  assert.equal(isPermitted([wanted], { address: '192.0.2.1', key }), false);
+  assert.equal(isPermitted([wanted], { address: '192.0.2.1', certificate }), false);
+  assert.equal(isPermitted([wanted], { address: '192.0.2.2', key, certificate }), false);
 });
 
 test('the stanza with the longest zone is taken, by labels and not by letters', () => {

@@ -106,3 +106,29 @@ test('docs/secondaries.md shows Corefiles without faults', () => {
     assert.ok(loaded.ok, loaded.ok ? '' : loaded.error.message);
   }
 });
+
+test('cert: the certificate that those of a `to` line must show', () => {
+  const targets = (line: string) => options(`transfer {\n ${line}\n}`).transfer?.[0]?.to;
+  const pin = `${'A'.repeat(43)}=`;
+  assert.deepEqual(targets('to cert NS1.Example.org.'), [
+    { kind: 'any', key: undefined, certificate: { kind: 'name', name: 'ns1.example.org' } },
+  ]);
+  for (const line of [`to 192.0.2.1 cert sha256/${pin} key k`, `to 192.0.2.1 key k cert sha256/${pin}`]) {
+    const certificate = { kind: 'pin', sha256: pin };
+    assert.deepEqual(targets(line), [{ kind: 'address', address: '192.0.2.1', port: 53, key: 'k.', certificate }]);
+  }
+  for (const [line, problem] of [
+    ['to * cert', /Wrong argument count/],
+    ['to * cert sha256/AAAA', /invalid certificate name or pin "sha256\/AAAA"$/],
+    ['to * cert a..b', /invalid certificate name or pin "a\.\.b"$/],
+  ] as const) {
+    assert.match(fault(`transfer {\n ${line}\n}`), problem, line);
+  }
+});
+
+test('tls required: nothing else is known of tls', () => {
+  assert.equal(transfer('')?.tls, undefined);
+  assert.equal(transfer('tls required')?.tls, 'required');
+  assert.match(fault('transfer {\n to *\n tls wanted\n}'), /tls takes 'required'$/);
+  assert.match(fault('transfer {\n to *\n tls\n}'), /Wrong argument count/);
+});

@@ -4,10 +4,11 @@ import type { TransferOptions } from '../../src/corefile/config.ts';
 import { Rcode, type ResourceRecord, RRType, recordsOf } from '../../src/dns/rrset.ts';
 import { type Serial, toSerial } from '../../src/dns/serial.ts';
 import type { Changeset } from '../../src/projection/diff.ts';
-import { soaRecord, type Zone } from '../../src/projection/zone.ts';
+import { soaRecord, type Zone, zoneRRsets } from '../../src/projection/zone.ts';
 import {
   type ChangesetSource,
   finishPlan,
+  outgoingZone,
   planTransfer,
   type TransferContext,
   type TransferPlan,
@@ -66,26 +67,27 @@ function request(type: number, more: Partial<TransferRequest> = {}): TransferReq
   };
 }
 
-function axfr(more: Partial<TransferRequest> = {}, context: Partial<TransferContext> = {}): TransferPlan {
-  return planTransfer(request(RRType.AXFR, more), {
-    stanza: everybody,
-    zone,
-    journal: noJournal,
-    room,
-    ...context,
-  });
+type Context = Omit<TransferContext, 'zone'> & { readonly zone: Zone | undefined };
+
+function contextOf(context: Partial<Context>): TransferContext {
+  const all: Context = { stanza: everybody, zone, journal, room, ...context };
+  return { ...all, zone: all.zone && outgoingZone(all.zone) };
 }
 
-function ixfr(from: number, more: Partial<TransferRequest> = {}, context: Partial<TransferContext> = {}): TransferPlan {
-  const authority: ResourceRecord[] = [soa(APEX, from)];
-  return planTransfer(request(RRType.IXFR, { authority, ...more }), {
-    stanza: everybody,
-    zone,
-    journal,
-    room,
-    ...context,
-  });
+function axfr(more: Partial<TransferRequest> = {}, context: Partial<Context> = {}): TransferPlan {
+  return planTransfer(request(RRType.AXFR, more), contextOf({ journal: noJournal, ...context }));
 }
+
+function ixfr(from: number, more: Partial<TransferRequest> = {}, context: Partial<Context> = {}): TransferPlan {
+  const authority: ResourceRecord[] = [soa(APEX, from)];
+  return planTransfer(request(RRType.IXFR, { authority, ...more }), contextOf(context));
+}
+
+/** A client of DNS over TLS as RFC 9103 wants it. */
+const xot = {
+  transport: 'tls',
+  remote: { address: '192.0.2.1', tls: { version: 'TLSv1.3', protocol: 'dot' } },
+} as const;
 
 function refusal(plan: TransferPlan): [number, number] | string {
   return plan.kind === 'refuse' ? [plan.rcode, plan.ede.code] : plan.kind;
@@ -99,7 +101,40 @@ test('AXFR of a zone is the whole zone, with the SOA of that version', () => {
   const records = [...plan.rrsets].flatMap(recordsOf);
   assert.ok(records.some(({ owner, type }) => owner === APEX && type === RRType.NS));
   assert.ok(records.some(({ owner }) => owner === 's9.shop.svc.cluster.local.'));
-  assert.equal(axfr({ transport: 'tls' }).kind, 'full');
+  assert.equal(axfr(xot).kind, 'full');
+});
+
+test('over TLS a transfer wants version 1.3 and ALPN dot (RFC 9103 §7)', () => {
+  const over = (tls: object) => axfr({ ...xot, remote: { address: '192.0.2.1', tls: { ...xot.remote.tls, ...tls } } });
+  assert.deepEqual(refusal(over({ version: 'TLSv1.2' })), [Rcode.REFUSED, 21]);
+  assert.deepEqual(refusal(over({ protocol: undefined })), [Rcode.REFUSED, 21]);
+  assert.deepEqual(refusal(over({ protocol: 'h2' })), [Rcode.REFUSED, 21]);
+  assert.deepEqual(refusal(axfr({ transport: 'tls' })), [Rcode.REFUSED, 21]);
+});
+
+test('a zone for which TLS is required is refused over anything else, with the reason', () => {
+  const secured: TransferOptions = { ...everybody, tls: 'required' };
+  assert.deepEqual(refusal(axfr({}, { stanza: secured })), [Rcode.REFUSED, 21]);
+  assert.deepEqual(refusal(ixfr(serial, {}, { stanza: secured })), [Rcode.REFUSED, 21]);
+  assert.deepEqual(refusal(ixfr(serial, { transport: 'udp' }, { stanza: secured })), [Rcode.REFUSED, 21]);
+  assert.equal(axfr(xot, { stanza: secured }).kind, 'full');
+  // The key or address that is asked for besides is asked for over TLS too.
+  assert.deepEqual(refusal(axfr(xot, { stanza: { ...nobody, tls: 'required' } })), [Rcode.REFUSED, 18]);
+});
+
+test('a zone without a journal is handed out whole, or not at all if the client has it', () => {
+  const written = { soa: soaRecord(zone), rrsets: () => zoneRRsets(zone) };
+  const ask = (from: number, transport: 'tcp' | 'udp' = 'tcp') =>
+    planTransfer(request(RRType.IXFR, { authority: [soa(APEX, from)], transport }), {
+      stanza: everybody,
+      zone: written,
+      journal: noJournal,
+      room,
+    });
+  const plan = ask(1);
+  assert.ok(plan.kind === 'full' && plan.why === 'unknown serial');
+  assert.deepEqual(ask(serial), { kind: 'current', soa: soaRecord(zone), why: 'equal' });
+  assert.deepEqual(ask(1, 'udp'), { kind: 'current', soa: soaRecord(zone), why: 'udp' });
 });
 
 test('AXFR over UDP or HTTPS is refused, whatever the name', () => {
@@ -228,7 +263,7 @@ const large = given([
   ...synced(EAST),
 ]).zone(APEX);
 
-function planSums(sums: { changesets: number; records: number; octets: number }, more: Partial<TransferContext> = {}) {
+function planSums(sums: { changesets: number; records: number; octets: number }, more: Partial<Context> = {}) {
   const read = () => assert.fail('the journal was read');
   return ixfr(1, {}, { zone: large, journal: { chain: () => ({ ...sums, read }) }, ...more });
 }

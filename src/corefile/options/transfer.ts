@@ -15,7 +15,15 @@ export type TransferTarget = (
 ) & {
   /** The TSIG key that a request must be signed with, and that NOTIFY is signed with; undefined: unsigned will do. */
   readonly key: DomainName | undefined;
+  /** The certificate that the client must have shown; absent: none will do. */
+  readonly certificate?: WantedCertificate;
 };
+
+/** A client's certificate: one for this name that the authority of `tls` vouches for, or any with this public key. */
+export type WantedCertificate =
+  | { readonly kind: 'name'; readonly name: string }
+  /** Base64 of the SHA-256 of the SubjectPublicKeyInfo, as in RFC 7858 §4.2. */
+  | { readonly kind: 'pin'; readonly sha256: string };
 
 /** When targets are told of a new version: once none has followed for `delayMs`, and after `maxMs` at the latest. */
 export interface NotifyTiming {
@@ -44,6 +52,8 @@ export interface TransferOptions {
   /** The address that NOTIFY is sent from. */
   readonly source: string | undefined;
   readonly notify?: NotifyTiming | 'off';
+  /** `required`: transfers are refused but over TLS (RFC 9103). */
+  readonly tls?: 'required';
   readonly journal?: JournalSize;
   readonly catalog?: CatalogOptions;
 }
@@ -54,7 +64,8 @@ export const DEFAULT_NOTIFY: NotifyTiming = { delayMs: 200, maxMs: 1000 };
  * `transfer [ZONES…] { to ADDR…|*; source IP }`, repeatable.
  *
  * zonelog also takes prefixes (`to 10.0.0.0/8`) and, at the end of a `to` line, `key NAME`: a TSIG key for all targets
- * of that line. `to key NAME` alone is anyone who has the key. `notify DELAY [MAX]` (0.2 s, 1 s) or `notify off` says when
+ * of that line, and `cert NAME|sha256/PIN`: the certificate that they show. `to key NAME` alone is anyone who has the
+ * key. `tls required` refuses transfers but over TLS. `notify DELAY [MAX]` (0.2 s, 1 s) or `notify off` says when
  * the targets are told of a new version; `journal [changes N] [size OCTETS] [age DURATION]` how much of the changes is
  * kept, for all zones: the most that any stanza asks for. `catalog ZONE [GROUP]` makes a catalog of the stanza's zones.
  */
@@ -68,10 +79,12 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
     let notify: TransferOptions['notify'];
     let journal: JournalSize | undefined;
     let catalog: CatalogOptions | undefined;
+    let tls: TransferOptions['tls'];
     while (c.nextBlock()) {
       if (c.value === 'to') to.push(...readTargets(c));
       else if (c.value === 'source') source = readSource(c, source);
       else if (c.value === 'notify') notify = readNotify(c);
+      else if (c.value === 'tls') tls = readTls(c);
       else if (c.value === 'journal') journal = { ...journal, ...readJournal(c) };
       else if (c.value === 'catalog') catalog = readCatalog(c, catalog);
       else c.err(`unknown property ${JSON.stringify(c.value)}`);
@@ -83,6 +96,7 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
       to,
       source,
       ...(notify && { notify }),
+      ...(tls && { tls }),
       ...(journal && { journal }),
       ...(catalog && { catalog }),
     });
@@ -92,33 +106,55 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
 
 function readTargets(c: Controller): TransferTarget[] {
   const words = c.args(1);
-  const key = readKey(c, words);
-  if (words.length === 0) return [{ kind: 'any', key }];
+  const credentials = readCredentials(c, words);
+  if (words.length === 0) return [{ kind: 'any', ...credentials }];
   const targets: TransferTarget[] = [];
   for (const word of words) {
-    const target = readTarget(word, key);
+    const target = readTarget(word, credentials);
     if (target) targets.push(target);
     else c.err(`must specify an IP address: \`${word}'`);
   }
   return targets;
 }
 
-/** Takes `key NAME` off the end of the words. */
-function readKey(c: Controller, words: string[]): DomainName | undefined {
-  if (words.at(-1) === 'key') c.argErr();
-  if (words.at(-2) !== 'key') return undefined;
-  const [, text = ''] = words.splice(-2);
-  const key = parseName(text);
-  if (key === undefined) c.err(`invalid key name ${JSON.stringify(text)}`);
-  return key;
+/** What a client must show besides its address. */
+type Credentials = Pick<TransferTarget, 'key' | 'certificate'>;
+
+/** Takes `key NAME` and `cert WHICH` off the end of the words. */
+function readCredentials(c: Controller, words: string[]): Credentials {
+  let credentials: Credentials = { key: undefined };
+  if (words.at(-1) === 'key' || words.at(-1) === 'cert') c.argErr();
+  for (let word = words.at(-2); word === 'key' || word === 'cert'; word = words.at(-2)) {
+    const [, text = ''] = words.splice(-2);
+    if (word === 'cert') credentials = { ...credentials, certificate: readCertificate(c, text) };
+    else credentials = { ...credentials, key: parseName(text) };
+    if (word === 'key' && credentials.key === undefined) c.err(`invalid key name ${JSON.stringify(text)}`);
+  }
+  return credentials;
 }
 
-function readTarget(word: string, key: DomainName | undefined): TransferTarget | undefined {
-  if (word === '*') return { kind: 'any', key };
+/** Base64 of 32 octets. */
+const PIN = /^sha256\/([A-Za-z0-9+/]{43}=)$/;
+
+function readCertificate(c: Controller, text: string): WantedCertificate {
+  const [, sha256] = PIN.exec(text) ?? [];
+  if (sha256 !== undefined) return { kind: 'pin', sha256 };
+  const name = parseName(text);
+  if (name === undefined || text.includes('/')) c.err(`invalid certificate name or pin ${JSON.stringify(text)}`);
+  return { kind: 'name', name: text.toLowerCase().replace(/\.$/, '') };
+}
+
+function readTls(c: Controller): TransferOptions['tls'] {
+  if (c.oneArg() !== 'required') c.err("tls takes 'required'");
+  return 'required';
+}
+
+function readTarget(word: string, credentials: Credentials): TransferTarget | undefined {
+  if (word === '*') return { kind: 'any', ...credentials };
   const network = parseNetwork(word);
-  if (network) return { kind: 'network', address: network.text, prefix: network.prefix, key };
+  if (network) return { kind: 'network', address: network.text, prefix: network.prefix, ...credentials };
   const target = readAddressPort(word, 53);
-  return target && { kind: 'address', address: target.host, port: target.port, key };
+  return target && { kind: 'address', address: target.host, port: target.port, ...credentials };
 }
 
 /** `IP`, `IP:PORT`, `[IP]:PORT` or `[IP]`, the address in canonical text. */

@@ -1,10 +1,12 @@
 /** The certificate of a listener, as the `tls` directive names it, read again when its files change. */
+import { createHash, type X509Certificate } from 'node:crypto';
 import { appendFile } from 'node:fs';
 import path from 'node:path';
 import { createSecureContext, type Server, type TlsOptions as ServerOptions, type TLSSocket } from 'node:tls';
 import type { TlsOptions } from '../../corefile/config.ts';
 import { OperatorError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
+import type { TlsClient } from '../chain.ts';
 import type { Timer } from '../timer.ts';
 import { type FileText, readFileNow, watchFile } from '../watched-file.ts';
 
@@ -64,6 +66,29 @@ export function isClientAllowed(socket: TLSSocket, clientAuth: TlsOptions['clien
   if (clientAuth !== 'require' && clientAuth !== 'verify_if_given') return true;
   const hasCertificate = socket.getPeerX509Certificate() !== undefined;
   return clientAuth === 'require' ? hasCertificate : !hasCertificate || socket.authorized;
+}
+
+/** What the handshake has told of a client. */
+export function describeClient(socket: TLSSocket): TlsClient {
+  const shown = socket.getPeerX509Certificate();
+  return {
+    version: socket.getProtocol() ?? '',
+    ...(typeof socket.alpnProtocol === 'string' && { protocol: socket.alpnProtocol }),
+    ...(shown && { certificate: describeCertificate(shown, socket.authorized) }),
+  };
+}
+
+function describeCertificate(shown: X509Certificate, isTrusted: boolean): NonNullable<TlsClient['certificate']> {
+  return {
+    isTrusted,
+    // An operator names one host: a wildcard in a certificate is for many.
+    isFor: (name) => shown.checkHost(name, { wildcards: false }) !== undefined,
+    get pin() {
+      return createHash('sha256')
+        .update(shown.publicKey.export({ type: 'spki', format: 'der' }))
+        .digest('base64');
+    },
+  };
 }
 
 /** Keeps a server's certificate up to date with its files. */

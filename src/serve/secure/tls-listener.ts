@@ -2,7 +2,7 @@
 import { createServer, type TLSSocket } from 'node:tls';
 import type { Entry } from '../entry.ts';
 import { listenTcp, type TcpListener } from '../tcp.ts';
-import { isClientAllowed, serverOptions } from './certificate.ts';
+import { describeClient, isClientAllowed, serverOptions } from './certificate.ts';
 import { guardConnections } from './connection-guard.ts';
 import { keep, type SecureOptions, type SecureParts } from './listening.ts';
 
@@ -22,7 +22,7 @@ export async function listenTls(options: SecureOptions, first: Entry): Promise<T
   const keeper = keep(server, certificate, logger);
   const isAllowed = (socket: TLSSocket) => isClientAllowed(socket, keeper.clientAuth);
   try {
-    const inner = await listenTcp({ ...options, secure: { server, isAllowed } }, first);
+    const inner = await listenTcp({ ...options, secure: { server, isAllowed, describe: describeClient } }, first);
     return {
       ...inner,
       setLimits(next) {
