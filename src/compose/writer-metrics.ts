@@ -1,5 +1,6 @@
 /** What the writer's thread tells of itself. */
 import { gaugeFamily, type MetricsSnapshot } from '../metrics.ts';
+import { countConflicts } from '../projection/conflicts.ts';
 import type { Writer } from './writer.ts';
 
 export function writerMetrics(writer: Writer): MetricsSnapshot {
@@ -13,6 +14,14 @@ export function writerMetrics(writer: Writer): MetricsSnapshot {
       'SOA serial of the published version.',
       ['zone'],
       zones.flatMap((zone) => (zone.serial === undefined ? [] : [[[zone.id], zone.serial] as const])),
+    ),
+    gaugeFamily(
+      'zonelog_merge_conflicts',
+      'Services of stanzas with `merge` that do not fit together; the first stanza has its way.',
+      ['zone'],
+      zones
+        .filter(({ definition }) => definition.stanzas.some(({ isMerged }) => isMerged === true))
+        .map((zone) => [[zone.id], countConflicts(zone)] as const),
     ),
     gaugeFamily('zonelog_log_batch', 'Last batch of the event log that is folded.', [], [[[], projector.batch]]),
     gaugeFamily(

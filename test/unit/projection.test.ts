@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RRType } from '../../src/dns/rrset.ts';
+import { countConflicts } from '../../src/projection/conflicts.ts';
 import { findName, hasConflict } from '../../src/projection/zone.ts';
 import {
   EAST,
@@ -274,5 +275,6 @@ describe('merged stanzas with `merge`', () => {
     ]);
     assert.equal(hasConflict(zone(CL), 'apps', 'a'), true);
     assert.equal(hasConflict(zone(CL), 'apps', 'b'), false);
+    assert.equal(countConflicts(zone(CL)), 1);
   });
 });
