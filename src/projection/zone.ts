@@ -19,7 +19,7 @@ import { addressSets, findInSlot, type Slot, setsOfSlot } from './records/slot.t
 import type { ClusterState } from './state.ts';
 
 // What names are made from that nobody can list (serve/synth.ts).
-export { addressSets, exposedNamespace, findInSlot, podAddress, type Slot };
+export { addressSets, exposedNamespace, findInSlot, placeOfReverse, podAddress, type Slot };
 
 export interface Zone {
   readonly id: ZoneId;

@@ -1,0 +1,92 @@
+/**
+ * The door to the past: every question that commands, the HTTP API and `why` in DNS put to a log, over a read-only
+ * connection beside the server that writes it, or over a copy. Each question sees one state of the database. What is
+ * expected to go wrong is a value (`HistoryProblem`).
+ *
+ * Questions are synchronous and may take up to a second: a server asks them in a thread of their own.
+ */
+import { existsSync } from 'node:fs';
+import { openReadOnly } from '../database.ts';
+import { OperatorError, ok } from '../errors.ts';
+import type {
+  AddressAnswer,
+  ChangePage,
+  Explanation,
+  LoggedEvent,
+  Overview,
+  Page,
+  RecordValue,
+  SearchHit,
+  TimelineEntry,
+  ZoneAt,
+  ZoneDifference,
+} from './answers.ts';
+import { type ChangeQuery, changes } from './changes.ts';
+import { diff } from './diff.ts';
+import { type EventQuery, events } from './events.ts';
+import { overview } from './overview.ts';
+import { type Answered, problem } from './problem.ts';
+import { type RecordQuery, recordHistory } from './record-history.ts';
+import { search } from './search.ts';
+import { HistorySource } from './source.ts';
+import { type TimelineQuery, timeline } from './timeline.ts';
+import { who } from './who.ts';
+import { type WhyQuery, why } from './why.ts';
+import { zoneAt } from './zone-at.ts';
+
+export type { ChangeQuery, EventQuery, RecordQuery, TimelineQuery, WhyQuery };
+
+/** Moments are text: RFC 3339, `-15m`, a serial; absent: now. */
+export interface History {
+  /** The log, the clusters that the zones look at, the zones. */
+  overview(): Answered<Overview>;
+  /** What a name was, newest first. */
+  recordHistory(query: RecordQuery): Answered<Page<RecordValue>>;
+  /** Why a name was answered as it was: the zones that were asked, of which the last decided. */
+  why(query: WhyQuery): Answered<readonly Explanation[]>;
+  /** A zone as a transfer gave it then. The records may be walked after other questions were asked. */
+  zoneAt(zone: string, at?: string): Answered<ZoneAt>;
+  /** What an incremental transfer between two versions brings. */
+  diff(zone: string, from: string, to?: string): Answered<ZoneDifference>;
+  /** Every name, service and pod that held an address. */
+  who(address: string, at?: string): Answered<AddressAnswer>;
+  /** What was published after a cursor, oldest first; names of changes that the journal has dropped are not found. */
+  changes(query: ChangeQuery): Answered<ChangePage>;
+  /** The raw log, newest first unless told otherwise. */
+  events(query: EventQuery): Answered<Page<LoggedEvent>>;
+  /** Zones, names and objects whose text holds this one. */
+  search(text: string, limit?: number): Answered<readonly SearchHit[]>;
+  /** The versions of a zone, newest first. */
+  timeline(query: TimelineQuery): Answered<Page<TimelineEntry>>;
+  close(): void;
+}
+
+export interface HistoryOptions {
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** Opens the database of a server, which may be running, or a copy of one. Writes nothing. */
+export function openHistory(file: string, { now }: HistoryOptions): Answered<History> {
+  if (!existsSync(file)) return problem('noLog', `${file}: there is no such file`);
+  let source: HistorySource;
+  try {
+    source = new HistorySource(openReadOnly(file), now);
+  } catch (error) {
+    if (error instanceof OperatorError) return problem('unusable', error.message);
+    throw error;
+  }
+  return ok({
+    overview: () => source.ask(() => overview(source)),
+    recordHistory: (query) => source.ask(() => recordHistory(source, query)),
+    why: (query) => source.ask(() => why(source, query)),
+    zoneAt: (zone, at) => source.ask(() => zoneAt(source, zone, at)),
+    diff: (zone, from, to) => source.ask(() => diff(source, zone, from, to)),
+    who: (address, at) => source.ask(() => who(source, address, at)),
+    changes: (query) => source.ask(() => changes(source, query)),
+    events: (query) => source.ask(() => events(source, query)),
+    search: (text, limit) => source.ask(() => search(source, text, limit)),
+    timeline: (query) => source.ask(() => timeline(source, query)),
+    close: () => source.db.close(),
+  });
+}

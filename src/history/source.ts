@@ -1,0 +1,179 @@
+/** The database that all questions read, and the places in its log. */
+import { type Database, describeFailure } from '../database.ts';
+import { type DomainName, isSubdomain } from '../dns/name.ts';
+import { OperatorError, ok } from '../errors.ts';
+import { EventLog } from '../ingest/log.ts';
+import type { ZoneId } from '../ingest/plan.ts';
+import { JournalReader } from '../projection/journal.ts';
+import type { Instant, VersionRef } from './answers.ts';
+import { type Moment, parseMoment } from './moment.ts';
+import { type Answered, problem } from './problem.ts';
+
+export interface Place {
+  readonly batch: number;
+  /** Unix milliseconds. */
+  readonly time: number;
+}
+
+/** A version of a zone: the place where it was published, and its serial. */
+export interface Version extends Place {
+  readonly serial: number;
+}
+
+export interface LogExtent {
+  readonly first: Place;
+  readonly last: Place;
+}
+
+export class HistorySource {
+  readonly db: Database;
+  readonly journal: JournalReader;
+  readonly #now: () => number;
+
+  constructor(db: Database, now: () => number) {
+    this.db = db;
+    this.journal = new JournalReader(db);
+    this.#now = now;
+  }
+
+  get file(): string {
+    return this.db.name;
+  }
+
+  /** A reader of the log as it is now. */
+  log(): EventLog {
+    return new EventLog(this.db);
+  }
+
+  /** Runs a question on one state of the database; what it finds damaged is a problem, not an exception. */
+  ask<T>(question: () => Answered<T>): Answered<T> {
+    try {
+      return this.db.transaction(question)();
+    } catch (error) {
+      const described = describeFailure(error, this.file);
+      if (described instanceof OperatorError) return problem('damaged', described.message);
+      throw error;
+    }
+  }
+
+  extent(): Answered<LogExtent> {
+    const row = (order: 'ASC' | 'DESC') =>
+      this.db.prepare<[], Place>(`SELECT batch, time FROM batch ORDER BY batch ${order} LIMIT 1`).get();
+    const [first, last] = [row('ASC'), row('DESC')];
+    if (first === undefined || last === undefined) return problem('noLog', `${this.file}: the log has no events yet`);
+    return ok({ first, last });
+  }
+
+  placeOf(batch: number): Place | undefined {
+    return this.db.prepare<[number], Place>('SELECT batch, time FROM batch WHERE batch = ?').get(batch);
+  }
+
+  /** The last batch that was committed by then. Batches have no gaps, and their times never fall. */
+  placeAt(time: number): Answered<Place> {
+    const extent = this.extent();
+    if (!extent.ok) return extent;
+    const { first, last } = extent.value;
+    if (time >= last.time) return ok(last);
+    if (time < first.time) {
+      return problem('beforeLog', `${iso(time)} is before the log, which begins at ${iso(first.time)}`);
+    }
+    let [low, high] = [first, last];
+    while (high.batch - low.batch > 1) {
+      const middle = this.placeOf((low.batch + high.batch) >> 1);
+      if (middle === undefined)
+        return problem('damaged', `${this.file}: the log lacks batches; 'zonelog verify' tells more`);
+      if (middle.time <= time) low = middle;
+      else high = middle;
+    }
+    return ok(low);
+  }
+
+  /**
+   * Where a moment lies.
+   * @param zones whose serials count, the first that had it
+   */
+  place(text: string | undefined, zones: readonly ZoneId[]): Answered<Place> {
+    const moment = parseMoment(text, this.#now());
+    return moment.ok ? this.placeOfMoment(moment.value, zones) : moment;
+  }
+
+  /**
+   * The place from which on batches are wanted that lie at a moment or after it: the batch before them, which need not
+   * be there. A time before the log is no problem.
+   */
+  placeBefore(text: string, zones: readonly ZoneId[]): Answered<Place> {
+    const moment = parseMoment(text, this.#now());
+    if (!moment.ok) return moment;
+    if (moment.value.kind !== 'time') {
+      const place = this.placeOfMoment(moment.value, zones);
+      return place.ok ? ok({ ...place.value, batch: place.value.batch - 1 }) : place;
+    }
+    const extent = this.extent();
+    if (!extent.ok) return extent;
+    const { first } = extent.value;
+    if (moment.value.time <= first.time) return ok({ ...first, batch: first.batch - 1 });
+    return this.placeAt(moment.value.time - 1);
+  }
+
+  placeOfMoment(moment: Moment, zones: readonly ZoneId[]): Answered<Place> {
+    if (moment.kind === 'time') return this.placeAt(moment.time);
+    if (moment.kind === 'now') {
+      const extent = this.extent();
+      return extent.ok ? ok(extent.value.last) : extent;
+    }
+    for (const zone of zones) {
+      const found = this.versionOfSerial(zone, moment.serial);
+      if (found !== undefined) return ok(found);
+    }
+    const where = zones.length === 0 ? 'no zone' : zones.map((zone) => zone.replace(/#\d+$/, '')).join(' or ');
+    return problem('neverPublished', `serial ${moment.serial} was never published for ${where}, or is no longer known`);
+  }
+
+  /** Serials may come again after 2³² of them: the newest version counts. */
+  versionOfSerial(zone: ZoneId, serial: number): Version | undefined {
+    return this.db
+      .prepare<[string, number], Version>(
+        `SELECT batch, time, serial FROM zone_version
+         WHERE zone = (SELECT id FROM zone WHERE name = ?) AND serial = ? ORDER BY batch DESC LIMIT 1`,
+      )
+      .get(zone, serial);
+  }
+
+  /** The version that a zone had after a batch. */
+  versionAt(zone: ZoneId, batch: number): Version | undefined {
+    return this.journal.lastVersion(zone, batch + 1);
+  }
+
+  /** The zones that ever had a version. */
+  zoneIds(): ZoneId[] {
+    return this.db.prepare<[], ZoneId>('SELECT name FROM zone ORDER BY name').pluck().all();
+  }
+
+  /** Those that a name may be in, the longest apex first. */
+  zonesOfName(name: DomainName): ZoneId[] {
+    const zones = this.zoneIds().filter((zone) => isSubdomain(name, apexOf(zone)));
+    return zones.sort((a, b) => apexOf(b).length - apexOf(a).length || (a < b ? -1 : 1));
+  }
+
+  /** A place as it is told, with the serial of the zone there. */
+  ref(place: Place, zone?: ZoneId): VersionRef {
+    const version = zone === undefined ? undefined : this.versionAt(zone, place.batch);
+    return { ...instant(place), ...(version && { serial: version.serial }) };
+  }
+}
+
+export function apexOf(zone: ZoneId): DomainName {
+  return zone.replace(/#\d+$/, '') as DomainName;
+}
+
+export function instant({ batch, time }: Place): Instant {
+  return { time: iso(time), batch };
+}
+
+export function versionRef({ batch, time, serial }: Version): VersionRef & { readonly serial: number } {
+  return { ...instant({ batch, time }), serial };
+}
+
+export function iso(time: number): string {
+  return new Date(time).toISOString();
+}
