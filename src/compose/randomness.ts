@@ -1,8 +1,16 @@
 /** Randomness that nobody outside can guess: ids of questions to other servers come from it (RFC 5452). */
-import { randomFillSync } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 
 /** Numbers made at one time: asking the system for each costs more than all the rest of a question's id. */
 const BATCH = 1024;
+
+/** Octets of a secret of the process. */
+const SEED = 32;
+
+/** A secret of this process, for as long as it runs. */
+export function createSeed(): Uint8Array {
+  return new Uint8Array(randomBytes(SEED));
+}
 
 /** Gives numbers from 0 up to, but not including, 1, of 32 bits. */
 export function createRandom(): () => number {

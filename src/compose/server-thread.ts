@@ -16,6 +16,7 @@ import { soaRecord } from '../projection/zone.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
 import { PLUGINS } from '../serve/plugins.ts';
 import { createServing } from '../serve/serving.ts';
+import { cookieFactory } from './cookie.ts';
 import { zoneFactories } from './factories.ts';
 import { type Following, followWriter } from './following.ts';
 import type { FromServer, ServerConfiguration, ToServer } from './messages.ts';
@@ -32,13 +33,15 @@ export interface ServerThreadData {
   /** Serving threads in all; several share each address and port. */
   readonly threads: number;
   readonly isDebug: boolean;
+  /** What all threads make the secrets of their own of (`cookie`). */
+  readonly seed: Uint8Array;
   /** Where the writer puts the batch that all threads may show; absent when this is the only one. */
   readonly visible?: SharedArrayBuffer;
 }
 
 const NO_ZONES: BlockZones = { kubernetes: [], multicluster: [] };
 
-function run(main: MessagePort, { writer, threads, isDebug, visible }: ServerThreadData): void {
+function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: ServerThreadData): void {
   const post = (message: FromServer) => main.postMessage(message);
   const logger = createLogger((line) => process.stdout.write(line), { isDebug: () => isDebug });
   let replica: Replica | undefined;
@@ -50,6 +53,7 @@ function run(main: MessagePort, { writer, threads, isDebug, visible }: ServerThr
   const zoneOf = (id: ZoneId) => replica?.zone(id);
   const zonesOf = (block: ServingBlock) => zones.get(block) ?? NO_ZONES;
   const now = () => performance.now() / 1000;
+  const clock = () => Date.now() / 1000;
   const transfers = createTransferSide({
     journal: () => new JournalReader(db as Database),
     zoneOf,
@@ -63,7 +67,8 @@ function run(main: MessagePort, { writer, threads, isDebug, visible }: ServerThr
       ...PLUGINS,
       ...zoneFactories(zonesOf, zoneOf),
       ['transfer', transfers.factory],
-      ['tsig', tsigFactory(() => Date.now() / 1000)],
+      ['tsig', tsigFactory(clock)],
+      ['cookie', cookieFactory(clock, seed)],
     ]),
     logger,
     reusePort: threads > 1,

@@ -14,6 +14,7 @@ import { createHttpSide } from './http.ts';
 import type { ServerConfiguration, WriterStatus } from './messages.ts';
 import { createNotifySide, type NotifySide, notifyZones } from './notify.ts';
 import type { PlannedConfig } from './plan.ts';
+import { createSeed } from './randomness.ts';
 import { ServerThread, WriterThread } from './threads.ts';
 import { type Understood, understand } from './understand.ts';
 import { VERSION } from './version.ts';
@@ -65,9 +66,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     { ...shared, file: options.database, ...(options.crashAt && { crashAt: options.crashAt }) },
     options.onFatal,
   );
+  const seed = createSeed();
   const servers = Array.from(
     { length: threads },
-    () => new ServerThread({ ...shared, threads }, writer, options.onFatal),
+    () => new ServerThread({ ...shared, threads, seed }, writer, options.onFatal),
   );
   const sockets = threads > 1 ? createSharedUdp() : undefined;
   const notify = createNotifySide({

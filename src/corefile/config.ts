@@ -29,6 +29,7 @@ export type { BindOptions, TimeoutsOptions } from './options/listening.ts';
 export type { Consolidation, ErrorsOptions, LogRule, ResponseClass } from './options/logging.ts';
 export type { MulticlusterOptions } from './options/multicluster.ts';
 export type { HealthOptions, PrometheusOptions, ReadyOptions, ReloadOptions } from './options/process.ts';
+export type { CookieOptions, ResponseKind, RrlOptions } from './options/protection.ts';
 export type { AnswerRule, NameMatch, RewriteChange, RewriteRule } from './options/rewrite.ts';
 export type { TlsOptions, TsigOptions, TsigRequirement } from './options/security.ts';
 export type { Dns64Options, ErraticOptions, HeaderRule, ViewOptions } from './options/shaping.ts';

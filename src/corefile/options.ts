@@ -20,6 +20,7 @@ import { parseBind, parseBufsize, parseMultisocket, parseNsid, parseTimeouts } f
 import { parseErrors, parseLog } from './options/logging.ts';
 import { parseMulticluster } from './options/multicluster.ts';
 import { parseDebug, parseHealth, parsePrometheus, parseReady, parseReload, parseRoot } from './options/process.ts';
+import { parseCookie, parseRrl } from './options/protection.ts';
 import { parseRewrite } from './options/rewrite.ts';
 import { parseTls, parseTsig } from './options/security.ts';
 import { parseDns64, parseErratic, parseHeader, parseLocal, parseView } from './options/shaping.ts';
@@ -38,6 +39,7 @@ const PARSERS = {
   multisocket: parseMultisocket,
   reload: parseReload,
   nsid: parseNsid,
+  cookie: parseCookie,
   bufsize: parseBufsize,
   bind: parseBind,
   debug: parseDebug,
@@ -46,6 +48,7 @@ const PARSERS = {
   prometheus: parsePrometheus,
   errors: parseErrors,
   log: parseLog,
+  rrl: parseRrl,
   local: parseLocal,
   dns64: parseDns64,
   any: parseAny,

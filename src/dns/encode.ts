@@ -21,6 +21,7 @@ const CAPACITY = 3 * 65_536;
 /** Bits of the header's second word (RFC 1035 §4.1.1, RFC 4035 §3). */
 export const Flag = { QR: 0x8000, AA: 0x0400, TC: 0x0200, RD: 0x0100, RA: 0x0080, AD: 0x0020, CD: 0x0010 } as const;
 
+/** One option of an OPT record (RFC 6891 §6.1.2). */
 export interface EdnsOption {
   readonly code: number;
   readonly data: Uint8Array;

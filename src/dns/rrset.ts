@@ -39,6 +39,7 @@ export const Rcode = {
   REFUSED: 5,
   NOTAUTH: 9,
   BADVERS: 16,
+  BADCOOKIE: 23,
 } as const;
 export type Rcode = number;
 

@@ -3,25 +3,12 @@
  *
  * Handlers for our own zones are synchronous; only those that must ask somebody else return a promise.
  */
+import type { Edns, EdnsOption } from '../dns/encode.ts';
 import type { DomainName } from '../dns/name.ts';
 import { Rcode, type ResourceRecord, type RRClass, type RRType, type SoaRdata } from '../dns/rrset.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
 import type { EncodedSections } from './encoded-sections.ts';
-
-/** One option of an OPT record (RFC 6891 §6.1.2). */
-export interface EdnsOption {
-  readonly code: number;
-  readonly data: Uint8Array;
-}
-
-export interface Edns {
-  readonly version: number;
-  /** The sender's UDP payload size, octets. */
-  readonly udpSize: number;
-  readonly isDnssecOk: boolean;
-  readonly options: readonly EdnsOption[];
-}
 
 export interface Request {
   readonly id: number;
@@ -48,6 +35,8 @@ export interface Request {
   readonly packet?: Uint8Array;
   /** Offset of the TSIG record in `packet`; absent: not signed. */
   readonly tsigOffset?: number;
+  /** The client has shown a cookie of ours: its address is its own (`cookie`). */
+  readonly hasGoodCookie?: boolean;
   /** The TSIG key that the request was found signed with (`tsig`); absent: not verified. */
   readonly key?: DomainName;
   /** Signs the messages of a stream that answers the request, in order; a single reply is signed by `tsig` itself. */

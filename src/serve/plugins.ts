@@ -21,6 +21,7 @@ import { createLog } from './plugins/log.ts';
 import { createMinimal } from './plugins/minimal.ts';
 import { createNsid } from './plugins/nsid.ts';
 import { createRewrite } from './plugins/rewrite/rewrite.ts';
+import { createRrl } from './plugins/rrl.ts';
 import { createTemplate } from './plugins/template.ts';
 import { createView } from './plugins/view.ts';
 import { createWhoami } from './plugins/whoami.ts';
@@ -45,6 +46,7 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
     ({ options }, { logger }) => createErrors(options.errors ?? { stacktrace: false, consolidate: [] }, logger),
   ],
   ['log', (block, tools) => createLog(block.options.log ?? [], tools.writeLine, createFindLabel(block, tools))],
+  ['rrl', ({ options }, { now }) => (options.rrl ? createRrl(options.rrl, now) : undefined)],
   ['local', ({ options }) => createLocal(options.local ?? { localhostPrefix: true })],
   ['dns64', ({ options }, { askServer }) => (options.dns64 ? createDns64(options.dns64, askServer) : undefined)],
   ['any', () => createAny()],

@@ -1,6 +1,7 @@
 /** From a plugin's reply to the octets that are sent: the OPT record, the size limit, the orders of a balanced answer. */
 import {
   type Edns,
+  type EdnsOption,
   type Encoded,
   extendedErrorOption,
   MAX_MESSAGE,
@@ -8,7 +9,7 @@ import {
   MIN_UDP,
 } from '../dns/encode.ts';
 import { Rcode } from '../dns/rrset.ts';
-import type { EdnsOption, Reply, Request } from './chain.ts';
+import type { Reply, Request } from './chain.ts';
 import { encodeSections } from './encoded-sections.ts';
 import { rotateAnswer } from './rotation.ts';
 

@@ -376,3 +376,58 @@ test('file, secondary, auto, tsig, k8s_external, autopath, header, dns64, view, 
     large: false,
   });
 });
+
+test('cookie', () => {
+  const defaults = { secrets: [], secretFile: undefined, rotateMs: 86_400_000, isRequired: false };
+  assert.deepEqual(options('cookie').cookie, defaults);
+  const [a, b] = ['00112233445566778899AABBCCDDEEFF', 'f'.repeat(32)];
+  const body = `cookie {\n secret ${a} ${b}\n secrets /run/secrets\n rotate 2h\n require\n}`;
+  const secrets = [a.toLowerCase(), b];
+  assert.deepEqual(options(body).cookie, {
+    secrets,
+    secretFile: '/run/secrets',
+    rotateMs: 7_200_000,
+    isRequired: true,
+  });
+  assert.match(fault('cookie {\n secret abc\n}'), /a secret has 32 hexadecimal digits$/);
+  assert.match(fault('cookie {\n rotate 59m\n}'), /rotate must be at least 1h$/);
+  assert.match(fault('cookie {\n secrets\n}'), COUNT);
+  assert.match(fault('cookie example.org'), COUNT);
+  assert.match(fault('cookie {\n salt\n}'), /unknown property 'salt'$/);
+  assert.match(fault('cookie\ncookie'), ONCE);
+});
+
+test('rrl', () => {
+  const none = { responses: 0, nodata: 0, nxdomains: 0, referrals: 0, errors: 0 };
+  assert.deepEqual(options('rrl').rrl, {
+    zones: ['example.org.'],
+    window: 15,
+    ipv4Prefix: 24,
+    ipv6Prefix: 56,
+    perSecond: none,
+    requestsPerSecond: 0,
+    slipRatio: 0,
+    maxTableSize: 100_000,
+    isReportOnly: false,
+  });
+  const words = ['window 5', 'ipv4-prefix-length 32', 'ipv6-prefix-length 64', 'slip-ratio 2', 'max-table-size 7'];
+  const rates = ['nodata-per-second 0.5', 'errors-per-second 0', 'responses-per-second 10', 'requests-per-second 99'];
+  assert.deepEqual(options(`rrl a.org b.org {\n${[...words, ...rates, 'report-only'].join('\n')}\n}`).rrl, {
+    zones: ['a.org.', 'b.org.'],
+    window: 5,
+    ipv4Prefix: 32,
+    ipv6Prefix: 64,
+    perSecond: { responses: 10, nodata: 0.5, nxdomains: 10, referrals: 10, errors: 0 },
+    requestsPerSecond: 99,
+    slipRatio: 2,
+    maxTableSize: 7,
+    isReportOnly: true,
+  });
+  assert.match(fault('rrl {\n ipv4-prefix-length 33\n}'), /ipv4-prefix-length must be between 1 and 32$/);
+  assert.match(fault('rrl {\n slip-ratio 11\n}'), /slip-ratio must be between 0 and 10$/);
+  assert.match(fault('rrl {\n window x\n}'), /window invalid value: 'x'$/);
+  assert.match(fault('rrl {\n errors-per-second -1\n}'), /errors-per-second cannot be negative$/);
+  assert.match(fault('rrl {\n errors-per-second\n}'), COUNT);
+  assert.match(fault('rrl {\n tax-per-second 1\n}'), /unknown property 'tax-per-second'$/);
+  assert.match(fault('rrl\nrrl'), ONCE);
+});

@@ -51,7 +51,17 @@ function configOf(corefile: string) {
 const passing =
   (name: string): HandlerFactory =>
   () => ({ name, handle: (request, next) => next(request) });
-const ELSEWHERE = ['kubernetes', 'kubernetai', 'multicluster', 'k8s_external', 'transfer', 'tsig', 'forward', 'loop'];
+const ELSEWHERE = [
+  'kubernetes',
+  'kubernetai',
+  'multicluster',
+  'k8s_external',
+  'transfer',
+  'tsig',
+  'cookie',
+  'forward',
+  'loop',
+];
 const FACTORIES = new Map([...PLUGINS, ...ELSEWHERE.map((name) => [name, passing(name)] as const)]);
 
 /** The blocks at work, without a socket. */

@@ -3,17 +3,9 @@ import type { BlockOptions } from '../../corefile/config.ts';
 import { typeText } from '../../dns/type-text.ts';
 import type { Logger } from '../../logger.ts';
 import { type Handler, mapOutcome } from '../chain.ts';
+import { systemTimer, type Timer } from '../timer.ts';
 
 export type ErrorsOptions = NonNullable<BlockOptions['errors']>;
-
-/** Calls back after some milliseconds; the function that it gives ends the wait. */
-export type Timer = (callback: () => void, ms: number) => () => void;
-
-/** A timer that does not keep the process alive. */
-export const systemTimer: Timer = (callback, ms) => {
-  const timer = setTimeout(callback, ms).unref();
-  return () => clearTimeout(timer);
-};
 
 interface Bucket {
   readonly pattern: RegExp;

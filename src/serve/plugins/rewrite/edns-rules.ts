@@ -1,8 +1,9 @@
 /** Rules of `rewrite` about EDNS options of the question: they go to the servers behind, not back to the client. */
 import type { RewriteChange } from '../../../corefile/config.ts';
 import { unmapAddress } from '../../../dns/address.ts';
+import type { Edns, EdnsOption } from '../../../dns/encode.ts';
 import { OperatorError } from '../../../errors.ts';
-import type { Edns, EdnsOption, Request } from '../../chain.ts';
+import type { Request } from '../../chain.ts';
 import { plainAddress } from '../../expression/request-names.ts';
 import type { FindLabel } from '../../labels.ts';
 import { octetsOf } from '../../networks.ts';
