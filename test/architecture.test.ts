@@ -33,6 +33,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'projector.ts',
     'history.ts',
     'state.ts',
+    'fold.ts',
     'replica.ts',
     'snapshot.ts',
     'touched.ts',

@@ -3,9 +3,10 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Database } from '../database.ts';
 import type { ClusterId, ObjectKind } from '../ingest/event.ts';
 import { EventLog } from '../ingest/log.ts';
+import { foldEvents } from '../projection/fold.ts';
 import { createReplica, type Replica, type ReplicaUpdate, type StaleAnswers } from '../projection/replica.ts';
 import { readSnapshot } from '../projection/snapshot.ts';
-import { factsAt, foldEvents } from '../projection/state.ts';
+import { factsAt } from '../projection/state.ts';
 import { Touched } from '../projection/touched.ts';
 import type { FromFollower, ToFollower } from './messages.ts';
 

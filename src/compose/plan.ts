@@ -162,7 +162,8 @@ function partsOfKubernetes(
 ): ZonePart[] {
   return options.zones.map((apex) => {
     const kind = kindOfZone(options, apex);
-    const needs = needsOf(kind, options.noendpoints, options.pods === 'verified');
+    const importsIn = options.multiclusterZones.find((zone) => !isReverseZone(zone));
+    const needs = needsOf(kind, options, kind !== 'clusterset', kind === 'clusterset' || importsIn !== undefined);
     const stanza: StanzaPlan = {
       plugin,
       cluster: viewCluster(viewOfKubernetes(options, needs), clusters),
@@ -175,6 +176,8 @@ function partsOfKubernetes(
       ignoreEmptyService: options.ignoreEmptyService,
       zonal: options.zonal,
       ...(options.merge && { isMerged: true }),
+      ...(options.multiclusterStrict && { isStrict: true }),
+      ...(kind === 'reverse' && importsIn !== undefined && { importsIn }),
       ...(options.fallthrough && { fallthrough: options.fallthrough }),
       needs,
     };
@@ -185,17 +188,20 @@ function partsOfKubernetes(
 function partsOfMulticluster(options: MulticlusterOptions, clusters: Map<ClusterId, ClusterView>): ZonePart[] {
   return options.zones.map((apex) => {
     const kind: ZoneKind = isReverseZone(apex) ? 'reverse' : 'clusterset';
-    const needs = needsOf(kind, options.noendpoints, false);
+    const primary = options.zones.find((zone) => !isReverseZone(zone));
+    const needs = needsOf(kind, { noendpoints: options.noendpoints, pods: 'disabled' }, false, true);
     const stanza: StanzaPlan = {
       plugin: 'multicluster',
       cluster: viewCluster(viewOfMulticluster(options, needs), clusters),
-      primary: options.zones.find((zone) => !isReverseZone(zone)) ?? apex,
+      primary: primary ?? apex,
       ttl: 5,
       pods: 'disabled',
       endpointPodNames: false,
       noEndpoints: options.noendpoints,
       ignoreEmptyService: false,
       zonal: false,
+      ...(options.strict && { isStrict: true }),
+      ...(kind === 'reverse' && primary !== undefined && { importsIn: primary }),
       ...(options.fallthrough && { fallthrough: options.fallthrough }),
       needs,
     };
@@ -235,10 +241,18 @@ function catalogsOf(block: BlockConfig, served: readonly ServedZone[]): ZoneDefi
 
 const NOBODY = 'invalid.' as DomainName;
 
-function needsOf(kind: ZoneKind, noEndpoints: boolean, hasPods: boolean): ObjectKind[] {
-  const needs: ObjectKind[] = ['Namespace', kind === 'clusterset' ? 'ServiceImport' : 'Service'];
-  if (!noEndpoints) needs.push('EndpointSlice');
-  if (hasPods && kind === 'cluster') needs.push('Pod');
+function needsOf(
+  kind: ZoneKind,
+  { noendpoints, pods }: Pick<KubernetesOptions, 'noendpoints' | 'pods'>,
+  hasServices: boolean,
+  hasImports: boolean,
+): ObjectKind[] {
+  const needs: ObjectKind[] = ['Namespace'];
+  if (hasServices) needs.push('Service');
+  // In a cluster's own zone are no imports, whatever else the stanza serves.
+  if (hasImports && kind !== 'cluster') needs.push('ServiceImport');
+  if (!noendpoints) needs.push('EndpointSlice');
+  if (pods === 'verified' && kind === 'cluster') needs.push('Pod');
   return needs;
 }
 

@@ -1,8 +1,9 @@
 /** The state of all clusters, and of a zone, after any batch of the log. */
 import type { ClusterId, ObjectKind } from '../ingest/event.ts';
 import type { ZoneDefinition, ZoneId } from '../ingest/plan.ts';
+import { foldEvents } from '../projection/fold.ts';
 import { readSnapshot } from '../projection/snapshot.ts';
-import { clusterOf, factsAt, foldEvents, type World } from '../projection/state.ts';
+import { clusterOf, factsAt, type World } from '../projection/state.ts';
 import { Touched } from '../projection/touched.ts';
 import { makeZone, type Zone } from '../projection/zone.ts';
 import type { HistorySource } from './source.ts';

@@ -24,6 +24,10 @@ export interface StanzaPlan {
   readonly endpointPodNames: boolean;
   readonly noEndpoints: boolean;
   readonly ignoreEmptyService: boolean;
+  /** Imports with an address of their own name no endpoint of one cluster (KEP-1645). Absent: they do. */
+  readonly isStrict?: boolean;
+  /** Of a reverse zone: the zone that PTR records of ServiceImports point into. Absent: there are none. */
+  readonly importsIn?: DomainName;
   readonly zonal: boolean;
   /** `merge`: endpoints of headless services of all such stanzas of the zone are one service's. Absent: no. */
   readonly isMerged?: boolean;

@@ -11,6 +11,8 @@ export interface AddressHolders {
   readonly services: readonly string[];
   /** Those that have a slice with an endpoint of that address. */
   readonly endpoints: readonly string[];
+  /** ServiceImports whose ClusterSetIP or endpoint it is. */
+  readonly imports: readonly string[];
 }
 
 export interface AddressNode {
@@ -19,7 +21,7 @@ export interface AddressNode {
 }
 
 export const EMPTY_ADDRESS_NODE: AddressNode = { children: PersistentMap.empty() };
-const NO_HOLDERS: AddressHolders = { services: [], endpoints: [] };
+const NO_HOLDERS: AddressHolders = { services: [], endpoints: [], imports: [] };
 
 /** The levels of an address in canonical text, most significant first: `['v4', '10', '0', '0', '1']`, `['v6', 'fd00', …]`. */
 export function addressPath(address: string): string[] {
@@ -41,7 +43,7 @@ export function findAddress(root: AddressNode, address: string): AddressHolders 
   return node?.holders;
 }
 
-export type HolderRole = 'services' | 'endpoints';
+export type HolderRole = keyof AddressHolders;
 
 /**
  * The leaf of an address that this service alone holds, in this role. Most addresses are of that kind: all those of a
@@ -78,9 +80,24 @@ export function removeHolder(root: AddressNode, address: string, role: HolderRol
     const { holders } = leaf;
     if (holders === undefined || !holders[role].includes(service)) return leaf;
     const left = { ...holders, [role]: holders[role].filter((other) => other !== service) };
-    const isEmpty = left.services.length === 0 && left.endpoints.length === 0;
+    const isEmpty = left.services.length === 0 && left.endpoints.length === 0 && left.imports.length === 0;
     return isEmpty ? EMPTY_ADDRESS_NODE : { ...leaf, holders: left };
   });
+}
+
+/** The tree after the addresses that `service` holds in that role have become others. */
+export function replaceHolder(
+  root: AddressNode,
+  role: HolderRole,
+  service: string,
+  before: ReadonlySet<string>,
+  after: ReadonlySet<string>,
+): AddressNode {
+  const sole = soleHolder(role, service);
+  let tree = root;
+  for (const address of before) if (!after.has(address)) tree = removeHolder(tree, address, role, service);
+  for (const address of after) if (!before.has(address)) tree = addHolder(tree, address, role, service, sole);
+  return tree;
 }
 
 function changeLeaf(

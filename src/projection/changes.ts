@@ -2,7 +2,9 @@
 import { childOf, type DomainName, isSubdomain, labelsBelow, parentOf } from '../dns/name.ts';
 import type { RRset } from '../dns/rrset.ts';
 import { addressPath } from './address-tree.ts';
+import { defaultServer } from './nameservers.ts';
 import { reverseName } from './records/reverse.ts';
+import { importAddresses } from './state.ts';
 import type { Touched, TouchedCluster } from './touched.ts';
 import {
   findName,
@@ -28,7 +30,7 @@ export function* changedOwners(before: Zone, after: Zone, touched: Touched | und
     return;
   }
   if (!isSameServers(before, after)) {
-    yield [after.apex, recordsAt(before, after.apex), recordsAt(after, after.apex)];
+    for (const owner of serverOwners(after)) yield [owner, recordsAt(before, owner), recordsAt(after, owner)];
   }
   const seen = new Set<string>();
   for (const cluster of clustersOf(after, touched)) {
@@ -112,6 +114,8 @@ function touchedAddresses(before: Zone, after: Zone, cluster: TouchedCluster): S
         for (const { facts } of entry.slices)
           for (const endpoint of facts.endpoints) for (const address of endpoint.addresses) addresses.add(address);
       }
+      for (const entry of state.namespaces.get(namespace)?.imports.values() ?? [])
+        for (const address of importAddresses(entry)) addresses.add(address);
     }
   }
   return addresses;
@@ -128,6 +132,11 @@ function recordsAt(zone: Zone, name: DomainName): readonly RRset[] {
 
 function isSameServers(before: Zone, after: Zone): boolean {
   return JSON.stringify(before.nameservers) === JSON.stringify(after.nameservers);
+}
+
+/** Where it shows when the name servers change: names of services change with their services. */
+function serverOwners({ apex, definition }: Zone): DomainName[] {
+  return definition.kind === 'clusterset' ? [apex, defaultServer(apex)] : [apex];
 }
 
 function clustersOf(zone: Zone, touched: Touched): TouchedCluster[] {
@@ -170,7 +179,7 @@ export function answerSlot(zone: Zone, name: DomainName): DomainName {
 export function touchedSlots(before: Zone | undefined, after: Zone, touched: Touched): Set<DomainName> | 'all' {
   if (before === undefined || touched.isPlanTouched || touched.isSyncTouched) return 'all';
   const slots = new Set<DomainName>();
-  if (!isSameServers(before, after)) slots.add(after.apex);
+  if (!isSameServers(before, after)) for (const owner of serverOwners(after)) slots.add(owner);
   for (const cluster of clustersOf(after, touched)) {
     // A namespace decides about names that nobody can list: of pods, and of itself.
     if (cluster.namespaces.size > 0) return 'all';

@@ -4,15 +4,16 @@
  */
 import type { EndpointSliceFacts, PodFacts, ServiceFacts, ServiceImportFacts } from '../ingest/event.ts';
 import { type AddressNode, addressPath, EMPTY_ADDRESS_NODE, type HolderRole, soleHolder } from './address-tree.ts';
+import { withSharedPorts } from './fold.ts';
 import { PersistentMap } from './persistent-map.ts';
 import {
   type ClusterState,
   clusterAddresses,
   type ImportEntry,
+  importAddresses,
   type NamedSlice,
   type NamespaceState,
   type ServiceEntry,
-  withSharedPorts,
 } from './state.ts';
 
 type Named<F> = readonly (readonly [name: string, facts: F])[];
@@ -43,6 +44,7 @@ interface AddressDraft {
   readonly children: Map<string, AddressDraft>;
   readonly services: string[];
   readonly endpoints: string[];
+  readonly imports: string[];
 }
 
 export class ClusterLoader {
@@ -61,6 +63,13 @@ export class ClusterLoader {
       entries.push([key, entry]);
       this.#hold(`${name}/${key}`, entry);
     }
+    const importEntries = [...imports].map(([key, { facts, slices: own }]): [string, ImportEntry] => [
+      key,
+      { slices: own, ...(facts && { imported: facts }) },
+    ]);
+    for (const [key, entry] of importEntries) {
+      for (const address of importAddresses(entry)) this.#note(address, 'imports', `${name}/${key}`);
+    }
     const byAddress = new Map<string, string[]>();
     for (const [pod, { addresses }] of objects.pods) {
       for (const address of addresses) byAddress.set(address, [...(byAddress.get(address) ?? []), pod].sort());
@@ -70,12 +79,7 @@ export class ClusterLoader {
       {
         exists,
         services: PersistentMap.from(entries),
-        imports: PersistentMap.from(
-          [...imports].map(([key, { facts, slices: own }]): [string, ImportEntry] => [
-            key,
-            { slices: own, ...(facts && { imported: facts }) },
-          ]),
-        ),
+        imports: PersistentMap.from(importEntries),
         slices: PersistentMap.from(slices),
         pods: PersistentMap.from(objects.pods),
         podsByAddress: PersistentMap.from(byAddress),
@@ -144,22 +148,25 @@ function gather<F>(
 }
 
 function emptyDraft(): AddressDraft {
-  return { children: new Map(), services: [], endpoints: [] };
+  return { children: new Map(), services: [], endpoints: [], imports: [] };
 }
 
 /** @param leaves those of addresses that one service alone holds, by role and service */
-function freeze({ children, services, endpoints }: AddressDraft, leaves: Map<string, AddressNode>): AddressNode {
+function freeze(
+  { children, services, endpoints, imports }: AddressDraft,
+  leaves: Map<string, AddressNode>,
+): AddressNode {
   if (children.size > 0) {
     const nodes = [...children].map(([step, child]) => [step, freeze(child, leaves)] as const);
     return { ...EMPTY_ADDRESS_NODE, children: PersistentMap.from(nodes) };
   }
-  const [sole = ''] = [...services, ...endpoints];
-  if (services.length + endpoints.length !== 1) {
-    return services.length + endpoints.length === 0
-      ? EMPTY_ADDRESS_NODE
-      : { ...EMPTY_ADDRESS_NODE, holders: { services: services.sort(), endpoints: endpoints.sort() } };
+  const [sole, second] = [...services, ...endpoints, ...imports];
+  if (sole === undefined) return EMPTY_ADDRESS_NODE;
+  if (second !== undefined) {
+    const holders = { services: services.sort(), endpoints: endpoints.sort(), imports: imports.sort() };
+    return { ...EMPTY_ADDRESS_NODE, holders };
   }
-  const role: HolderRole = services.length === 1 ? 'services' : 'endpoints';
+  const role: HolderRole = services.length === 1 ? 'services' : endpoints.length === 1 ? 'endpoints' : 'imports';
   let leaf = leaves.get(`${role} ${sole}`);
   if (leaf === undefined) {
     leaf = soleHolder(role, sole);

@@ -13,18 +13,27 @@ export interface NameServer {
 
 /**
  * The configured ones; else the names of the services that one of our own addresses is an endpoint of, as the first
- * stanza that knows such a service has them; else `ns.dns.ZONE` with our own addresses. Never empty: a secondary refuses
- * a zone without NS records.
+ * stanza that knows such a service has them; else `ns.dns.ZONE` with our own addresses. In a clusterset zone, where those
+ * services have no names, it is always `ns.dns.ZONE`, with their addresses. Never empty: a secondary refuses a zone
+ * without NS records.
  */
 export function nameserversOf(definition: ZoneDefinition, clusters: readonly ClusterState[]): readonly NameServer[] {
   if (definition.nameservers !== undefined) return definition.nameservers;
-  if (definition.kind === 'cluster') {
+  const name = defaultServer(definition.apex);
+  if (definition.kind === 'cluster' || definition.kind === 'clusterset') {
     for (const [i, stanza] of definition.stanzas.entries()) {
       const found = serversInCluster(definition, stanza, clusters[i] as ClusterState);
-      if (found.length > 0) return found;
+      if (found.length === 0) continue;
+      if (definition.kind === 'cluster') return found;
+      return [{ name, addresses: [...new Set(found.flatMap(({ addresses }) => addresses))] }];
     }
   }
-  return [{ name: childOf('ns', childOf('dns', definition.apex)), addresses: definition.localAddresses }];
+  return [{ name, addresses: definition.localAddresses }];
+}
+
+/** The name server of a zone that has none with a name of its own. */
+export function defaultServer(apex: DomainName): DomainName {
+  return childOf('ns', childOf('dns', apex));
 }
 
 function serversInCluster(definition: ZoneDefinition, stanza: StanzaPlan, cluster: ClusterState): NameServer[] {

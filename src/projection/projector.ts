@@ -9,7 +9,8 @@ import { nextSerial, type Serial } from '../dns/serial.ts';
 import type { Batch } from '../ingest/event.ts';
 import type { ZoneDefinition, ZoneId } from '../ingest/plan.ts';
 import { type Changeset, diffZones, isSoaChanged, makeChangeset } from './diff.ts';
-import { clusterOf, foldEvents, type World } from './state.ts';
+import { foldEvents } from './fold.ts';
+import { clusterOf, type World } from './state.ts';
 import { Touched } from './touched.ts';
 import { isZoneSynced, makeZone, type Zone } from './zone.ts';
 

@@ -9,7 +9,8 @@ import type { Serial } from '../dns/serial.ts';
 import type { ClusterEvent } from '../ingest/event.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import { answerSlot, touchedSlots } from './changes.ts';
-import { clusterOf, foldEvents, type World } from './state.ts';
+import { foldEvents } from './fold.ts';
+import { clusterOf, type World } from './state.ts';
 import { Touched } from './touched.ts';
 import { makeZone, type Zone } from './zone.ts';
 

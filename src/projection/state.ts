@@ -1,26 +1,20 @@
 /**
- * What is known of the clusters: the fold of the event log. Immutable; a change shares everything that it did not touch,
- * so a zone version pins it by keeping the object. Big keyed collections are PersistentMaps; the few fields around them
- * are folded with immer, one `produce` a batch.
+ * What is known of the clusters: the fold (fold.ts) of the event log. Immutable; a change shares everything that it did not
+ * touch, so a zone version pins it by keeping the object. Big keyed collections are PersistentMaps; the few fields around
+ * them are folded with immer, one `produce` a batch.
  */
-import { produce } from 'immer';
 import type {
-  ClusterEvent,
   ClusterId,
-  DeleteEvent,
   EndpointSliceFacts,
   FactsOf,
   ObjectKind,
   PodFacts,
-  PortFacts,
   ServiceFacts,
   ServiceImportFacts,
-  UpsertEvent,
 } from '../ingest/event.ts';
 import type { ZonePlan } from '../ingest/plan.ts';
-import { type AddressNode, addHolder, EMPTY_ADDRESS_NODE, removeHolder, soleHolder } from './address-tree.ts';
+import { type AddressNode, EMPTY_ADDRESS_NODE } from './address-tree.ts';
 import { PersistentMap } from './persistent-map.ts';
-import type { Touched } from './touched.ts';
 
 export interface NamedSlice {
   readonly name: string;
@@ -65,7 +59,7 @@ export interface World {
 
 export const EMPTY_WORLD: World = { plan: { zones: [] }, clusters: {} };
 
-const EMPTY_NAMESPACE: NamespaceState = {
+export const EMPTY_NAMESPACE: NamespaceState = {
   exists: false,
   services: PersistentMap.empty(),
   imports: PersistentMap.empty(),
@@ -87,251 +81,20 @@ export function clusterOf(world: World, id: ClusterId): ClusterState {
 export function clustersOfPlan(plan: ZonePlan): Set<ClusterId> {
   return new Set(plan.zones.flatMap((zone) => zone.stanzas.map((stanza) => stanza.cluster)));
 }
-
-/**
- * The world after these events. A new plan drops the state of clusters that it does not look at any more: should they
- * come back, they are listed anew.
- * @param touched is told what changed, for the changesets and for the caches of answers.
- */
-export function foldEvents(world: World, events: readonly ClusterEvent[], touched: Touched): World {
-  let plan = world.plan;
-  const clusters = new Map<ClusterId, ClusterState | undefined>();
-  for (const event of events) {
-    if (event.kind === 'PlanApplied') {
-      plan = event.plan;
-      const kept = clustersOfPlan(plan);
-      for (const id of [...Object.keys(world.clusters), ...clusters.keys()] as ClusterId[])
-        if (!kept.has(id)) clusters.set(id, undefined);
-      touched.plan();
-    } else {
-      const id = event.cluster;
-      const before = (clusters.has(id) ? clusters.get(id) : world.clusters[id]) ?? emptyCluster(id);
-      clusters.set(id, foldCluster(before, event, touched));
-    }
-  }
-  return produce(world, (draft: { plan: ZonePlan; clusters: Record<ClusterId, ClusterState> }) => {
-    draft.plan = plan;
-    for (const [id, state] of clusters) {
-      if (state === undefined) delete draft.clusters[id];
-      else draft.clusters[id] = state;
-    }
-  });
-}
-
-type FoldedEvent = Exclude<ClusterEvent, { kind: 'PlanApplied' }>;
-
-function foldCluster(state: ClusterState, event: FoldedEvent, touched: Touched): ClusterState {
-  if (event.kind === 'ClusterSynced') {
-    touched.sync(state.id);
-    const { [event.key]: _, ...lost } = state.lost;
-    return { ...state, synced: { ...state.synced, [event.key]: true }, lost };
-  }
-  if (event.kind === 'ClusterLost') return { ...state, lost: { ...state.lost, [event.key]: event.reason } };
-  switch (event.object) {
-    case 'Namespace':
-      return foldNamespace(state, event, touched);
-    case 'Service':
-      return foldService(state, event, touched);
-    case 'EndpointSlice':
-      return foldSlice(state, event, touched);
-    case 'Pod':
-      return foldPod(state, event, touched);
-    case 'ServiceImport':
-      return foldImport(state, event, touched);
-  }
-}
-
-/** Lists of ports come again and again: equal ones are one object, as long as there are not too many of them. */
-const sharedPorts = new Map<string, readonly PortFacts[]>();
-const MAX_SHARED_PORTS = 10_000;
-
-/** The facts with the shared list of their ports. */
-export function withSharedPorts<F extends { readonly ports: readonly PortFacts[] }>(facts: F): F {
-  const key = JSON.stringify(facts.ports);
-  const shared = sharedPorts.get(key);
-  if (shared !== undefined) return { ...facts, ports: shared };
-  if (sharedPorts.size < MAX_SHARED_PORTS) sharedPorts.set(key, facts.ports);
-  return facts;
-}
-
-type EventOf<K extends ObjectKind> = Extract<UpsertEvent | DeleteEvent, { object: K }>;
-
-function factsIn<K extends ObjectKind>(event: { kind: string; facts?: FactsOf[K] }): FactsOf[K] | undefined {
-  return event.facts;
-}
-
-function splitKey(key: string): [namespace: string, name: string] {
-  const at = key.indexOf('/');
-  return [key.slice(0, at), key.slice(at + 1)];
-}
-
-function changeNamespace(
-  state: ClusterState,
-  name: string,
-  change: (namespace: NamespaceState) => NamespaceState,
-): ClusterState {
-  const next = change(state.namespaces.get(name) ?? EMPTY_NAMESPACE);
-  const isEmpty =
-    !next.exists &&
-    next.services.size === 0 &&
-    next.imports.size === 0 &&
-    next.slices.size === 0 &&
-    next.pods.size === 0;
-  return { ...state, namespaces: isEmpty ? state.namespaces.delete(name) : state.namespaces.set(name, next) };
-}
-
-function foldNamespace(state: ClusterState, event: EventOf<'Namespace'>, touched: Touched): ClusterState {
-  const exists = factsIn<'Namespace'>(event) !== undefined;
-  touched.namespace(state.id, event.key);
-  return changeNamespace(state, event.key, (namespace) => ({ ...namespace, exists }));
-}
-
-function foldService(state: ClusterState, event: EventOf<'Service'>, touched: Touched): ClusterState {
-  const [namespace, name] = splitKey(event.key);
-  const own = factsIn<'Service'>(event);
-  const facts = own && withSharedPorts(own);
-  const before = state.namespaces.get(namespace)?.services.get(name) ?? { slices: [] };
-  const entry: ServiceEntry = { slices: before.slices, ...(facts && { service: facts }) };
-  touched.service(state.id, event.key);
-  const old = clusterAddresses(before);
-  const now = clusterAddresses(entry);
-  for (const address of [...old, ...now, ...endpointAddresses(entry.slices)]) touched.address(state.id, address);
-  let { addresses } = state;
-  for (const address of old)
-    if (!now.includes(address)) addresses = removeHolder(addresses, address, 'services', event.key);
-  const sole = soleHolder('services', event.key);
-  for (const address of now)
-    if (!old.includes(address)) addresses = addHolder(addresses, address, 'services', event.key, sole);
-  return changeNamespace({ ...state, addresses }, namespace, (ns) => ({
-    ...ns,
-    services: setEntry(ns.services, name, entry, entry.service === undefined),
-  }));
-}
-
 /** A service's cluster IPs that are addresses. */
 export function clusterAddresses(entry: ServiceEntry): readonly string[] {
   return (entry.service?.clusterIPs ?? []).filter((ip) => ip !== 'None');
 }
 
-function* endpointAddresses(slices: readonly NamedSlice[]): Generator<string> {
+/** An import's ClusterSetIPs, then the addresses of its endpoints; they may come more than once. */
+export function* importAddresses({ imported, slices }: ImportEntry): Generator<string> {
+  yield* imported?.ips ?? [];
+  yield* endpointAddresses(slices);
+}
+
+/** The addresses of all endpoints of these slices. */
+export function* endpointAddresses(slices: readonly NamedSlice[]): Generator<string> {
   for (const slice of slices) for (const endpoint of slice.facts.endpoints) yield* endpoint.addresses;
-}
-
-function setEntry<E extends { readonly slices: readonly NamedSlice[] }>(
-  map: PersistentMap<E>,
-  name: string,
-  entry: E,
-  isGone: boolean,
-): PersistentMap<E> {
-  return isGone && entry.slices.length === 0 ? map.delete(name) : map.set(name, entry);
-}
-
-function foldSlice(state: ClusterState, event: EventOf<'EndpointSlice'>, touched: Touched): ClusterState {
-  const [namespace, name] = splitKey(event.key);
-  const before = state.namespaces.get(namespace)?.slices.get(name);
-  const own = factsIn<'EndpointSlice'>(event);
-  const after = own && withSharedPorts(own);
-  let next = changeNamespace(state, namespace, (ns) => ({
-    ...ns,
-    slices: after ? ns.slices.set(name, after) : ns.slices.delete(name),
-  }));
-  for (const service of new Set([before?.service, after?.service])) {
-    if (service === undefined) continue;
-    next = attachSlice(next, namespace, service, name, after?.service === service ? after : undefined, touched);
-  }
-  for (const service of new Set([before?.imported?.service, after?.imported?.service])) {
-    if (service === undefined) continue;
-    const slice = after?.imported?.service === service ? after : undefined;
-    touched.import(state.id, `${namespace}/${service}`);
-    next = changeNamespace(next, namespace, (ns) => {
-      const old = ns.imports.get(service) ?? { slices: [] };
-      const entry: ImportEntry = { ...old, slices: replaceSlice(old.slices, name, slice) };
-      return { ...ns, imports: setEntry(ns.imports, service, entry, entry.imported === undefined) };
-    });
-  }
-  return next;
-}
-
-function attachSlice(
-  state: ClusterState,
-  namespace: string,
-  service: string,
-  name: string,
-  slice: EndpointSliceFacts | undefined,
-  touched: Touched,
-): ClusterState {
-  const key = `${namespace}/${service}`;
-  const old = state.namespaces.get(namespace)?.services.get(service) ?? { slices: [] };
-  const replaced = old.slices.find((other) => other.name === name)?.facts;
-  const entry: ServiceEntry = { ...old, slices: replaceSlice(old.slices, name, slice) };
-  touched.service(state.id, key);
-  // Whether a service is empty decides about the PTR records of its cluster IPs (`ignore empty_service`).
-  if (isEmptySlice(replaced) !== isEmptySlice(slice))
-    for (const address of clusterAddresses(entry)) touched.address(state.id, address);
-  const gone = new Set(replaced?.endpoints.flatMap((endpoint) => endpoint.addresses));
-  const sole = soleHolder('endpoints', key);
-  let { addresses } = state;
-  for (const address of gone) touched.address(state.id, address);
-  for (const endpoint of slice?.endpoints ?? []) {
-    for (const address of endpoint.addresses) {
-      touched.address(state.id, address);
-      if (!gone.delete(address)) addresses = addHolder(addresses, address, 'endpoints', key, sole);
-    }
-  }
-  if (gone.size > 0) {
-    for (const address of endpointAddresses(entry.slices)) gone.delete(address);
-    for (const address of gone) addresses = removeHolder(addresses, address, 'endpoints', key);
-  }
-  return changeNamespace({ ...state, addresses }, namespace, (ns) => ({
-    ...ns,
-    services: setEntry(ns.services, service, entry, entry.service === undefined),
-  }));
-}
-
-function isEmptySlice(slice: EndpointSliceFacts | undefined): boolean {
-  return slice === undefined || slice.endpoints.length === 0;
-}
-
-function replaceSlice(
-  slices: readonly NamedSlice[],
-  name: string,
-  facts: EndpointSliceFacts | undefined,
-): readonly NamedSlice[] {
-  const at = slices.findIndex((slice) => slice.name >= name);
-  const isThere = at >= 0 && slices[at]?.name === name;
-  if (facts === undefined) return isThere ? slices.toSpliced(at, 1) : slices;
-  return slices.toSpliced(at < 0 ? slices.length : at, isThere ? 1 : 0, { name, facts });
-}
-
-function foldPod(state: ClusterState, event: EventOf<'Pod'>, touched: Touched): ClusterState {
-  const [namespace, name] = splitKey(event.key);
-  const after = factsIn<'Pod'>(event);
-  const before = state.namespaces.get(namespace)?.pods.get(name);
-  return changeNamespace(state, namespace, (ns) => {
-    let { podsByAddress } = ns;
-    for (const address of before?.addresses ?? []) {
-      touched.pod(state.id, namespace, address);
-      const others = (podsByAddress.get(address) ?? []).filter((pod) => pod !== name);
-      podsByAddress = others.length === 0 ? podsByAddress.delete(address) : podsByAddress.set(address, others);
-    }
-    for (const address of after?.addresses ?? []) {
-      touched.pod(state.id, namespace, address);
-      const others = (podsByAddress.get(address) ?? []).filter((pod) => pod !== name);
-      podsByAddress = podsByAddress.set(address, [...others, name].sort());
-    }
-    return { ...ns, pods: after ? ns.pods.set(name, after) : ns.pods.delete(name), podsByAddress };
-  });
-}
-
-function foldImport(state: ClusterState, event: EventOf<'ServiceImport'>, touched: Touched): ClusterState {
-  const [namespace, name] = splitKey(event.key);
-  const facts = factsIn<'ServiceImport'>(event);
-  touched.import(state.id, event.key);
-  return changeNamespace(state, namespace, (ns) => {
-    const before = ns.imports.get(name) ?? { slices: [] };
-    const entry: ImportEntry = { slices: before.slices, ...(facts && { imported: facts }) };
-    return { ...ns, imports: setEntry(ns.imports, name, entry, entry.imported === undefined) };
-  });
 }
 
 /** The facts of one object, as last logged. */
@@ -379,4 +142,10 @@ export function* keysAt(world: World, cluster: ClusterId, kind: ObjectKind): Gen
         break;
     }
   }
+}
+
+/** Namespace and name of an object's key. */
+export function splitKey(key: string): [namespace: string, name: string] {
+  const at = key.indexOf('/');
+  return [key.slice(0, at), key.slice(at + 1)];
 }

@@ -9,7 +9,7 @@ import { childOf, compareNames, type DomainName, isSubdomain, labelsBelow, ROOT 
 import { type Rdata, type ResourceRecord, type RRset, RRType, type SoaRdata } from '../dns/rrset.ts';
 import { type Serial, toSerial } from '../dns/serial.ts';
 import type { StanzaPlan, ZoneDefinition, ZoneId } from '../ingest/plan.ts';
-import { type NameServer, nameserversOf } from './nameservers.ts';
+import { defaultServer, type NameServer, nameserversOf } from './nameservers.ts';
 import { catalogOwners } from './records/catalog.ts';
 import { exposedNamespace, hasPod, podAddress, podLabel, serviceSlot } from './records/cluster.ts';
 import { importSlot } from './records/clusterset.ts';
@@ -70,7 +70,7 @@ export function soaRecord(zone: Zone): ResourceRecord & { readonly rdata: SoaRda
   const ttl = zoneTtl(zone);
   const rdata: SoaRdata = {
     type: 'SOA',
-    mname: zone.definition.nameservers?.[0]?.name ?? childOf('ns', childOf('dns', zone.apex)),
+    mname: zone.definition.nameservers?.[0]?.name ?? defaultServer(zone.apex),
     rname: childOf('hostmaster', zone.apex),
     serial: zone.serial ?? toSerial(0),
     refresh: 7200,
@@ -132,8 +132,9 @@ function apexOwners(zone: Zone): Map<DomainName, readonly RRset[]> {
     owners.set(version, [{ owner: version, type: RRType.TXT, ttl: SCHEMA_VERSION_TTL, rdatas: SCHEMA_VERSION }]);
   }
   if (zone.definition.nameservers === undefined) {
-    const name = childOf('ns', childOf('dns', zone.apex));
-    owners.set(name, addressSets(name, ttl, zone.definition.localAddresses));
+    const name = defaultServer(zone.apex);
+    const server = zone.nameservers.find((known) => known.name === name);
+    owners.set(name, addressSets(name, ttl, server?.addresses ?? zone.definition.localAddresses));
   } else {
     for (const { name, addresses } of zone.definition.nameservers) {
       if (addresses.length > 0 && isSubdomain(name, zone.apex)) owners.set(name, addressSets(name, ttl, addresses));

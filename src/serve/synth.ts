@@ -105,7 +105,8 @@ function makePortName(slot: Slot, left: readonly string[], name: DomainName, isI
   const matches = (facts: PortFacts) =>
     (port === '' || facts.name === port) && (protocol === '' || facts.protocol === protocol);
   const sets = setsOfBase(port === '' && protocol === '' ? slot : withPorts(slot, matches), name);
-  return sets.length === 0 ? undefined : existing(sets);
+  const isKept = slot.isBareNameKept && slot.ports.some(matches);
+  return sets.length > 0 || isKept ? existing(sets) : undefined;
 }
 
 /** The slot with matching ports only; what has no matching port has no address either. */

@@ -1,6 +1,14 @@
 /** Random histories of two clusters, small enough that names meet: fast-check arbitraries. */
 import fc from 'fast-check';
-import type { ClusterEvent, ClusterId, EndpointFacts, PortFacts, ServiceFacts } from '../../src/ingest/event.ts';
+import type {
+  ClusterEvent,
+  ClusterId,
+  EndpointFacts,
+  EndpointSliceFacts,
+  PortFacts,
+  ServiceFacts,
+  ServiceImportFacts,
+} from '../../src/ingest/event.ts';
 import {
   EAST,
   name,
@@ -15,6 +23,7 @@ import {
   zoneDefinition,
 } from './cluster-events.ts';
 
+const SYNCED = ['Service', 'Namespace', 'EndpointSlice', 'Pod', 'ServiceImport'] as const;
 const cluster: fc.Arbitrary<ClusterId> = fc.constantFrom(EAST, WEST);
 const ns = fc.constantFrom('a', 'b', 'c');
 const svc = fc.constantFrom('web', 'db', 'ext');
@@ -50,6 +59,25 @@ const serviceFacts: fc.Arbitrary<ServiceFacts> = fc.oneof(
   }),
 );
 
+const importFacts: fc.Arbitrary<ServiceImportFacts> = fc.oneof(
+  fc.record({ type: fc.constant('ClusterSetIP' as const), ips: fc.uniqueArray(address, { maxLength: 2 }), ports }),
+  fc.record({ type: fc.constant('Headless' as const), ips: fc.constant([]), ports }),
+);
+/** A slice that another cluster has exported; it may be one of a local service as well. */
+const importedFacts: fc.Arbitrary<EndpointSliceFacts> = fc
+  .record({
+    of: svc,
+    from: fc.constantFrom(undefined, 'east-1', 'west-1'),
+    service: fc.constantFrom(undefined, undefined, 'web'),
+    ports,
+    endpoints: fc.array(endpoint, { maxLength: 3 }),
+  })
+  .map(({ of, from, service, ...facts }) => ({
+    ...facts,
+    imported: { service: of, ...(from !== undefined && { cluster: from }) },
+    ...(service !== undefined && { service }),
+  }));
+
 export const clusterEvent: fc.Arbitrary<ClusterEvent> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(cluster, ns).map(([c, n]) => namespace(c, n)) },
   { weight: 1, arbitrary: fc.tuple(cluster, ns).map(([c, n]) => remove(c, 'Namespace', n)) },
@@ -65,9 +93,22 @@ export const clusterEvent: fc.Arbitrary<ClusterEvent> = fc.oneof(
       .map(([c, n, s, i, endpoints, p]) => slice(c, `${n}/slice-${i}`, s, endpoints, p)),
   },
   {
+    weight: 3,
+    arbitrary: fc
+      .tuple(cluster, ns, svc, importFacts)
+      .map(([c, n, s, facts]) => upsert(c, 'ServiceImport', `${n}/${s}`, facts)),
+  },
+  { weight: 1, arbitrary: fc.tuple(cluster, ns, svc).map(([c, n, s]) => remove(c, 'ServiceImport', `${n}/${s}`)) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(cluster, ns, fc.constantFrom('1', '2', '3'), importedFacts)
+      .map(([c, n, i, facts]) => upsert(c, 'EndpointSlice', `${n}/slice-${i}`, facts)),
+  },
+  {
     weight: 1,
     arbitrary: fc
-      .tuple(cluster, ns, fc.constantFrom('1', '2'))
+      .tuple(cluster, ns, fc.constantFrom('1', '2', '3'))
       .map(([c, n, i]) => remove(c, 'EndpointSlice', `${n}/slice-${i}`)),
   },
   {
@@ -82,14 +123,12 @@ export const clusterEvent: fc.Arbitrary<ClusterEvent> = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: cluster.map((c) => synced(c, ['Service', 'Namespace', 'EndpointSlice', 'Pod'])[0] as ClusterEvent),
+    arbitrary: cluster.map((c) => synced(c, SYNCED)[0] as ClusterEvent),
   },
 );
 
 /** Everything is synced from the first batch on, so that every batch may publish. */
-export const allSynced: ClusterEvent[] = [EAST, WEST].flatMap((c) =>
-  synced(c, ['Service', 'Namespace', 'EndpointSlice', 'Pod']),
-);
+export const allSynced: ClusterEvent[] = [EAST, WEST].flatMap((c) => synced(c, SYNCED));
 
 export const batches: fc.Arbitrary<ClusterEvent[][]> = fc.array(
   fc.array(clusterEvent, { minLength: 1, maxLength: 5 }),
@@ -99,7 +138,7 @@ export const batches: fc.Arbitrary<ClusterEvent[][]> = fc.array(
   },
 );
 
-/** Two stanzas of one zone with random options, and their reverse zones. */
+/** Two stanzas of one zone with random options, their reverse zones, and the zone of their imports. */
 export const plan: fc.Arbitrary<ClusterEvent> = fc
   .record({
     ignoreEmptyService: fc.boolean(),
@@ -109,17 +148,26 @@ export const plan: fc.Arbitrary<ClusterEvent> = fc
     pods: fc.constantFrom('disabled' as const, 'verified' as const),
     fallthrough: fc.constantFrom(undefined, ['.'], ['a.svc.cluster.local', 'in-addr.arpa']),
     ttl: fc.constantFrom(5, 30),
+    isStrict: fc.boolean(),
+    hasImports: fc.constantFrom('no', 'too', 'alone' as const),
   })
-  .map(({ namespaces, fallthrough, ...options }) => {
-    const stanzas = [
-      stanza(EAST, {
-        ...options,
-        ...(namespaces && { namespaces }),
-        ...(fallthrough && { fallthrough: fallthrough.map(name) }),
-      }),
-      stanza(WEST, { pods: options.pods }),
-    ];
+  .map(({ namespaces, fallthrough, hasImports, ...options }) => {
+    const first = stanza(EAST, {
+      ...options,
+      ...(namespaces && { namespaces }),
+      ...(fallthrough && { fallthrough: fallthrough.map(name) }),
+    });
+    const second = stanza(WEST, { pods: options.pods });
+    const importsIn = hasImports === 'no' ? {} : { importsIn: name('clusterset.local') };
+    const reverse = [hasImports === 'alone' ? ({ ...first, plugin: 'multicluster' } as const) : first, second];
     return planApplied(
-      ...['cluster.local', '10.in-addr.arpa', '0.0.d.f.ip6.arpa'].map((apex) => zoneDefinition(apex, stanzas)),
+      zoneDefinition('cluster.local', [first, second]),
+      zoneDefinition('clusterset.local', [first, second], { kind: 'clusterset' }),
+      ...['10.in-addr.arpa', '0.0.d.f.ip6.arpa'].map((apex) =>
+        zoneDefinition(
+          apex,
+          reverse.map((one) => ({ ...one, ...importsIn })),
+        ),
+      ),
     );
   });

@@ -46,6 +46,7 @@ test('defaults', () => {
     fallthrough: undefined,
     ignoreEmptyService: false,
     multiclusterZones: [],
+    multiclusterStrict: false,
     zonal: false,
     startupTimeoutMs: 5000,
     guard: undefined,
@@ -74,6 +75,7 @@ test('every option', () => {
     fallthrough in-addr.arpa ip6.arpa
     ignore empty_service
     multicluster clusterset.local
+    multicluster_strict
     zonal
     startup_timeout 1m30s
     guard 30%
@@ -107,6 +109,7 @@ test('every option', () => {
     fallthrough: ['in-addr.arpa.', 'ip6.arpa.'],
     ignoreEmptyService: true,
     multiclusterZones: ['clusterset.local.'],
+    multiclusterStrict: true,
     zonal: true,
     startupTimeoutMs: 90_000,
     guard: { percent: 30, holdMs: undefined },

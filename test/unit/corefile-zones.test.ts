@@ -72,6 +72,7 @@ test('multicluster: several stanzas are a chain', () => {
   const body = `multicluster clusterset.local {
     kubeconfig /a/config ctx
     noendpoints
+    strict
     fallthrough
   }
   multicluster`;
@@ -80,6 +81,7 @@ test('multicluster: several stanzas are a chain', () => {
       zones: ['clusterset.local.'],
       kubeconfig: { file: '/a/config', context: 'ctx' },
       noendpoints: true,
+      strict: true,
       fallthrough: ['.'],
       file: 'Corefile',
       line: 2,
@@ -88,9 +90,10 @@ test('multicluster: several stanzas are a chain', () => {
       zones: ['example.org.'],
       kubeconfig: undefined,
       noendpoints: false,
+      strict: false,
       fallthrough: undefined,
       file: 'Corefile',
-      line: 7,
+      line: 8,
     },
   ]);
 });
@@ -101,6 +104,7 @@ test('multicluster: faults', () => {
     assert.equal(fault(`multicluster {\n ${option} x\n}`), `${at} unknown property '${option}'`);
   }
   assert.match(fault('multicluster {\n noendpoints yes\n}'), /line ending after 'yes'$/);
+  assert.match(fault('multicluster {\n strict yes\n}'), /line ending after 'yes'$/);
   assert.match(fault('multicluster {\n kubeconfig\n}'), /line ending after 'kubeconfig'$/);
   assert.match(fault('multicluster {\n kubeconfig a b c\n}'), /line ending after 'c'$/);
 });

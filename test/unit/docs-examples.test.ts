@@ -1,34 +1,38 @@
 /**
  * The Corefiles in the documentation are executed: each is read without a warning and its plugins are made; where a list of
- * answers follows, the questions in it are asked.
+ * answers follows, the questions in it are asked. Manifests in between are the objects of the clusters: of all, or of those
+ * whose kubeconfig context follows the word `objects`.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { loadConfig } from '../../src/corefile/config.ts';
-import type { DomainName } from '../../src/dns/name.ts';
-import { buildBlock, type HandlerFactory, servingBlock } from '../../src/serve/blocks.ts';
-import type { Handler, Outcome, Request } from '../../src/serve/chain.ts';
-import type { RunningBlock } from '../../src/serve/entry.ts';
-import { PLUGINS } from '../../src/serve/plugins.ts';
-import { createRouter, type Route } from '../../src/serve/router.ts';
-import { requestOf, textOf, toolsOf } from '../kit/handlers.ts';
+import { parseManifests } from '../../src/demo/manifests.ts';
+import type { HandlerFactory } from '../../src/serve/blocks.ts';
+import { type ClusterObjects, runBlocks } from '../kit/corefile-blocks.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 const DOCS = path.join(ROOT, 'docs', 'plugins');
 
 interface Example {
   readonly corefile: string;
+  readonly clusters: readonly ClusterObjects[];
   /** `NAME TYPE -> RECORD; RECORD`, or the rcode where there is none. */
   readonly answers: readonly string[];
 }
 
 function examplesOf(file: string): Example[] {
   const text = readFileSync(file, 'utf8');
-  const blocks = text.matchAll(/^```corefile\n(.*?)^```$(?:\n+^```answers\n(.*?)^```$)?/gms);
-  return [...blocks].map(([, corefile = '', answers = '']) => ({
+  const blocks = text.matchAll(
+    /^```corefile\n(.*?)^```$((?:\n+^```objects[^\n]*\n.*?^```$)*)(?:\n+^```answers\n(.*?)^```$)?/gms,
+  );
+  return [...blocks].map(([, corefile = '', objects = '', answers = '']) => ({
     corefile,
+    clusters: [...objects.matchAll(/^```objects ?([^\n]*)\n(.*?)^```$/gms)].map(([, context, manifests = '']) => ({
+      objects: parseManifests(manifests).objects,
+      ...(context && { isOf: (id: string) => id.endsWith(`#${context}`) }),
+    })),
     answers: answers.split('\n').filter((line) => line !== ''),
   }));
 }
@@ -51,42 +55,9 @@ function configOf(corefile: string) {
 const passing =
   (name: string): HandlerFactory =>
   () => ({ name, handle: (request, next) => next(request) });
-const ELSEWHERE = [
-  'kubernetes',
-  'kubernetai',
-  'multicluster',
-  'k8s_external',
-  'transfer',
-  'tsig',
-  'cookie',
-  'forward',
-  'loop',
-];
-const FACTORIES = new Map([...PLUGINS, ...ELSEWHERE.map((name) => [name, passing(name)] as const)]);
-
-/** The blocks at work, without a socket. */
-function serve(t: TestContext, corefile: string): (request: Request) => Promise<Outcome> {
-  const { serverBlocks } = configOf(corefile);
-  const routes: Route<RunningBlock>[] = [];
-  const ask = async (request: Request): Promise<Outcome> => {
-    const { name, type } = request.question;
-    const route = createRouter(routes)(name, type, (block) => block.isChosen?.(request) ?? true);
-    assert.ok(route?.block.run, `${name} is served`);
-    return route.block.run(request);
-  };
-  const { tools } = toolsOf({ askServer: ask });
-  const handlers: Handler[] = [];
-  t.after(() => {
-    for (const handler of handlers) handler.close?.();
-  });
-  for (const config of serverBlocks) {
-    const built = buildBlock(servingBlock(config, 53, []), FACTORIES, tools, tools.logger);
-    assert.ok(built.ok, built.ok ? '' : built.error);
-    handlers.push(...built.value.handlers);
-    for (const zone of config.zones) routes.push({ zone: zone as DomainName, block: built.value.running });
-  }
-  return ask;
-}
+const factoriesOf = (names: readonly string[]) => new Map(names.map((name) => [name, passing(name)]));
+const ELSEWHERE = ['transfer', 'tsig', 'cookie', 'forward', 'loop'];
+const WITH_CLUSTERS = ['kubernetes', 'kubernetai', 'multicluster', 'k8s_external'];
 
 const files = [...readdirSync(DOCS).map((name) => path.join('docs', 'plugins', name)), 'README.md'];
 
@@ -96,13 +67,15 @@ for (const file of files.filter((name) => name.endsWith('.md'))) {
 
     it('has an example', () => assert.ok(examples.length > 0));
 
-    for (const [i, { corefile, answers }] of examples.entries()) {
+    for (const [i, { corefile, clusters, answers }] of examples.entries()) {
       it(`example ${i + 1} starts${answers.length > 0 ? ', and answers as written' : ''}`, async (t) => {
-        const ask = serve(t, corefile);
+        const passed = clusters.length > 0 ? ELSEWHERE : [...ELSEWHERE, ...WITH_CLUSTERS];
+        const blocks = runBlocks(configOf(corefile), clusters, factoriesOf(passed));
+        t.after(() => blocks.close());
         for (const line of answers) {
           const [question = '', expected = ''] = line.split(' -> ');
           const [name = '', type = ''] = question.split(' ');
-          const { rcode, answer } = textOf(await ask(requestOf(name, type)));
+          const { rcode, answer } = await blocks.ask(name, type);
           assert.equal(answer.length > 0 ? answer.join('; ') : rcode, expected, question);
         }
       });
@@ -125,7 +98,7 @@ describe('docs/plugins', () => {
       'k8s_external',
       'kubernetai',
     ];
-    for (const name of [...written, 'kubernetes', 'local', 'metadata', 'rewrite', 'template', 'view']) {
+    for (const name of [...written, 'kubernetes', 'local', 'metadata', 'multicluster', 'rewrite', 'template', 'view']) {
       assert.ok(pages.has(name), name);
     }
   });
@@ -147,6 +120,17 @@ describe('docs/plugins', () => {
     }
     const reader = readFileSync(path.join(ROOT, 'src', 'corefile', 'options', 'kubernetes.ts'), 'utf8');
     const known = [...reader.matchAll(/^ {2}(\w+)\(c, o/gm)].map((match) => match[1]);
+    assert.deepEqual(options.toSorted(), known.toSorted());
+  });
+
+  it('names every option of multicluster, and none that there is not', () => {
+    const page = readFileSync(path.join(DOCS, 'multicluster.md'), 'utf8');
+    const synopsis = /\n {4}multicluster \[ZONES…\] \{\n(.*?)\n {4}\}/s.exec(page)?.[1] ?? '';
+    const options = [...synopsis.matchAll(/^ {8}(\w+)/gm)].map((match) => match[1] as string);
+    for (const option of options)
+      assert.match(page, new RegExp(`^\\| \`${option}\` \\|`, 'm'), `${option} is explained`);
+    const reader = readFileSync(path.join(ROOT, 'src', 'corefile', 'options', 'multicluster.ts'), 'utf8');
+    const known = [...reader.matchAll(/case '(\w+)':/g)].map((match) => match[1]);
     assert.deepEqual(options.toSorted(), known.toSorted());
   });
 

@@ -67,6 +67,8 @@ export interface KubernetesOptions {
   readonly ignoreEmptyService: boolean;
   /** Those of `zones` that hold ServiceImports. */
   readonly multiclusterZones: readonly DomainName[];
+  /** zonelog: ServiceImports with an address of their own name no endpoint of one cluster. */
+  readonly multiclusterStrict: boolean;
   readonly zonal: boolean;
   readonly startupTimeoutMs: number;
   /** zonelog: what a list may take away of what is known without being doubted; undefined when not said. */
@@ -124,6 +126,7 @@ function readStanza(c: Controller, { file, line }: Directive, block: BlockContex
     fallthrough: undefined,
     ignoreEmptyService: false,
     multiclusterZones: [],
+    multiclusterStrict: false,
     zonal: false,
     startupTimeoutMs: 5000,
     guard: undefined,
@@ -219,6 +222,10 @@ const READERS: Record<string, ReadOption> = {
   },
   multicluster(c, o) {
     o.multiclusterZones = normalizeZones(c.remainingArgs());
+  },
+  multicluster_strict(c, o) {
+    c.noArgs();
+    o.multiclusterStrict = true;
   },
   zonal(c, o) {
     c.noArgs();

@@ -12,13 +12,15 @@ export interface MulticlusterOptions {
   readonly zones: readonly DomainName[];
   readonly kubeconfig: Kubeconfig | undefined;
   readonly noendpoints: boolean;
+  /** zonelog: imports with an address of their own name no endpoint of one cluster. */
+  readonly strict: boolean;
   /** Zones whose missing names are passed on; the root for all, undefined for none. */
   readonly fallthrough: readonly DomainName[] | undefined;
   readonly file: string;
   readonly line: number;
 }
 
-/** `multicluster [ZONES…] { kubeconfig FILE [CONTEXT]; noendpoints; fallthrough [ZONES…] }`; stanzas are a chain. */
+/** `multicluster [ZONES…] { kubeconfig FILE [CONTEXT]; noendpoints; strict; fallthrough [ZONES…] }`; stanzas are a chain. */
 export function parseMulticluster(stanzas: readonly Directive[], block: BlockContext): Outcome<MulticlusterOptions[]> {
   const c = new Controller('multicluster', stanzas);
   const all: MulticlusterOptions[] = [];
@@ -27,6 +29,7 @@ export function parseMulticluster(stanzas: readonly Directive[], block: BlockCon
     const zones = normalizeZones(c.remainingArgs(), block.zones);
     let kubeconfig: Kubeconfig | undefined;
     let noendpoints = false;
+    let strict = false;
     let fallthrough: readonly DomainName[] | undefined;
     while (c.nextBlock()) {
       switch (c.value) {
@@ -37,6 +40,10 @@ export function parseMulticluster(stanzas: readonly Directive[], block: BlockCon
           c.noArgs();
           noendpoints = true;
           break;
+        case 'strict':
+          c.noArgs();
+          strict = true;
+          break;
         case 'fallthrough':
           fallthrough = c.fallthrough();
           break;
@@ -44,7 +51,7 @@ export function parseMulticluster(stanzas: readonly Directive[], block: BlockCon
           c.unknownProperty();
       }
     }
-    all.push({ zones, kubeconfig, noendpoints, fallthrough, file, line });
+    all.push({ zones, kubeconfig, noendpoints, strict, fallthrough, file, line });
   }
   return c.finish(all);
 }

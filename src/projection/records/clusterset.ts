@@ -30,13 +30,14 @@ export function importSlot(
     ttl: stanza.ttl,
     ...(!isHeadless && { addresses: imported.ips }),
     ports: imported.ports,
-    slices: stanza.noEndpoints
-      ? []
-      : entry.slices.map(({ facts }) => ({
-          ports: facts.ports,
-          endpoints: facts.endpoints,
-          ...(facts.imported?.cluster !== undefined && { sourceCluster: facts.imported.cluster }),
-        })),
+    slices:
+      stanza.noEndpoints || (stanza.isStrict === true && !isHeadless)
+        ? []
+        : entry.slices.map(({ facts }) => ({
+            ports: facts.ports,
+            endpoints: facts.endpoints,
+            ...(facts.imported?.cluster !== undefined && { sourceCluster: facts.imported.cluster }),
+          })),
     isBareNameKept: !isHeadless,
     endpointName: (endpoint, address, slice) =>
       slice.sourceCluster === undefined

@@ -4,23 +4,50 @@ import type { StanzaPlan } from '../../ingest/plan.ts';
 import { type AddressNode, findAddress } from '../address-tree.ts';
 import type { ClusterState } from '../state.ts';
 import { serviceSlot } from './cluster.ts';
+import { importSlot } from './clusterset.ts';
+import type { Slot } from './slot.ts';
 
 /**
  * The names that an address has in this stanza: that of the first service whose cluster IP it is, else those of every
- * endpoint that has it. Only names that answer: nothing in a hidden namespace, nothing of a service that is gone.
+ * endpoint that has it; where the cluster has none, those of ServiceImports in the same order (KEP-1645: "unless another
+ * PTR exists"). Only names that answer: nothing in a hidden namespace, nothing of a service that is gone.
  */
 export function namesOfAddress(stanza: StanzaPlan, cluster: ClusterState, address: string): DomainName[] {
   const holders = findAddress(cluster.addresses, address);
-  for (const key of holders?.services ?? []) {
-    const slot = slotOfKey(stanza, cluster, key);
-    if (slot?.addresses?.includes(address)) return [slot.base];
+  if (holders === undefined) return [];
+  const { plugin, primary, importsIn } = stanza;
+  if (plugin !== 'multicluster') {
+    const slots = (keys: readonly string[]) => slotsOf(keys, serviceSlot, stanza, cluster, primary);
+    const names = namesInSlots(slots(holders.services), slots(holders.endpoints), address);
+    if (names.length > 0) return names;
   }
+  if (importsIn === undefined || holders.imports.length === 0) return [];
+  const slots = () => slotsOf(holders.imports, importSlot, stanza, cluster, importsIn);
+  return namesInSlots(slots(), slots(), address);
+}
+
+function* slotsOf(
+  keys: readonly string[],
+  find: typeof serviceSlot,
+  stanza: StanzaPlan,
+  cluster: ClusterState,
+  apex: DomainName,
+): Generator<Slot> {
+  for (const key of keys) {
+    const [namespace = '', name = ''] = key.split('/');
+    const slot = find(stanza, cluster, namespace, name, apex);
+    if (slot !== undefined) yield slot;
+  }
+}
+
+/** @param owners those whose own address it may be; @param others those that may have an endpoint of that address */
+function namesInSlots(owners: Iterable<Slot>, others: Iterable<Slot>, address: string): DomainName[] {
+  for (const slot of owners) if (slot.addresses?.includes(address)) return [slot.base];
   const names = new Set<DomainName>();
-  for (const key of holders?.endpoints ?? []) {
-    const slot = slotOfKey(stanza, cluster, key);
-    for (const slice of slot?.slices ?? []) {
+  for (const slot of others) {
+    for (const slice of slot.slices) {
       for (const endpoint of slice.endpoints) {
-        if (slot === undefined || !endpoint.addresses.includes(address)) continue;
+        if (!endpoint.addresses.includes(address)) continue;
         const name = slot.endpointName(endpoint, address, slice);
         const target = name === undefined ? undefined : parseName(`${name}.${slot.base}`);
         if (target !== undefined) names.add(target);
@@ -28,11 +55,6 @@ export function namesOfAddress(stanza: StanzaPlan, cluster: ClusterState, addres
     }
   }
   return [...names];
-}
-
-function slotOfKey(stanza: StanzaPlan, cluster: ClusterState, key: string) {
-  const [namespace = '', name = ''] = key.split('/');
-  return serviceSlot(stanza, cluster, namespace, name, stanza.primary);
 }
 
 /** A place in an address tree: whole levels, then the first digits of one more (an IPv6 zone may end within 16 bits). */

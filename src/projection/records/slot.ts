@@ -28,7 +28,7 @@ export interface Slot {
   readonly addresses?: readonly string[];
   readonly ports: readonly PortFacts[];
   readonly slices: readonly SlotSlice[];
-  /** The bare name exists even while it has no address. */
+  /** The bare name and those of its ports exist even while there is no address. */
   readonly isBareNameKept: boolean;
   /** An endpoint's name relative to the base, without final dot; undefined when it can't have one. */
   readonly endpointName: (endpoint: EndpointFacts, address: string, slice: SlotSlice) => string | undefined;
@@ -49,7 +49,10 @@ type Drafts = Map<string, OwnerDraft>;
 export function setsOfSlot(slot: Slot): Map<DomainName, readonly RRset[]> {
   const owners = new Map<DomainName, readonly RRset[]>();
   if (slot.externalName !== undefined) return owners.set(slot.base, [externalNameSet(slot, slot.externalName)]);
-  if (slot.isBareNameKept) owners.set(slot.base, []);
+  for (const below of keptNames(slot)) {
+    const owner = ownerOf(slot, below);
+    if (owner !== undefined) owners.set(owner, []);
+  }
   for (const [below, draft] of gather(slot)) {
     const owner = ownerOf(slot, below);
     if (owner !== undefined) owners.set(owner, finish(owner, slot.ttl, draft));
@@ -67,9 +70,16 @@ export function findInSlot(slot: Slot, below: string): readonly RRset[] | 'empty
   const owner = ownerOf(slot, below);
   const draft = gather(slot, (name) => name === below).get(below);
   if (draft !== undefined && owner !== undefined) return finish(owner, slot.ttl, draft);
-  if (below === '' && slot.isBareNameKept) return [];
+  const kept = keptNames(slot);
+  if (kept.includes(below)) return [];
   const suffix = below === '' ? '' : `.${below}`;
-  return gather(slot, (name) => name.endsWith(suffix)).size > 0 ? 'emptyNonTerminal' : undefined;
+  const isAbove = (name: string) => name.endsWith(suffix);
+  return gather(slot, isAbove).size > 0 || kept.some(isAbove) ? 'emptyNonTerminal' : undefined;
+}
+
+/** Names that exist with or without addresses, relative to the base. */
+function keptNames({ isBareNameKept, ports }: Slot): string[] {
+  return isBareNameKept ? ['', ...ports.filter((port) => port.name !== '').map(portName)] : [];
 }
 
 function externalNameSet(slot: Slot, target: DomainName): RRset {
