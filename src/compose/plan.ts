@@ -7,7 +7,7 @@ import type { KubernetesOptions } from '../corefile/options/kubernetes.ts';
 import type { MulticlusterOptions } from '../corefile/options/multicluster.ts';
 import { type DomainName, isSubdomain } from '../dns/name.ts';
 import { OperatorError } from '../errors.ts';
-import type { ClusterId, ObjectKind } from '../ingest/event.ts';
+import type { ClusterId, WatchedKind } from '../ingest/event.ts';
 import type { StanzaPlan, ZoneDefinition, ZoneId, ZoneKind, ZonePlan } from '../ingest/plan.ts';
 
 import { findStanza } from '../transfer/access.ts';
@@ -24,7 +24,7 @@ export interface ClusterView {
         readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };
       };
   /** Union of what its stanzas need. */
-  readonly kinds: readonly ObjectKind[];
+  readonly kinds: readonly WatchedKind[];
   readonly namespaces: readonly string[];
   readonly namespaceLabels?: string;
   readonly labels?: string;
@@ -246,8 +246,8 @@ function needsOf(
   { noendpoints, pods }: Pick<KubernetesOptions, 'noendpoints' | 'pods'>,
   hasServices: boolean,
   hasImports: boolean,
-): ObjectKind[] {
-  const needs: ObjectKind[] = ['Namespace'];
+): WatchedKind[] {
+  const needs: WatchedKind[] = ['Namespace'];
   if (hasServices) needs.push('Service');
   // In a cluster's own zone are no imports, whatever else the stanza serves.
   if (hasImports && kind !== 'cluster') needs.push('ServiceImport');
@@ -258,7 +258,7 @@ function needsOf(
 
 type ViewDraft = Omit<ClusterView, 'id'>;
 
-function viewOfKubernetes(options: KubernetesOptions, kinds: readonly ObjectKind[]): ViewDraft {
+function viewOfKubernetes(options: KubernetesOptions, kinds: readonly WatchedKind[]): ViewDraft {
   const { kubeconfig, endpoint, tls } = options;
   return {
     connection: kubeconfig
@@ -283,7 +283,7 @@ function guardOf(guard: { readonly percent: number; readonly holdMs: number | un
   return guard === undefined ? DEFAULT_GUARD : { percent: guard.percent, holdMs: guard.holdMs ?? DEFAULT_GUARD.holdMs };
 }
 
-function viewOfMulticluster(options: MulticlusterOptions, kinds: readonly ObjectKind[]): ViewDraft {
+function viewOfMulticluster(options: MulticlusterOptions, kinds: readonly WatchedKind[]): ViewDraft {
   const { kubeconfig } = options;
   return {
     connection: kubeconfig

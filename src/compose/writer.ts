@@ -184,7 +184,8 @@ export function createWriter(options: WriterOptions): Writer {
         keys: (cluster, kind) => keysAt(projector.world, cluster, kind),
         sync: (cluster, kind) => {
           const state = projector.world.clusters[cluster];
-          return state?.synced[kind] !== true ? 'never' : state.lost[kind] === undefined ? 'synced' : 'lost';
+          if (state?.synced[kind] !== true) return state?.lacking[kind] === undefined ? 'never' : 'lacking';
+          return state.lost[kind] === undefined ? 'synced' : 'lost';
         },
       },
       sources,

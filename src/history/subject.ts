@@ -36,7 +36,7 @@ type Facts = FactsOf[ObjectKind];
  * @param before the facts of the object before the event
  */
 export function isConcerned(subject: Subject, event: ClusterEvent, before: Facts | undefined): boolean {
-  if (!('object' in event)) return event.kind !== 'ClusterLost';
+  if (!('object' in event)) return event.kind !== 'ClusterLost' && event.kind !== 'ClusterLacks';
   if (subject.kind === 'zone') return true;
   const after = 'facts' in event ? event.facts : undefined;
   if (subject.kind === 'address') {

@@ -14,7 +14,25 @@ declare const brand: unique symbol;
 export type ClusterId = string & { readonly [brand]: 'ClusterId' };
 
 /** Kinds of objects that are watched. */
-export const OBJECT_KINDS = ['Service', 'Namespace', 'EndpointSlice', 'Pod', 'ServiceImport'] as const;
+export const WATCHED_KINDS = [
+  'Service',
+  'Namespace',
+  'EndpointSlice',
+  'Pod',
+  'ServiceImport',
+  'Ingress',
+  'Gateway',
+  'HTTPRoute',
+  'TLSRoute',
+  'GRPCRoute',
+  'DNSEndpoint',
+  'Node',
+  'VirtualServer',
+] as const;
+export type WatchedKind = (typeof WATCHED_KINDS)[number];
+
+/** Kinds of objects that facts are about: those watched, and what load balancers' host names were found to be. */
+export const OBJECT_KINDS = [...WATCHED_KINDS, 'ResolvedHost'] as const;
 export type ObjectKind = (typeof OBJECT_KINDS)[number];
 
 export interface PortFacts {
@@ -34,6 +52,8 @@ export interface ServiceFacts {
   readonly externalName?: string;
   /** spec.externalIPs, then each status.loadBalancer.ingress IP or host name. */
   readonly external?: readonly string[];
+  /** What of `external` a gateway zone takes, where that is not all of it: spec.externalIPs alone, if there are any. */
+  readonly gatewayTargets?: readonly string[];
   /** The annotations and labels that name hosts (k8s_gateway); only those. */
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -70,6 +90,61 @@ export interface ServiceImportFacts {
   readonly ports: readonly PortFacts[];
 }
 
+/** What external-dns reads from annotations of an object. */
+export interface NoteFacts {
+  /** Annotation `external-dns.alpha.kubernetes.io/target`: stands in for the object's own targets. */
+  readonly target?: readonly string[];
+  /** Annotation `external-dns.alpha.kubernetes.io/ttl`, seconds. */
+  readonly ttl?: number;
+}
+
+/**
+ * Of an Ingress, or of a VirtualServer. `targets` here and below: addresses in canonical text and host names in lower
+ * case, in the order of the object. Names of hosts are in lower case, without final dot; a first label may be `*`.
+ */
+export interface IngressFacts extends NoteFacts {
+  readonly class?: string;
+  readonly hosts: readonly string[];
+  readonly targets: readonly string[];
+}
+
+export interface GatewayFacts extends NoteFacts {
+  readonly class?: string;
+  readonly targets: readonly string[];
+  /** Listeners that name a host. */
+  readonly listeners?: readonly { readonly name: string; readonly host: string }[];
+}
+
+/** Of an HTTPRoute, TLSRoute or GRPCRoute. */
+export interface RouteFacts extends NoteFacts {
+  readonly hosts: readonly string[];
+  /** The Gateways that it is attached to: `namespace/name`, and the listener where one is named. */
+  readonly parents: readonly { readonly gateway: string; readonly listener?: string }[];
+}
+
+export interface DnsEndpointFacts {
+  readonly entries: readonly {
+    readonly host: string;
+    /** Record type, upper case. */
+    readonly type: string;
+    readonly targets: readonly string[];
+    /** Seconds. */
+    readonly ttl?: number;
+  }[];
+}
+
+export interface NodeFacts {
+  readonly hosts: readonly string[];
+  readonly internal: readonly string[];
+  readonly external: readonly string[];
+}
+
+/** The addresses of a load balancer's host name (the key), as a resolver of the machine found them; empty: it has none. */
+export interface ResolvedHostFacts {
+  /** Canonical text, sorted. */
+  readonly addresses: readonly string[];
+}
+
 /** A namespace has no facts but that it exists. */
 export type NamespaceFacts = Readonly<Record<string, never>>;
 
@@ -79,6 +154,15 @@ export interface FactsOf {
   EndpointSlice: EndpointSliceFacts;
   Pod: PodFacts;
   ServiceImport: ServiceImportFacts;
+  Ingress: IngressFacts;
+  Gateway: GatewayFacts;
+  HTTPRoute: RouteFacts;
+  TLSRoute: RouteFacts;
+  GRPCRoute: RouteFacts;
+  DNSEndpoint: DnsEndpointFacts;
+  Node: NodeFacts;
+  VirtualServer: IngressFacts;
+  ResolvedHost: ResolvedHostFacts;
 }
 
 /** Who and what made the change, as far as the object tells. */
@@ -126,13 +210,21 @@ export interface ClusterLost {
   readonly reason: string;
 }
 
+/** The API server has no such kind, or does not let us list it, and never has since the cluster is followed. */
+export interface ClusterLacks {
+  readonly kind: 'ClusterLacks';
+  readonly cluster: ClusterId;
+  readonly key: ObjectKind;
+  readonly reason: string;
+}
+
 /** The zones that are built from here on: the part of the configuration that decides records and serials. */
 export interface PlanApplied {
   readonly kind: 'PlanApplied';
   readonly plan: ZonePlan;
 }
 
-export type ClusterEvent = UpsertEvent | DeleteEvent | ClusterSynced | ClusterLost | PlanApplied;
+export type ClusterEvent = UpsertEvent | DeleteEvent | ClusterSynced | ClusterLost | ClusterLacks | PlanApplied;
 
 /** Place of an event in the log: 1, 2, 3 … without gaps. */
 export type Position = number;

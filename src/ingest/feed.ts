@@ -1,9 +1,9 @@
 /** What is to be listed and watched, where, and what comes of it. */
-import type { ClusterId, ObjectKind } from './event.ts';
+import type { ClusterId, WatchedKind } from './event.ts';
 
 /** One list and watch. */
 export interface FeedSpec {
-  readonly kind: ObjectKind;
+  readonly kind: WatchedKind;
   /** Only this namespace (for Namespace itself: only the one of this name); '' is all. */
   readonly scope: string;
   readonly labelSelector?: string;
@@ -49,12 +49,14 @@ export type FeedSignal =
   | { readonly type: 'bookmark'; readonly resourceVersion: string }
   /** The API answers, for the first time or again. */
   | { readonly type: 'live' }
+  /** The API has no such kind, or does not let us list it. */
+  | { readonly type: 'lacking'; readonly reason: string }
   /** It has not answered for a while; told once. */
   | { readonly type: 'failing'; readonly reason: string };
 
 /** What part of a cluster is looked at. */
 export interface ViewOptions {
-  readonly kinds: readonly ObjectKind[];
+  readonly kinds: readonly WatchedKind[];
   /** Only these; empty is all, and then the watches are cluster wide. */
   readonly namespaces: readonly string[];
   /** Selector for services, endpoint slices and pods. */
@@ -76,7 +78,7 @@ export function planFeeds(view: ViewOptions): FeedSpec[] {
   });
 }
 
-function selectorOf(view: ViewOptions, kind: ObjectKind): string | undefined {
+function selectorOf(view: ViewOptions, kind: WatchedKind): string | undefined {
   switch (kind) {
     case 'Namespace':
       return view.namespaceLabels;

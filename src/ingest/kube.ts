@@ -10,10 +10,20 @@ import { Observable } from 'rxjs';
 import { fail, ok, type Result } from '../errors.ts';
 import type { Answer, ApiClient, Trouble } from './api-client.ts';
 import { type Clock, sleep } from './clock.ts';
+import type { WatchedKind } from './event.ts';
 import type { FeedSignal, FeedSpec } from './feed.ts';
 import type { FeedStatus, FeedTuning } from './feed-tuning.ts';
 import { LineSplitter, type ListEnvelope, ListReader, parse } from './json-stream.ts';
-import { API_GROUPS, bestImportVersion, pathOf, selectorsOf } from './resource-path.ts';
+import {
+  API_GROUPS,
+  groupVersions,
+  isListed,
+  isNegotiated,
+  pathOf,
+  resourceOf,
+  resourcesPath,
+  selectorsOf,
+} from './resource-path.ts';
 
 export interface FeedOptions {
   readonly feed: FeedSpec;
@@ -81,7 +91,10 @@ class FeedLoop {
       onTrouble?.(trouble);
       if (trouble.isListNeeded) this.#position = undefined;
       if (this.#isForbiddenNamespace(trouble)) this.#assumeNamespace();
-      else this.#noteFailing();
+      else {
+        if (isOperators(trouble)) this.#emit({ type: 'lacking', reason: trouble.reason });
+        this.#noteFailing();
+      }
       await sleep(clock, this.#delay(trouble), this.#signal);
     }
     this.#cancelFailing?.();
@@ -97,15 +110,27 @@ class FeedLoop {
 
   async #path(): Promise<Result<string, Trouble>> {
     const { feed } = this.#options;
-    if (feed.kind !== 'ServiceImport') return ok(pathOf(feed));
+    if (!isNegotiated(feed.kind)) return ok(pathOf(feed));
     if (this.#version === undefined) {
-      const groups = await this.#readWhole(API_GROUPS);
-      if (!groups.ok) return groups;
-      this.#version = bestImportVersion(groups.value);
+      const version = await this.#findVersion(feed.kind);
+      if (!version.ok) return version;
+      this.#version = version.value;
     }
     if (this.#version === undefined)
-      return fail({ reason: 'no known version of serviceimports is served', status: 404 });
+      return fail({ reason: `no known version of ${resourceOf(feed.kind)} is served`, status: 404 });
     return ok(pathOf(feed, this.#version));
+  }
+
+  /** The best version in which the kind is served: a version of the group alone does not say so. */
+  async #findVersion(kind: WatchedKind): Promise<Result<string | undefined, Trouble>> {
+    const groups = await this.#readWhole(API_GROUPS);
+    if (!groups.ok) return groups;
+    for (const version of groupVersions(kind, groups.value)) {
+      const resources = await this.#readWhole(resourcesPath(kind, version));
+      if (resources.ok && isListed(kind, resources.value)) return ok(version);
+      if (!resources.ok && resources.error.status !== 404) return resources;
+    }
+    return ok(undefined);
   }
 
   async #readWhole(path: string): Promise<Result<unknown, Trouble>> {
@@ -303,8 +328,9 @@ class FeedLoop {
   #delay({ status, retryAfter }: Trouble): number {
     const { tuning, random } = this.#options;
     const [first, most] = tuning.backoff;
-    const isOperators = status === 403 || status === 404;
-    const base = isOperators ? tuning.slowRetry : Math.min(most, first * 2 ** Math.min(20, this.#failures - 1));
+    const base = isOperators({ status })
+      ? tuning.slowRetry
+      : Math.min(most, first * 2 ** Math.min(20, this.#failures - 1));
     // Half of it is chance, so that many clients don't come back at once.
     return Math.max(retryAfter ?? 0, base * (0.5 + random() / 2));
   }
@@ -337,6 +363,11 @@ class FeedLoop {
     this.#emit({ type: 'listed', objects: [{ metadata: { name: this.#options.feed.scope } }] });
     this.#emit({ type: 'listEnded' });
   }
+}
+
+/** Is it a matter that only an operator can change: a missing kind, a missing permission? */
+function isOperators({ status }: { readonly status?: number | undefined }): boolean {
+  return status === 403 || status === 404;
 }
 
 function errorOf(status: unknown): Trouble {

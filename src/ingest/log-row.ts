@@ -43,6 +43,7 @@ export function plainEvent(event: ClusterEvent): PlainEvent {
     case 'ClusterSynced':
       return { ...about(event.cluster, 'Cluster', event.key), kind: event.kind, content: undefined, cause: {} };
     case 'ClusterLost':
+    case 'ClusterLacks':
       return {
         ...about(event.cluster, 'Cluster', event.key),
         kind: event.kind,
@@ -74,8 +75,9 @@ export function eventOf(row: StoredEvent, content: unknown): Result<ClusterEvent
   if (row.object === 'Cluster' && isObjectKind(row.key)) {
     if (row.kind === 'ClusterSynced') return ok({ kind: row.kind, cluster, key: row.key });
     const reason = isRecord(content) ? content.reason : undefined;
-    if (row.kind === 'ClusterLost' && typeof reason === 'string') {
-      return ok({ kind: row.kind, cluster, key: row.key, reason });
+    if (typeof reason === 'string') {
+      if (row.kind === 'ClusterLost') return ok({ kind: row.kind, cluster, key: row.key, reason });
+      if (row.kind === 'ClusterLacks') return ok({ kind: row.kind, cluster, key: row.key, reason });
     }
   }
   if (isObjectKind(row.object)) {

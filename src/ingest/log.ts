@@ -10,7 +10,7 @@ import Sqlite from 'better-sqlite3';
 import type { Database } from '../database.ts';
 import { fail, OperatorError, ok, type Result } from '../errors.ts';
 import { applyDifference, BrokenDifference, canonicalJson, difference } from './delta.ts';
-import type { Batch, ClusterEvent, ClusterId, ObjectKind, Position } from './event.ts';
+import type { Batch, ClusterEvent, ClusterId, ObjectKind, Position, WatchedKind } from './event.ts';
 import { EMPTY_HASH, hashBatch } from './log-chain.ts';
 import { eventOf, type Facts, type PlainEvent, plainEvent, SCHEMA, type StoredEvent } from './log-row.ts';
 import { type BatchRow, LogTables } from './log-tables.ts';
@@ -24,7 +24,7 @@ export type PreviousFacts = (cluster: ClusterId, kind: ObjectKind, key: string) 
 /** Up to where a list or watch has been followed. */
 export interface WatchPosition {
   readonly cluster: ClusterId;
-  readonly kind: ObjectKind;
+  readonly kind: WatchedKind;
   /** A namespace (for Namespace itself: a name); '' is all. */
   readonly scope: string;
   readonly resourceVersion: string;
@@ -159,7 +159,7 @@ export class EventLog {
   }
 
   /** Where a list or watch may be resumed; undefined before its first complete list. */
-  watchPosition(cluster: ClusterId, kind: ObjectKind, scope: string): string | undefined {
+  watchPosition(cluster: ClusterId, kind: WatchedKind, scope: string): string | undefined {
     return this.#db
       .prepare<[string, string, string], string>(
         'SELECT resource_version FROM watch_position WHERE cluster = ? AND kind = ? AND scope = ?',

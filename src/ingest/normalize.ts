@@ -4,7 +4,7 @@
  * What comes in is anybody's JSON: fields of wrong types count as absent, addresses that are none are left out, and what
  * is beyond all measure is rejected. Nothing here throws. Members of facts are in the order of their keys.
  */
-import { canonicalAddress } from '../dns/address.ts';
+import { parseHostList } from '../dns/host-name.ts';
 import { equalJson } from './delta.ts';
 import type {
   Cause,
@@ -16,7 +16,34 @@ import type {
   PortFacts,
   ServiceFacts,
   ServiceImportFacts,
+  WatchedKind,
 } from './event.ts';
+import {
+  addressOf,
+  hostOf,
+  isJson,
+  type Json,
+  labelOf,
+  list,
+  MAX_ENDPOINTS,
+  MAX_ITEMS,
+  member,
+  readEach,
+  spelledHostOf,
+  subdomainOf,
+  TooMany,
+} from './json-fields.ts';
+import type { Fault } from './normalize-gateway.ts';
+import {
+  isIgnored,
+  readDnsEndpoint,
+  readGateway,
+  readIngress,
+  readNode,
+  readRoute,
+  readVirtualServer,
+  targetOfIngress,
+} from './normalize-gateway.ts';
 
 /** An object that can't be used. What is known of it stays as it is. */
 export interface Rejected {
@@ -29,7 +56,7 @@ export interface Rejected {
 
 export type RejectReason = 'no object' | 'bad name' | 'bad namespace' | 'too many items';
 
-export interface Normalized<K extends ObjectKind> {
+export interface Normalized<K extends WatchedKind> {
   /**
    * `facts`: this is what the object says. `gone`: it is there, but has nothing for DNS, as if it were not there (a pod
    * that has ended, or has no address yet). `ending`: a pod that is being deleted: known facts stay until it is gone, and
@@ -40,36 +67,30 @@ export interface Normalized<K extends ObjectKind> {
   /** Of use when the status is `facts`. */
   readonly facts: FactsOf[K];
   readonly cause: Cause;
+  /** Parts that can't be used and were left out. */
+  readonly faults: readonly Fault[];
 }
 
-/** Items of one list inside an object. The API's own limits are 1000 endpoints, 100 addresses and 100 ports. */
-const MAX_ENDPOINTS = 10_000;
-const MAX_ITEMS = 1_000;
-
-const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
-const SUBDOMAIN = /^[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_])?$/;
-
-/** Labels and annotations that name hosts, or say that a service shall have none. */
+/** Annotations that name hosts, or say what they stand for; and the label that takes an object out. */
 const NAMING = [
   'coredns.io/hostname',
   'external-dns.alpha.kubernetes.io/hostname',
-  'k8s-gateway.dns/ignore',
+  'external-dns.alpha.kubernetes.io/target',
+  'external-dns.alpha.kubernetes.io/ttl',
   'k8s-gateway.dns/resolve-endpoints',
 ];
-
-type Json = Readonly<Record<string, unknown>>;
-
-class TooMany extends Error {}
+const IGNORE = 'k8s-gateway.dns/ignore';
 
 /** Facts, key and cause of an object as the API gives it (parsed JSON). Never throws. */
-export function normalize<K extends ObjectKind>(kind: K, object: unknown): Normalized<K> | Rejected {
+export function normalize<K extends WatchedKind>(kind: K, object: unknown): Normalized<K> | Rejected {
   if (!isJson(object)) return { status: 'rejected', reason: 'no object' };
   const metadata = member(object, 'metadata');
   const key = keyOf(kind, metadata);
   if (typeof key === 'object') return key;
   try {
-    const { status, facts } = READERS[kind](object, metadata);
-    return { status, key, facts, cause: causeOf(metadata) };
+    const faults: Fault[] = [];
+    const { status, facts } = READERS[kind](object, metadata, faults);
+    return { status, key, facts, cause: causeOf(metadata), faults };
   } catch (error) {
     if (error instanceof TooMany) return { status: 'rejected', reason: 'too many items', key };
     throw error;
@@ -78,7 +99,7 @@ export function normalize<K extends ObjectKind>(kind: K, object: unknown): Norma
 
 /** Key and cause of an object whose facts don't matter: one that was deleted. */
 export function identify(
-  kind: ObjectKind,
+  kind: WatchedKind,
   object: unknown,
 ): { readonly key: string; readonly cause: Cause } | Rejected {
   if (!isJson(object)) return { status: 'rejected', reason: 'no object' };
@@ -103,32 +124,55 @@ export function equalFacts(a: FactsOf[ObjectKind] | undefined, b: FactsOf[Object
   return equalJson(a, b);
 }
 
-type Read<K extends ObjectKind> = { readonly status: Normalized<K>['status']; readonly facts: FactsOf[K] };
+type Read<K extends WatchedKind> = { readonly status: Normalized<K>['status']; readonly facts: FactsOf[K] };
+type Reader<K extends WatchedKind> = (object: Json, metadata: Json, faults: Fault[]) => Read<K>;
 
-const READERS: { readonly [K in ObjectKind]: (object: Json, metadata: Json) => Read<K> } = {
-  Service: (object, metadata) => ({ status: 'facts', facts: readService(object, metadata) }),
+/** @param read of an object that is there unless it is to be ignored */
+function unlessIgnored<K extends WatchedKind>(
+  read: (object: Json, metadata: Json, faults: Fault[]) => FactsOf[K],
+): Reader<K> {
+  return (object, metadata, faults) => ({
+    status: isIgnored(metadata) ? 'gone' : 'facts',
+    facts: read(object, metadata, faults),
+  });
+}
+
+const READERS: { readonly [K in WatchedKind]: Reader<K> } = {
+  Service: (object, metadata, faults) => ({ status: 'facts', facts: readService(object, metadata, faults) }),
   Namespace: () => ({ status: 'facts', facts: {} }),
   EndpointSlice: (object, metadata) => ({ status: 'facts', facts: readSlice(object, metadata) }),
   Pod: readPod,
   ServiceImport: (object) => ({ status: 'facts', facts: readImport(object) }),
+  Ingress: unlessIgnored<'Ingress'>(readIngress),
+  Gateway: (object, metadata, faults) => ({ status: 'facts', facts: readGateway(object, metadata, faults) }),
+  HTTPRoute: unlessIgnored<'HTTPRoute'>(readRoute),
+  TLSRoute: unlessIgnored<'TLSRoute'>(readRoute),
+  GRPCRoute: unlessIgnored<'GRPCRoute'>(readRoute),
+  DNSEndpoint: unlessIgnored<'DNSEndpoint'>(readDnsEndpoint),
+  Node: unlessIgnored<'Node'>(readNode),
+  VirtualServer: unlessIgnored<'VirtualServer'>(readVirtualServer),
 };
 
-function readService(object: Json, metadata: Json): ServiceFacts {
+function readService(object: Json, metadata: Json, faults: Fault[]): ServiceFacts {
   const spec = member(object, 'spec');
   const type = SERVICE_TYPES.find((name) => name === spec.type) ?? 'ClusterIP';
-  const annotations = namingOf(metadata);
+  const annotations = namingOf(metadata, faults);
+  const own = readEach(list(spec.externalIPs), addressOf);
+  const balancers = list(member(member(object, 'status'), 'loadBalancer').ingress);
   const external = [
-    ...readEach(list(spec.externalIPs), addressOf),
-    ...readEach(list(member(member(object, 'status'), 'loadBalancer').ingress), (ingress) =>
+    ...own,
+    ...readEach(balancers, (ingress) =>
       isJson(ingress) ? (addressOf(ingress.ip) ?? hostOf(ingress.hostname)) : undefined,
     ),
   ];
+  const gatewayTargets = own.length > 0 ? own : readEach(balancers, (ingress) => targetOfIngress(ingress, faults));
   const externalName = type === 'ExternalName' ? spelledHostOf(spec.externalName) : undefined;
   return {
     ...(annotations && { annotations }),
     clusterIPs: type === 'ExternalName' ? [] : clusterIPsOf(spec),
     ...(external.length > 0 && { external }),
     ...(externalName !== undefined && { externalName }),
+    ...(!equalJson(gatewayTargets, external) && { gatewayTargets }),
     ports: readEach(list(spec.ports), portOf),
     type,
   };
@@ -143,13 +187,18 @@ function clusterIPsOf(spec: Json): string[] {
   return readEach(texts, addressOf);
 }
 
-function namingOf(metadata: Json): Readonly<Record<string, string>> | undefined {
+function namingOf(metadata: Json, faults: Fault[]): Readonly<Record<string, string>> | undefined {
   const found: Record<string, string> = {};
-  for (const name of NAMING) {
-    const value = member(metadata, 'annotations')[name] ?? member(metadata, 'labels')[name];
+  const note = (name: string, value: unknown) => {
     if (typeof value === 'string' && value.length <= 4096) found[name] = value.toWellFormed();
-  }
-  return Object.keys(found).length > 0 ? found : undefined;
+  };
+  const annotations = member(metadata, 'annotations');
+  for (const name of NAMING) note(name, annotations[name]);
+  note(IGNORE, member(metadata, 'labels')[IGNORE]);
+  const hosts = found['coredns.io/hostname'] ?? found['external-dns.alpha.kubernetes.io/hostname'];
+  if (hosts !== undefined && parseHostList(hosts).bad > 0) faults.push('bad host');
+  const names = Object.keys(found).sort();
+  return names.length > 0 ? Object.fromEntries(names.map((name) => [name, found[name] as string])) : undefined;
 }
 
 function readSlice(object: Json, metadata: Json): EndpointSliceFacts {
@@ -215,10 +264,13 @@ function portOf(port: unknown): PortFacts | undefined {
   return { name: labelOf(port.name) ?? '', ...(isPort && { port: number }), protocol };
 }
 
-function keyOf(kind: ObjectKind, metadata: Json): string | Rejected {
-  const name = kind === 'Pod' || kind === 'EndpointSlice' ? subdomainOf(metadata.name) : labelOf(metadata.name);
+/** Kinds whose names are labels: they stand in records. */
+const LABELLED: ReadonlySet<WatchedKind> = new Set(['Service', 'Namespace', 'ServiceImport']);
+
+function keyOf(kind: WatchedKind, metadata: Json): string | Rejected {
+  const name = LABELLED.has(kind) ? labelOf(metadata.name) : subdomainOf(metadata.name);
   if (name === undefined) return { status: 'rejected', reason: 'bad name' };
-  if (kind === 'Namespace') return name;
+  if (kind === 'Namespace' || kind === 'Node') return name;
   const namespace = labelOf(metadata.namespace);
   if (namespace === undefined) return { status: 'rejected', reason: 'bad namespace' };
   return `${namespace}/${name}`;
@@ -239,61 +291,4 @@ function causeOf(metadata: Json): Cause {
   }
   const version = typeof resourceVersion === 'string' ? resourceVersion.slice(0, 128).toWellFormed() : undefined;
   return { ...(manager !== undefined && { manager }), ...(version !== undefined && { resourceVersion: version }) };
-}
-
-function labelOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value.length <= 63 ? matched(value, LABEL) : undefined;
-}
-
-function subdomainOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value.length <= 253 ? matched(value, SUBDOMAIN) : undefined;
-}
-
-function matched(value: string, form: RegExp): string | undefined {
-  const lower = value.toLowerCase();
-  return form.test(lower) ? lower : undefined;
-}
-
-/** A host name, or an address: as long as it may be a name at all, whoever makes records of it looks closer. */
-function hostOf(value: unknown): string | undefined {
-  return spelledHostOf(value)?.toLowerCase();
-}
-
-/** A host name with its letter case, which an ExternalName's CNAME record keeps. */
-function spelledHostOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' && value.length <= 255 ? value.toWellFormed() : undefined;
-}
-
-function addressOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? canonicalAddress(value) : undefined;
-}
-
-function list(value: unknown, limit = MAX_ITEMS): readonly unknown[] {
-  if (!Array.isArray(value)) return [];
-  if (value.length > limit) throw new TooMany();
-  return value;
-}
-
-/**
- * What `read` makes of each entry, without those of which it makes nothing. The array has no spare room: a grown one has
- * some for sixteen more, and facts are kept by the hundred thousand.
- */
-function readEach<T>(entries: readonly unknown[], read: (entry: unknown) => T | undefined): T[] {
-  const made: T[] = [];
-  for (const entry of entries) {
-    const value = read(entry);
-    if (value !== undefined) made.push(value);
-  }
-  return made.slice();
-}
-
-function member(object: Json, name: string): Json {
-  const value = Object.hasOwn(object, name) ? object[name] : undefined;
-  return isJson(value) ? value : NOTHING;
-}
-
-const NOTHING: Json = {};
-
-function isJson(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -13,7 +13,7 @@ import type { Clock } from './clock.ts';
 import { type CommitTuning, Committer, DEFAULT_COMMIT_TUNING, type LogHealth } from './commit.ts';
 import type { Connector } from './credentials.ts';
 import { equalJson } from './delta.ts';
-import type { Batch, ClusterId, ObjectKind } from './event.ts';
+import type { Batch, ClusterId, WatchedKind } from './event.ts';
 import { type ClusterSource, type FeedSpec, feedName } from './feed.ts';
 import { DEFAULT_TUNING, type FeedStatus, type FeedTuning } from './feed-tuning.ts';
 import { createIngestCounters, describeCommits, describeFeeds } from './ingest-metrics.ts';
@@ -49,7 +49,7 @@ export interface IngestOptions {
 /** One list and watch, now. */
 export interface FeedHealth extends Readonly<FeedStatus> {
   readonly cluster: ClusterId;
-  readonly kind: ObjectKind;
+  readonly kind: WatchedKind;
   readonly scope: string;
   /** Deletions that were not admitted. */
   readonly held: number;
@@ -148,8 +148,11 @@ export function startIngest(options: IngestOptions): Ingest {
       badLines: 0,
     };
     const report = createTroubleReporter(logger, `${source.id}: ${resourceOf(feed.kind)} ${feed.scope}`.trimEnd());
-    const isKnown = mayResume && known.sync(source.id, feed.kind) !== 'never';
-    let position = isKnown ? log.watchPosition(source.id, feed.kind, feed.scope) : undefined;
+    const sync = known.sync(source.id, feed.kind);
+    let position =
+      mayResume && (sync === 'synced' || sync === 'lost')
+        ? log.watchPosition(source.id, feed.kind, feed.scope)
+        : undefined;
     const signals$ = defer(() =>
       followFeed({
         feed,

@@ -3,7 +3,7 @@
  * changes, so that a replay of the log gives the same zones and serials.
  */
 import type { DomainName } from '../dns/name.ts';
-import type { ClusterId, ObjectKind } from './event.ts';
+import type { ClusterId, WatchedKind } from './event.ts';
 
 /** Name of one zone that is built: its apex, with `#2`, `#3` … where server blocks build different zones of one apex. */
 export type ZoneId = string;
@@ -34,7 +34,7 @@ export interface StanzaPlan {
   /** Names at or below these go on to the next stanza when this one has not got them; absent: no fallthrough. */
   readonly fallthrough?: readonly DomainName[];
   /** The kinds that must have been listed before this stanza may deny a name. */
-  readonly needs: readonly ObjectKind[];
+  readonly needs: readonly WatchedKind[];
 }
 
 /**

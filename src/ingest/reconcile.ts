@@ -5,19 +5,31 @@
  * after a watch broke) gives the events that were missed, deletions included, and these only when it is complete.
  * Versions are opaque; what counts is the order in which things are said, and whether facts are equal.
  */
-import type { Cause, ClusterEvent, ClusterId, DeleteEvent, FactsOf, ObjectKind, UpsertEvent } from './event.ts';
+import type {
+  Cause,
+  ClusterEvent,
+  ClusterId,
+  DeleteEvent,
+  FactsOf,
+  ObjectKind,
+  UpsertEvent,
+  WatchedKind,
+} from './event.ts';
 import { type FeedSignal, type FeedSpec, feedName } from './feed.ts';
 import type { WatchPosition } from './log.ts';
 import { equalFacts, identify, normalize, type RejectReason, triggerTimeOf } from './normalize.ts';
+import type { Fault } from './normalize-gateway.ts';
 
 type Facts = FactsOf[ObjectKind];
+
+export type SyncState = 'never' | 'lacking' | 'synced' | 'lost';
 
 /** What has been folded of the log. */
 export interface KnownFacts {
   get(cluster: ClusterId, kind: ObjectKind, key: string): Facts | undefined;
   keys(cluster: ClusterId, kind: ObjectKind): Iterable<string>;
-  /** Whether a kind was ever listed completely; `lost` after a ClusterLost. */
-  sync(cluster: ClusterId, kind: ObjectKind): 'never' | 'synced' | 'lost';
+  /** Whether a kind was ever listed completely; `lost` after a ClusterLost, `lacking` after a ClusterLacks. */
+  sync(cluster: ClusterId, kind: ObjectKind): SyncState;
 }
 
 /** Objects that a complete list did not have any more. */
@@ -40,11 +52,14 @@ export interface Step {
   readonly position?: WatchPosition;
   /** For an event of an endpoint slice that a watch brought: when the change behind it happened, Unix milliseconds. */
   readonly trigger?: number;
-  readonly rejected: readonly {
-    readonly kind: ObjectKind;
-    readonly reason: RejectReason | 'out of scope';
-    readonly key?: string;
-  }[];
+  readonly rejected: readonly Rejection[];
+}
+
+/** An object, or a part of one, that could not be used. */
+export interface Rejection {
+  readonly kind: WatchedKind;
+  readonly reason: RejectReason | 'out of scope' | Fault;
+  readonly key?: string;
 }
 
 interface FeedState {
@@ -66,7 +81,7 @@ export class ClusterReconciler {
   readonly #feeds = new Map<string, FeedState>();
   /** Facts of events that are given out and not yet settled, with how many of them are on their way. */
   readonly #pending = new Map<string, { kind: ObjectKind; key: string; facts: Facts | undefined; count: number }>();
-  readonly #sync = new Map<ObjectKind, 'synced' | 'lost'>();
+  readonly #sync = new Map<ObjectKind, SyncState>();
 
   constructor(cluster: ClusterId, known: KnownFacts, admitDeletions: AdmitDeletions = () => true) {
     this.#cluster = cluster;
@@ -119,6 +134,8 @@ export class ClusterReconciler {
         // A watch was resumed: what it continues had been complete.
         if (state.seen === undefined) state.isComplete = true;
         return { ...NOTHING, events: this.#noteSync(feed.kind) };
+      case 'lacking':
+        return { ...NOTHING, events: this.#noteLack(feed.kind, signal.reason) };
       case 'failing':
         state.isFailing = true;
         return { ...NOTHING, events: this.#noteLoss(feed.kind, signal.reason) };
@@ -171,7 +188,10 @@ export class ClusterReconciler {
         return NOTHING;
       case 'facts':
         this.#show(state, normalized.key);
-        return { ...NOTHING, events: this.#upsert(kind, normalized.key, normalized.facts, normalized.cause) };
+        return {
+          events: this.#upsert(kind, normalized.key, normalized.facts, normalized.cause),
+          rejected: normalized.faults.map((reason) => ({ kind, key: normalized.key, reason })),
+        };
     }
   }
 
@@ -249,7 +269,13 @@ export class ClusterReconciler {
     return [{ kind: 'ClusterLost', cluster: this.#cluster, key: kind, reason: reason.slice(0, MAX_REASON) }];
   }
 
-  #syncOf(kind: ObjectKind): 'never' | 'synced' | 'lost' {
+  #noteLack(kind: ObjectKind, reason: string): ClusterEvent[] {
+    if (this.#syncOf(kind) !== 'never') return [];
+    this.#sync.set(kind, 'lacking');
+    return [{ kind: 'ClusterLacks', cluster: this.#cluster, key: kind, reason: reason.slice(0, MAX_REASON) }];
+  }
+
+  #syncOf(kind: ObjectKind): SyncState {
     return this.#sync.get(kind) ?? this.#known.sync(this.#cluster, kind);
   }
 
@@ -283,7 +309,7 @@ function pendingName(kind: ObjectKind, key: string): string {
   return `${kind} ${key}`;
 }
 
-function isInScope(kind: ObjectKind, scope: string, key: string): boolean {
+function isInScope(kind: WatchedKind, scope: string, key: string): boolean {
   if (scope === '') return true;
   return kind === 'Namespace' ? key === scope : key.startsWith(`${scope}/`);
 }

@@ -12,6 +12,7 @@ import type {
 } from '../ingest/event.ts';
 import type { ZonePlan } from '../ingest/plan.ts';
 import { addHolder, removeHolder, replaceHolder, soleHolder } from './address-tree.ts';
+import { type GatewayKind, type GatewayState, setGatewayObject, setGatewayService } from './gateway-state.ts';
 import type { PersistentMap } from './persistent-map.ts';
 import {
   type ClusterState,
@@ -66,9 +67,14 @@ function foldCluster(state: ClusterState, event: FoldedEvent, touched: Touched):
   if (event.kind === 'ClusterSynced') {
     touched.sync(state.id);
     const { [event.key]: _, ...lost } = state.lost;
-    return { ...state, synced: { ...state.synced, [event.key]: true }, lost };
+    const { [event.key]: __, ...lacking } = state.lacking;
+    return { ...state, synced: { ...state.synced, [event.key]: true }, lost, lacking };
   }
   if (event.kind === 'ClusterLost') return { ...state, lost: { ...state.lost, [event.key]: event.reason } };
+  if (event.kind === 'ClusterLacks') {
+    touched.sync(state.id);
+    return { ...state, lacking: { ...state.lacking, [event.key]: event.reason } };
+  }
   switch (event.object) {
     case 'Namespace':
       return foldNamespace(state, event, touched);
@@ -80,7 +86,19 @@ function foldCluster(state: ClusterState, event: FoldedEvent, touched: Touched):
       return foldPod(state, event, touched);
     case 'ServiceImport':
       return foldImport(state, event, touched);
+    default: {
+      const gateway = foldGatewayObject(state.gateway, event, (host) => touched.host(state.id, host));
+      return { ...state, gateway };
+    }
   }
+}
+
+function foldGatewayObject<K extends GatewayKind>(
+  state: GatewayState,
+  event: { readonly object: K; readonly key: string; readonly facts?: FactsOf[K] },
+  touch: (host: string) => void,
+): GatewayState {
+  return setGatewayObject(state, event.object, event.key, event.facts, touch);
 }
 
 /** Lists of ports come again and again: equal ones are one object, as long as there are not too many of them. */
@@ -134,7 +152,9 @@ function foldService(state: ClusterState, event: EventOf<'Service'>, touched: To
   const now = clusterAddresses(entry);
   for (const address of [...old, ...now, ...endpointAddresses(entry.slices)]) touched.address(state.id, address);
   const addresses = replaceHolder(state.addresses, 'services', event.key, new Set(old), new Set(now));
-  return changeNamespace({ ...state, addresses }, namespace, (ns) => ({
+  const touchHost = (host: string) => touched.host(state.id, host);
+  const gateway = setGatewayService(state.gateway, event.key, before.service, facts, touchHost);
+  return changeNamespace({ ...state, addresses, gateway }, namespace, (ns) => ({
     ...ns,
     services: setEntry(ns.services, name, entry, entry.service === undefined),
   }));
@@ -183,6 +203,7 @@ function attachSlice(
   touched: Touched,
 ): ClusterState {
   const key = `${namespace}/${service}`;
+  for (const host of state.gateway.services.get(key) ?? []) touched.host(state.id, host);
   const old = state.namespaces.get(namespace)?.services.get(service) ?? { slices: [] };
   const replaced = old.slices.find((other) => other.name === name)?.facts;
   const entry: ServiceEntry = { ...old, slices: replaceSlice(old.slices, name, slice) };

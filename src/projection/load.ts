@@ -2,9 +2,10 @@
  * Builds a cluster's state from its objects at once, for a start from a snapshot: the same state that folding an event for
  * each object would give, in a fraction of the time.
  */
-import type { EndpointSliceFacts, PodFacts, ServiceFacts, ServiceImportFacts } from '../ingest/event.ts';
+import type { EndpointSliceFacts, FactsOf, PodFacts, ServiceFacts, ServiceImportFacts } from '../ingest/event.ts';
 import { type AddressNode, addressPath, EMPTY_ADDRESS_NODE, type HolderRole, soleHolder } from './address-tree.ts';
 import { withSharedPorts } from './fold.ts';
+import { EMPTY_GATEWAY_STATE, type GatewayKind, setGatewayObject, setGatewayService } from './gateway-state.ts';
 import { PersistentMap } from './persistent-map.ts';
 import {
   type ClusterState,
@@ -50,6 +51,7 @@ interface AddressDraft {
 export class ClusterLoader {
   readonly #namespaces: [string, NamespaceState][] = [];
   readonly #addresses = emptyDraft();
+  #gateway = EMPTY_GATEWAY_STATE;
 
   add(objects: NamespaceObjects): void {
     const { name, exists } = objects;
@@ -60,6 +62,7 @@ export class ClusterLoader {
     for (const [key, { facts, slices: own }] of services) {
       const service = facts && withSharedPorts(facts);
       const entry: ServiceEntry = { slices: own, ...(service && { service }) };
+      this.#gateway = setGatewayService(this.#gateway, `${name}/${key}`, undefined, service, () => {});
       entries.push([key, entry]);
       this.#hold(`${name}/${key}`, entry);
     }
@@ -87,14 +90,21 @@ export class ClusterLoader {
     ]);
   }
 
-  finish({ id, synced, lost }: Pick<ClusterState, 'id' | 'synced' | 'lost'>): ClusterState {
+  addGatewayObject(kind: GatewayKind, key: string, facts: FactsOf[GatewayKind]): void {
+    // Kind and facts were written together.
+    this.#gateway = setGatewayObject(this.#gateway, kind, key, facts as never, () => {});
+  }
+
+  finish({ id, synced, lost, lacking }: Pick<ClusterState, 'id' | 'synced' | 'lost' | 'lacking'>): ClusterState {
     const leaves = new Map<string, AddressNode>();
     return {
       id,
       synced,
       lost,
+      lacking,
       namespaces: PersistentMap.from(this.#namespaces),
       addresses: freeze(this.#addresses, leaves),
+      gateway: this.#gateway,
     };
   }
 

@@ -4,26 +4,35 @@
  */
 import type { Database } from '../database.ts';
 import type { Serial } from '../dns/serial.ts';
-import type { ClusterId } from '../ingest/event.ts';
+import type { ClusterId, FactsOf } from '../ingest/event.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
+import { GATEWAY_KINDS, type GatewayKind, type GatewayState } from './gateway-state.ts';
 import { ClusterLoader, type NamespaceObjects, objectsOf } from './load.ts';
 import type { ProjectorStart } from './projector.ts';
 import { type ClusterState, EMPTY_WORLD, emptyCluster, type World } from './state.ts';
 
 interface Head {
-  readonly version: typeof VERSION;
+  readonly version: number;
   readonly plan: ZonePlan;
   readonly serials: readonly (readonly [ZoneId, Serial])[];
-  readonly clusters: readonly { id: ClusterId; synced: ClusterState['synced']; lost: ClusterState['lost'] }[];
+  readonly clusters: readonly {
+    id: ClusterId;
+    synced: ClusterState['synced'];
+    lost: ClusterState['lost'];
+    /** Absent in snapshots of version 1. */
+    lacking?: ClusterState['lacking'];
+  }[];
 }
 
 interface Part {
   readonly cluster: ClusterId;
   readonly namespaces: readonly NamespaceObjects[];
+  /** Absent in snapshots of version 1. */
+  readonly gateway?: readonly (readonly [GatewayKind, key: string, FactsOf[GatewayKind]])[];
 }
 
-/** Of the shape of heads and parts; a snapshot of another is passed over. */
-const VERSION = 1;
+/** Of the shape of heads and parts; a snapshot of a later one is passed over. */
+const VERSION = 2;
 
 /** Objects in one part: some milliseconds of work. */
 const PART_SIZE = 2_000;
@@ -47,7 +56,7 @@ export function* writeSnapshot(
     version: VERSION,
     plan: world.plan,
     serials,
-    clusters: clusters.map(({ id, synced, lost }) => ({ id, synced, lost })),
+    clusters: clusters.map(({ id, synced, lost, lacking }) => ({ id, synced, lost, lacking })),
   };
   db.transaction(() => {
     db.prepare('DELETE FROM snapshot WHERE is_complete = 0 OR batch = ?').run(batch);
@@ -68,7 +77,7 @@ export function* writeSnapshot(
 }
 
 function* partsOf(clusters: readonly ClusterState[]): Generator<Part> {
-  for (const { id, namespaces } of clusters) {
+  for (const { id, namespaces, gateway } of clusters) {
     let part: NamespaceObjects[] = [];
     let size = 0;
     for (const [name, state] of namespaces.entries()) {
@@ -80,7 +89,21 @@ function* partsOf(clusters: readonly ClusterState[]): Generator<Part> {
       size = 0;
     }
     if (part.length > 0) yield { cluster: id, namespaces: part };
+    yield* gatewayParts(id, gateway);
   }
+}
+
+function* gatewayParts(cluster: ClusterId, { objects }: GatewayState): Generator<Part> {
+  let part: [GatewayKind, string, FactsOf[GatewayKind]][] = [];
+  for (const kind of GATEWAY_KINDS) {
+    for (const [key, facts] of objects[kind].entries()) {
+      part.push([kind, key, facts]);
+      if (part.length < PART_SIZE) continue;
+      yield { cluster, namespaces: [], gateway: part };
+      part = [];
+    }
+  }
+  if (part.length > 0) yield { cluster, namespaces: [], gateway: part };
 }
 
 /** The state after the newest whole snapshot at or before a batch; the empty one when there is none. */
@@ -93,7 +116,7 @@ export function readSnapshot(db: Database, until: number): ProjectorStart {
       .all(until);
     for (const { batch, head: text } of rows) {
       const head = JSON.parse(text) as Head;
-      if (head.version === VERSION) return { ...readParts(db, batch, head), batch, serials: new Map(head.serials) };
+      if (head.version <= VERSION) return { ...readParts(db, batch, head), batch, serials: new Map(head.serials) };
     }
     return { world: EMPTY_WORLD, batch: 0, serials: new Map<ZoneId, Serial>() };
   })();
@@ -104,11 +127,13 @@ function readParts(db: Database, batch: number, head: Head): { readonly world: W
   const parts = db.prepare<[number], { body: string }>('SELECT body FROM snapshot_part WHERE batch = ? ORDER BY part');
   for (const { body } of parts.iterate(batch)) {
     const part = JSON.parse(body) as Part;
-    for (const namespace of part.namespaces) loaders.get(part.cluster)?.add(namespace);
+    const loader = loaders.get(part.cluster);
+    for (const namespace of part.namespaces) loader?.add(namespace);
+    for (const [kind, key, facts] of part.gateway ?? []) loader?.addGatewayObject(kind, key, facts);
   }
   const clusters: Record<ClusterId, ClusterState> = {};
   for (const cluster of head.clusters) {
-    clusters[cluster.id] = loaders.get(cluster.id)?.finish(cluster) ?? emptyCluster(cluster.id);
+    clusters[cluster.id] = loaders.get(cluster.id)?.finish({ lacking: {}, ...cluster }) ?? emptyCluster(cluster.id);
   }
   return { world: { plan: head.plan, clusters } };
 }

@@ -14,6 +14,7 @@ import type {
 } from '../ingest/event.ts';
 import type { ZonePlan } from '../ingest/plan.ts';
 import { type AddressNode, EMPTY_ADDRESS_NODE } from './address-tree.ts';
+import { EMPTY_GATEWAY_STATE, type GatewayState, isGatewayKind } from './gateway-state.ts';
 import { PersistentMap } from './persistent-map.ts';
 
 export interface NamedSlice {
@@ -48,8 +49,11 @@ export interface ClusterState {
   /** Kinds that have been listed completely at least once, with the time (Unix ms) at which contact was lost, if it is. */
   readonly synced: Readonly<Partial<Record<ObjectKind, true>>>;
   readonly lost: Readonly<Partial<Record<ObjectKind, string>>>;
+  /** Kinds that the server has not got or does not let us list, with its words; only such as were never synced. */
+  readonly lacking: Readonly<Partial<Record<ObjectKind, string>>>;
   readonly namespaces: PersistentMap<NamespaceState>;
   readonly addresses: AddressNode;
+  readonly gateway: GatewayState;
 }
 
 export interface World {
@@ -69,7 +73,15 @@ export const EMPTY_NAMESPACE: NamespaceState = {
 };
 
 export function emptyCluster(id: ClusterId): ClusterState {
-  return { id, synced: {}, lost: {}, namespaces: PersistentMap.empty(), addresses: EMPTY_ADDRESS_NODE };
+  return {
+    id,
+    synced: {},
+    lost: {},
+    lacking: {},
+    namespaces: PersistentMap.empty(),
+    addresses: EMPTY_ADDRESS_NODE,
+    gateway: EMPTY_GATEWAY_STATE,
+  };
 }
 
 /** The cluster's state, empty when nothing is known of it. */
@@ -106,6 +118,7 @@ export function factsAt(
 ): FactsOf[ObjectKind] | undefined {
   const state = world.clusters[cluster];
   if (state === undefined) return undefined;
+  if (isGatewayKind(kind)) return state.gateway.objects[kind].get(key);
   if (kind === 'Namespace') return state.namespaces.get(key)?.exists ? {} : undefined;
   const [namespace, name] = splitKey(key);
   const ns = state.namespaces.get(namespace);
@@ -123,6 +136,10 @@ export function factsAt(
 
 /** The keys of all objects of a kind, in no order. */
 export function* keysAt(world: World, cluster: ClusterId, kind: ObjectKind): Generator<string> {
+  if (isGatewayKind(kind)) {
+    yield* world.clusters[cluster]?.gateway.objects[kind].keys() ?? [];
+    return;
+  }
   for (const [namespace, state] of world.clusters[cluster]?.namespaces.entries() ?? []) {
     switch (kind) {
       case 'Namespace':

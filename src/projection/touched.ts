@@ -9,6 +9,8 @@ export interface TouchedCluster {
   /** `namespace/address` of pods. */
   readonly pods: Set<string>;
   readonly addresses: Set<string>;
+  /** Names of hosts, as objects of gateway zones have them: without final dot. */
+  readonly hosts: Set<string>;
 }
 
 export class Touched {
@@ -47,6 +49,10 @@ export class Touched {
     this.of(id).addresses.add(address);
   }
 
+  host(id: ClusterId, host: string): void {
+    this.of(id).hosts.add(host);
+  }
+
   of(id: ClusterId): TouchedCluster {
     let cluster = this.clusters.get(id);
     if (cluster === undefined) {
@@ -56,6 +62,7 @@ export class Touched {
         namespaces: new Set(),
         pods: new Set(),
         addresses: new Set(),
+        hosts: new Set(),
       };
       this.clusters.set(id, cluster);
     }

@@ -10,6 +10,7 @@ import type {
   PortFacts,
   ServiceFacts,
   UpsertEvent,
+  WatchedKind,
 } from '../../src/ingest/event.ts';
 import type { StanzaPlan, ZoneDefinition, ZonePlan } from '../../src/ingest/plan.ts';
 
@@ -21,7 +22,7 @@ export function name(text: string): DomainName {
 
 export const EAST = 'east' as ClusterId;
 export const WEST = 'west' as ClusterId;
-export const KINDS: readonly ObjectKind[] = ['Service', 'Namespace', 'EndpointSlice'];
+export const KINDS: readonly WatchedKind[] = ['Service', 'Namespace', 'EndpointSlice'];
 
 const NO_CAUSE: Cause = {};
 

@@ -5,12 +5,13 @@ import { type OwnedDatabase, openDatabase } from '../../src/database.ts';
 import type { KubeObject } from '../../src/demo/resources.ts';
 import { createConnector } from '../../src/ingest/credentials.ts';
 import { canonicalJson } from '../../src/ingest/delta.ts';
-import type { Batch, ClusterEvent, ClusterId, FactsOf, ObjectKind } from '../../src/ingest/event.ts';
-import { OBJECT_KINDS } from '../../src/ingest/event.ts';
+import type { Batch, ClusterEvent, ClusterId, FactsOf, ObjectKind, WatchedKind } from '../../src/ingest/event.ts';
+import { WATCHED_KINDS } from '../../src/ingest/event.ts';
 import { type ClusterSource, planFeeds, type ViewOptions } from '../../src/ingest/feed.ts';
 import { EventLog, type EventLogOptions } from '../../src/ingest/log.ts';
 import { normalize } from '../../src/ingest/normalize.ts';
 import { type Ingest, type IngestOptions, type KnownFacts, startIngest } from '../../src/ingest/pipeline.ts';
+import type { SyncState } from '../../src/ingest/reconcile.ts';
 import { createLogger } from '../../src/logger.ts';
 import { FaultyApiServer } from '../kit/apiserver.ts';
 
@@ -29,7 +30,7 @@ const FAST = {
 /** A fold of the log that is nothing but maps. */
 export class FoldedFacts implements KnownFacts {
   readonly #facts = new Map<string, FactsOf[ObjectKind]>();
-  readonly #sync = new Map<string, 'synced' | 'lost'>();
+  readonly #sync = new Map<string, SyncState>();
 
   get(cluster: ClusterId, kind: ObjectKind, key: string) {
     return this.#facts.get(`${cluster} ${kind} ${key}`);
@@ -48,6 +49,7 @@ export class FoldedFacts implements KnownFacts {
     for (const event of events) {
       if (event.kind === 'ClusterSynced') this.#sync.set(`${event.cluster} ${event.key}`, 'synced');
       else if (event.kind === 'ClusterLost') this.#sync.set(`${event.cluster} ${event.key}`, 'lost');
+      else if (event.kind === 'ClusterLacks') this.#sync.set(`${event.cluster} ${event.key}`, 'lacking');
       else if ('facts' in event) this.#facts.set(`${event.cluster} ${event.object} ${event.key}`, event.facts);
       else if ('object' in event) this.#facts.delete(`${event.cluster} ${event.object} ${event.key}`);
     }
@@ -133,7 +135,7 @@ export class Following {
 }
 
 /** Kinds that are followed unless said otherwise. */
-export const KINDS: readonly ObjectKind[] = ['Service', 'Namespace', 'EndpointSlice', 'Pod'];
+export const KINDS: readonly WatchedKind[] = ['Service', 'Namespace', 'EndpointSlice', 'Pod'];
 
 export function sourceOf(api: { url: string }, view: Partial<ViewOptions> = {}, id = CLUSTER): ClusterSource {
   const feeds = planFeeds({ kinds: KINDS, namespaces: [], ...view });
@@ -144,7 +146,7 @@ export function sourceOf(api: { url: string }, view: Partial<ViewOptions> = {}, 
 export function linesOf(api: FaultyApiServer, cluster: ClusterId = CLUSTER): string[] {
   const lines: string[] = [];
   for (const object of api.objects()) {
-    const kind = OBJECT_KINDS.find((known) => known === object.kind);
+    const kind = WATCHED_KINDS.find((known) => known === object.kind);
     if (kind === undefined) continue;
     const normalized = normalize(kind, object);
     if (normalized.status === 'facts')

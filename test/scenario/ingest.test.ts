@@ -177,7 +177,7 @@ test('a feed that may not list is told of, and the others go on', async () => {
   const following = follow({ sources: [sourceOf(api)] });
   await until(() => following.isSynced(CLUSTER, ['Service', 'Namespace', 'EndpointSlice']));
   await until(() => following.logged.some((line) => line.includes('pods')));
-  assert.equal(following.known.sync(CLUSTER, 'Pod'), 'never');
+  assert.equal(following.known.sync(CLUSTER, 'Pod'), 'lacking');
   assert.match(following.logged.find((line) => line.includes('pods')) ?? '', /alpha: pods: injected 403/);
 });
 

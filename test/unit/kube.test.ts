@@ -7,7 +7,7 @@ import type { Clock } from '../../src/ingest/clock.ts';
 import { planFeeds } from '../../src/ingest/feed.ts';
 import { gather } from '../../src/ingest/gather.ts';
 import { LineSplitter, ListReader } from '../../src/ingest/json-stream.ts';
-import { bestImportVersion, pathOf, selectorsOf } from '../../src/ingest/resource-path.ts';
+import { groupVersions, isListed, pathOf, selectorsOf } from '../../src/ingest/resource-path.ts';
 import { Semaphore, TokenBucket } from '../../src/ingest/throttle.ts';
 
 /** Time that stands still until it is told to go on. */
@@ -187,9 +187,9 @@ test('of the served versions of ServiceImport the best is taken', () => {
       { name: 'multicluster.x-k8s.io', versions: versions.map((version) => ({ version })) },
     ],
   });
-  assert.equal(bestImportVersion(serving('v1alpha1', 'v1beta1')), 'v1beta1');
-  assert.equal(bestImportVersion(serving('v1alpha2', 'v1alpha1')), 'v1alpha1');
-  assert.equal(bestImportVersion(serving('v2')), undefined);
+  assert.deepEqual(groupVersions('ServiceImport', serving('v1alpha1', 'v1beta1')), ['v1beta1', 'v1alpha1']);
+  assert.deepEqual(groupVersions('ServiceImport', serving('v1alpha2', 'v1alpha1')), ['v1alpha1', 'v1alpha2']);
+  assert.deepEqual(groupVersions('ServiceImport', serving('v2')), []);
   for (const nonsense of [
     undefined,
     null,
@@ -198,7 +198,8 @@ test('of the served versions of ServiceImport the best is taken', () => {
     { groups: 7 },
     { groups: [null, { name: 'multicluster.x-k8s.io' }] },
   ]) {
-    assert.equal(bestImportVersion(nonsense), undefined);
+    assert.deepEqual(groupVersions('ServiceImport', nonsense), []);
+    assert.equal(isListed('ServiceImport', nonsense), false);
   }
 });
 

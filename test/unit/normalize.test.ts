@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { canonicalJson } from '../../src/ingest/delta.ts';
-import { OBJECT_KINDS, type ObjectKind } from '../../src/ingest/event.ts';
+import { WATCHED_KINDS, type WatchedKind } from '../../src/ingest/event.ts';
 import { equalFacts, identify, normalize } from '../../src/ingest/normalize.ts';
 
 const meta = (more: object = {}) => ({ name: 'web', namespace: 'apps', ...more });
 
-function facts<K extends ObjectKind>(kind: K, object: object) {
+function facts<K extends WatchedKind>(kind: K, object: object) {
   const normalized = normalize(kind, object);
   assert.equal(normalized.status, 'facts');
   assert.ok(normalized.status === 'facts');
@@ -285,7 +285,7 @@ const hostile = fc.letrec((tie) => ({
 
 test('no object makes it throw, and facts always have ordered members and plain text', () => {
   fc.assert(
-    fc.property(fc.constantFrom(...OBJECT_KINDS), hostile, fc.boolean(), (kind, object, isNamed) => {
+    fc.property(fc.constantFrom(...WATCHED_KINDS), hostile, fc.boolean(), (kind, object, isNamed) => {
       const text = JSON.stringify(
         isNamed ? { ...object, metadata: { ...meta(), ...Object(object.metadata) } } : object,
       );
