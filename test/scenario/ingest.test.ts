@@ -177,7 +177,7 @@ test('a feed that may not list is told of, and the others go on', async () => {
   const following = follow({ sources: [sourceOf(api)] });
   await until(() => following.isSynced(CLUSTER, ['Service', 'Namespace', 'EndpointSlice']));
   await until(() => following.logged.some((line) => line.includes('pods')));
-  assert.equal(following.known.sync(CLUSTER, 'Pod'), 'lacking');
+  await until(() => following.known.sync(CLUSTER, 'Pod') === 'lacking');
   assert.match(following.logged.find((line) => line.includes('pods')) ?? '', /alpha: pods: injected 403/);
 });
 
@@ -185,7 +185,7 @@ test('ServiceImports are read in the best version that is served, also when the 
   const api = await start([namespace('apps')], { absent: ['multicluster.x-k8s.io'] });
   const following = follow({ sources: [sourceOf(api, { kinds: ['ServiceImport'] })] });
   await until(() => (following.ingest.health().feeds[0]?.trouble ?? '') !== '');
-  assert.equal(following.known.sync(CLUSTER, 'ServiceImport'), 'never');
+  await until(() => following.known.sync(CLUSTER, 'ServiceImport') === 'lacking');
   const { defaultCustomResourceDefinitions } = await import('../../src/demo/resources.ts');
   for (const crd of defaultCustomResourceDefinitions(['multicluster.x-k8s.io/v1beta1'])) api.apply(crd);
   api.apply({
