@@ -8,6 +8,7 @@ import type { SoaRecord } from '../projection/diff.ts';
 import type { JournalLimits } from '../projection/journal.ts';
 import type { ReplicaUpdate } from '../projection/replica.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
+import type { OfferedPlace, OfferedVersion } from './offered.ts';
 import type { BlockZones, ClusterView } from './plan.ts';
 
 /** Main to the writer. */
@@ -94,8 +95,15 @@ export interface ServerConfiguration {
 export type FromServer =
   /** Zones went over to versions, which are answered and transferred from now on. */
   | { readonly kind: 'versions'; readonly soas: readonly (readonly [ZoneId, SoaRecord])[] }
+  /** Zones that plugins offer for transfers have come, changed or gone. */
+  | { readonly kind: 'offered'; readonly versions: readonly OfferedVersion[] }
   /** A client took a version of a zone. */
-  | { readonly kind: 'transferred'; readonly zone: ZoneId; readonly address: string; readonly serial: Serial }
+  | {
+      readonly kind: 'transferred';
+      readonly zone: ZoneId | OfferedPlace;
+      readonly address: string;
+      readonly serial: Serial;
+    }
   /** The zones are as of the log: answers can be given. */
   | { readonly kind: 'loaded' }
   | { readonly kind: 'serving'; readonly lines: readonly string[] }

@@ -10,6 +10,7 @@ import type { MetricsSnapshot } from '../metrics.ts';
 import type { SoaRecord } from '../projection/diff.ts';
 import { findStanza } from '../transfer/access.ts';
 import { Notifier, type NotifyTarget, type NotifyZone } from '../transfer/notify.ts';
+import { OfferedIds, type OfferedPlace, type OfferedVersion } from './offered.ts';
 import type { BlockZones, PlannedConfig } from './plan.ts';
 import type { TransferStatus } from './transfer-status.ts';
 import { readTsigKeys } from './tsig.ts';
@@ -27,16 +28,24 @@ export interface NotifySideOptions {
 }
 
 export interface NotifySide {
-  /** Goes over to these zones: all that are served. */
-  configure(zones: readonly NotifyZone[]): void;
+  /**
+   * Goes over to these zones: all of the plan.
+   * @param offered who is told of a zone that a plugin offers
+   */
+  configure(zones: readonly NotifyZone[], offered: OfferedNotifyZone): void;
   /** A serving thread went over to versions. */
   publish(thread: number, soas: readonly (readonly [ZoneId, SoaRecord])[]): void;
+  /** A serving thread has versions of zones that plugins offer. */
+  publishOffered(thread: number, versions: readonly OfferedVersion[]): void;
   /** A client took a version. */
-  noteTransfer(zone: ZoneId, address: string, serial: Serial): void;
+  noteTransfer(zone: ZoneId | OfferedPlace, address: string, serial: Serial): void;
   status(): readonly TransferStatus[];
   snapshot(): MetricsSnapshot;
   close(): void;
 }
+
+/** Who is told of the versions of a zone that is in no plan. */
+export type OfferedNotifyZone = (place: OfferedPlace) => Pick<NotifyZone, 'timing' | 'targets'>;
 
 export function createNotifySide({ threads, logger, now, clock, random }: NotifySideOptions): NotifySide {
   const sockets = createSockets((packet, from) => notifier.receive(packet, from), logger);
@@ -53,22 +62,60 @@ export function createNotifySide({ threads, logger, now, clock, random }: Notify
   });
   const seen = Array.from({ length: threads }, () => new Map<ZoneId, SoaRecord>());
   const published = new Map<ZoneId, Serial>();
+  const ids = new OfferedIds();
+  let isConfigured = false;
+  let planned: readonly NotifyZone[] = [];
+  let offered: OfferedNotifyZone = () => ({ timing: DEFAULT_NOTIFY, targets: [] });
+
+  const configure = () => {
+    // Versions may come first; what is known of them is kept until there is a plan.
+    if (!isConfigured) return;
+    const others = ids.all().map((place) => ({ zone: place.id, apex: place.apex, ...offered(place) }));
+    const zones = [...planned, ...others];
+    const known = new Set(zones.map(({ zone }) => zone));
+    for (const map of [published, ...seen]) for (const id of map.keys()) if (!known.has(id)) map.delete(id);
+    notifier.configure(zones);
+  };
+  const publish = (thread: number, zone: ZoneId, soa: SoaRecord) => {
+    seen[thread]?.set(zone, soa);
+    const oldest = oldestOf(seen.map((versions) => versions.get(zone)));
+    if (oldest === undefined || oldest.rdata.serial === published.get(zone)) return;
+    published.set(zone, oldest.rdata.serial);
+    notifier.publish(zone, oldest);
+  };
+  /** Takes back what a thread has no more. @returns whether no thread has it */
+  const withdraw = (thread: number, place: OfferedPlace): boolean => {
+    const id = ids.find(place);
+    if (id === undefined) return false;
+    seen[thread]?.delete(id);
+    if (seen.some((versions) => versions.has(id))) return false;
+    ids.delete(place);
+    return true;
+  };
   return {
-    configure(zones) {
-      const ids = new Set(zones.map(({ zone }) => zone));
-      for (const map of [published, ...seen]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
-      notifier.configure(zones);
+    configure(zones, offeredZones) {
+      isConfigured = true;
+      planned = zones;
+      offered = offeredZones;
+      configure();
     },
     publish(thread, soas) {
-      for (const [zone, soa] of soas) {
-        seen[thread]?.set(zone, soa);
-        const oldest = oldestOf(seen.map((versions) => versions.get(zone)));
-        if (oldest === undefined || oldest.rdata.serial === published.get(zone)) continue;
-        published.set(zone, oldest.rdata.serial);
-        notifier.publish(zone, oldest);
-      }
+      for (const [zone, soa] of soas) publish(thread, zone, soa);
     },
-    noteTransfer: (zone, address, serial) => notifier.secondaries.transfer(zone, address, serial),
+    publishOffered(thread, versions) {
+      const before = ids.all().length;
+      const isTaken = (id: ZoneId) => planned.some(({ zone }) => zone === id);
+      const gone = versions.filter((version) => version.soa === undefined && withdraw(thread, version));
+      const there = versions.flatMap((version) =>
+        version.soa === undefined ? [] : [[ids.idOf(version, isTaken), version.soa] as const],
+      );
+      if (gone.length > 0 || ids.all().length !== before) configure();
+      for (const [id, soa] of there) publish(thread, id, soa);
+    },
+    noteTransfer(zone, address, serial) {
+      const id = typeof zone === 'string' ? zone : ids.find(zone);
+      if (id !== undefined) notifier.secondaries.transfer(id, address, serial);
+    },
     status: () =>
       [...published].map(([zone, serial]) => ({
         zone,
@@ -110,6 +157,28 @@ export function notifyZones({ serverBlocks }: Config, { plan, blocks }: PlannedC
     }
   }
   return [...zones.values()];
+}
+
+/**
+ * Who is told of zones that plugins offer.
+ * @throws OperatorError when a key can't be had
+ */
+export function offeredNotifyZone({ serverBlocks }: Config): OfferedNotifyZone {
+  const stanzas = serverBlocks.map((block) =>
+    (block.options.transfer ?? []).map((stanza) => ({ stanza, targets: targetsOf(block, stanza) })),
+  );
+  return ({ block, apex }) => {
+    const all = stanzas[block] ?? [];
+    const stanza = findStanza(
+      all.map((one) => one.stanza),
+      apex,
+    );
+    if (stanza === undefined || stanza.notify === 'off') return { timing: DEFAULT_NOTIFY, targets: [] };
+    return {
+      timing: stanza.notify ?? DEFAULT_NOTIFY,
+      targets: all.find((one) => one.stanza === stanza)?.targets ?? [],
+    };
+  };
 }
 
 /** The zones that a block hands out: of several with one apex the first. */

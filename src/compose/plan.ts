@@ -8,7 +8,7 @@ import type { MulticlusterOptions } from '../corefile/options/multicluster.ts';
 import { type DomainName, isSubdomain } from '../dns/name.ts';
 import { OperatorError } from '../errors.ts';
 import type { ClusterId, WatchedKind } from '../ingest/event.ts';
-import type { StanzaPlan, ZoneDefinition, ZoneId, ZoneKind, ZonePlan } from '../ingest/plan.ts';
+import type { MemberZone, StanzaPlan, ZoneDefinition, ZoneId, ZoneKind, ZonePlan } from '../ingest/plan.ts';
 
 import { findStanza } from '../transfer/access.ts';
 
@@ -220,23 +220,36 @@ function catalogsOf(block: BlockConfig, served: readonly ServedZone[]): ZoneDefi
     }
     if (served.some((zone) => zone.apex === apex))
       throw new OperatorError(`plugin/transfer: catalog '${apex}' is a zone of its own`);
-    const members = served
-      .filter((zone) => findStanza(stanzas, zone.apex) === stanza)
-      .map((zone) => zone.apex)
-      .sort();
+    const own = [...served.map((zone) => zone.apex), ...writtenZones(block)].filter(
+      (zone) => findStanza(stanzas, zone) === stanza,
+    );
+    const leaving = new Map(stanza.catalog.leaving?.map(({ zone, newCatalog }) => [zone, newCatalog]));
+    const members = [...new Set([...own, ...leaving.keys()])].sort();
     return [
       {
         id: apex,
         apex,
         kind: 'catalog',
         stanzas: [],
-        members: [...new Set(members)].map((member) => ({ apex: member, ...(group !== undefined && { group }) })),
+        members: members.map((member): MemberZone => {
+          const newCatalog = leaving.get(member);
+          return {
+            apex: member,
+            ...(group !== undefined && { group }),
+            ...(newCatalog !== undefined && { newCatalog }),
+          };
+        }),
         // Nobody is to ask it (RFC 9432 §4.1).
         nameservers: [{ name: NOBODY, addresses: [] }],
         localAddresses: [],
       },
     ];
   });
+}
+
+/** Zones that plugins offer, as far as the Corefile names them: those of `auto` come and go without it. */
+function writtenZones({ options }: BlockConfig): DomainName[] {
+  return [...(options.file ?? []).flatMap(({ zones }) => zones), ...(options.k8s_external?.zones ?? [])];
 }
 
 const NOBODY = 'invalid.' as DomainName;

@@ -20,6 +20,7 @@ import { cookieFactory } from './cookie.ts';
 import { zoneFactories } from './factories.ts';
 import { type Following, followWriter } from './following.ts';
 import type { FromServer, ServerConfiguration, ToServer } from './messages.ts';
+import { OfferedZones } from './offered.ts';
 import type { BlockZones } from './plan.ts';
 import { createRandom } from './randomness.ts';
 import { createTransferSide } from './transfers.ts';
@@ -48,7 +49,7 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
   let db: Database | undefined;
   let following: Following | undefined;
   // The zones of the configuration that is being built: handlers are made for it before it is in force.
-  let zones = new Map<object, BlockZones>();
+  let zones = new Map<ServingBlock, BlockZones>();
 
   const zoneOf = (id: ZoneId) => replica?.zone(id);
   const zonesOf = (block: ServingBlock) => zones.get(block) ?? NO_ZONES;
@@ -58,6 +59,7 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
     journal: () => new JournalReader(db as Database),
     zoneOf,
     zonesOf,
+    placeOf: (block) => [...zones.keys()].indexOf(block),
     onTransferred: (zone, address, serial) => post({ kind: 'transferred', zone, address, serial }),
     logger: logger.forPlugin('transfer'),
     now,
@@ -73,6 +75,7 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
     logger,
     reusePort: threads > 1,
     ...(visible && { refresh: () => following?.reveal() }),
+    onDropped: () => announceOffered(),
     now,
     random: createRandom(),
     endProcess: (message) => post({ kind: 'failed', message }),
@@ -100,6 +103,20 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
     });
     if (soas.length > 0) post({ kind: 'versions', soas });
   };
+  const offered = new OfferedZones();
+  let isLooking = false;
+  /** Tells main of offered zones, soon: many may change at once. */
+  const announceOffered = () => {
+    if (isLooking) return;
+    isLooking = true;
+    setImmediate(() => {
+      isLooking = false;
+      const blocks = [...zones.keys()];
+      const all = serving.offered().filter(({ block }) => blocks[block]?.options.transfer !== undefined);
+      const versions = offered.update(all.map(({ block, zone: { apex, soa } }) => ({ block, apex, soa })));
+      if (versions.length > 0) post({ kind: 'offered', versions });
+    });
+  };
   const refresh = (stale: readonly StaleAnswers[]) => {
     for (const { zone, slots } of stale) {
       const serial = replica?.zone(zone)?.serial;
@@ -120,8 +137,10 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
     const before = zones;
     zones = new Map(blocks.map((block, i) => [block, served[i] ?? NO_ZONES]));
     const result = await serving.configure(blocks, descriptors);
-    if (result.ok) post({ kind: 'serving', lines: result.value.lines });
-    else {
+    if (result.ok) {
+      post({ kind: 'serving', lines: result.value.lines });
+      announceOffered();
+    } else {
       zones = before;
       post({ kind: 'refused', message: result.error });
     }

@@ -12,7 +12,7 @@ import { startAutoReload } from './auto-reload.ts';
 import type { Control } from './control.ts';
 import { createHttpSide } from './http.ts';
 import type { ServerConfiguration, WriterStatus } from './messages.ts';
-import { createNotifySide, type NotifySide, notifyZones } from './notify.ts';
+import { createNotifySide, type NotifySide, notifyZones, offeredNotifyZone } from './notify.ts';
 import type { PlannedConfig } from './plan.ts';
 import { createSeed } from './randomness.ts';
 import { ServerThread, WriterThread } from './threads.ts';
@@ -82,6 +82,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   for (const [i, server] of servers.entries()) {
     server.onVersions = (soas) => notify.publish(i, soas);
     server.onTransferred = notify.noteTransfer;
+    server.onOffered = (versions) => notify.publishOffered(i, versions);
   }
   let isServing = false;
   let control: Control | undefined;
@@ -105,7 +106,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await Promise.all(servers.map((server) => server.loaded));
     await waitForClusters(writer, loaded.planned, logger);
     const lines = await serve(servers, sockets, loaded.serving, writer.status.batch);
-    notify.configure(notifyZones(loaded.config, loaded.planned));
+    notify.configure(notifyZones(loaded.config, loaded.planned), offeredNotifyZone(loaded.config));
     isServing = true;
     writer.begin();
     control = await openControlOf(options.database, writer, notify, logger);
@@ -124,12 +125,12 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       logger.info('Reloading');
       try {
         const next = load(options);
-        const targets = notifyZones(next.config, next.planned);
+        const [targets, offered] = [notifyZones(next.config, next.planned), offeredNotifyZone(next.config)];
         await http.configure(next.config);
         await configureWriter(writer, next);
         await waitForClusters(writer, next.planned, logger);
         await serve(servers, sockets, next.serving, writer.status.batch);
-        notify.configure(targets);
+        notify.configure(targets, offered);
         loaded = next;
         logger.info('Reloading complete');
       } catch (error) {

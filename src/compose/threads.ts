@@ -6,6 +6,7 @@ import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
 import type { JournalLimits } from '../projection/journal.ts';
 import type { FromServer, FromWriter, ServerConfiguration, ToServer, ToWriter, WriterStatus } from './messages.ts';
+import type { OfferedPlace, OfferedVersion } from './offered.ts';
 import type { ClusterView } from './plan.ts';
 import type { ServerThreadData } from './server-thread.ts';
 import type { WriterThreadData } from './writer-thread.ts';
@@ -163,7 +164,9 @@ export class ServerThread {
   /** Called when zones went over to versions. */
   onVersions: ((soas: Extract<FromServer, { kind: 'versions' }>['soas']) => void) | undefined;
   /** Called when a client took a version. */
-  onTransferred: ((zone: ZoneId, address: string, serial: Serial) => void) | undefined;
+  onTransferred: ((zone: ZoneId | OfferedPlace, address: string, serial: Serial) => void) | undefined;
+  /** Called when zones that plugins offer have come, changed or gone. */
+  onOffered: ((versions: readonly OfferedVersion[]) => void) | undefined;
 
   constructor(data: Omit<ServerThreadData, 'writer'>, writer: WriterThread, onFatal: (message: string) => void) {
     const { port1, port2 } = new MessageChannel();
@@ -196,6 +199,9 @@ export class ServerThread {
           break;
         case 'versions':
           this.onVersions?.(message.soas);
+          break;
+        case 'offered':
+          this.onOffered?.(message.versions);
           break;
         case 'transferred':
           this.onTransferred?.(message.zone, message.address, message.serial);

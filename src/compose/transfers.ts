@@ -18,6 +18,7 @@ import { finishPlan, type OutgoingZone, outgoingZone, planTransfer, type Transfe
 import { Transfers } from '../transfer/respond.ts';
 import { withCatalogs } from './catalogs.ts';
 import { transferredZones } from './notify.ts';
+import type { OfferedPlace } from './offered.ts';
 import type { BlockZones } from './plan.ts';
 
 export interface TransferOptions {
@@ -26,8 +27,10 @@ export interface TransferOptions {
   readonly zoneOf: (id: ZoneId) => Zone | undefined;
   /** What a block serves, under the configuration that is being built. */
   readonly zonesOf: (block: ServingBlock) => BlockZones;
+  /** The place of a block in that configuration. */
+  readonly placeOf: (block: ServingBlock) => number;
   /** A client took a version, or said that it has it. */
-  readonly onTransferred: (zone: ZoneId, address: string, serial: Serial) => void;
+  readonly onTransferred: (zone: ZoneId | OfferedPlace, address: string, serial: Serial) => void;
   readonly logger: Logger;
   /** Seconds, monotonic. */
   readonly now: () => number;
@@ -39,7 +42,7 @@ export interface TransferSide {
 }
 
 export function createTransferSide(options: TransferOptions): TransferSide {
-  const { journal, zoneOf, zonesOf, onTransferred, logger, now } = options;
+  const { journal, zoneOf, zonesOf, placeOf, onTransferred, logger, now } = options;
   const transfers = new Transfers(logger, now);
   const encoder = new MessageEncoder();
   let reading: Promise<unknown> = Promise.resolve();
@@ -63,8 +66,9 @@ export function createTransferSide(options: TransferOptions): TransferSide {
       const carryOut = (request: Request, plan: TransferPlan): Outcome | undefined => {
         const edns = request.edns && { ...request.edns, version: 0, options: [] };
         const done = transfers.respond(plan, request, { encoder, edns, seal: request.seal });
-        const id = ids.get(request.question.name);
-        if (id === undefined || !('soa' in plan)) return done;
+        if (!('soa' in plan)) return done;
+        const { name: apex } = request.question;
+        const id = ids.get(apex) ?? { block: placeOf(block), apex };
         const taken = () => onTransferred(id, unmapAddress(request.remote.address), plan.soa.rdata.serial);
         if (done?.kind === 'stream') {
           return {
@@ -93,10 +97,11 @@ export function createTransferSide(options: TransferOptions): TransferSide {
 }
 
 /** A zone that a plugin of the block has written down: the first plugin's. */
-function offered(handlers: readonly Handler[], apex: DomainName): OutgoingZone | undefined {
+function offered(handlers: readonly Handler[], apex: DomainName): OutgoingZone | 'incomplete' | undefined {
   for (const handler of handlers) {
     const zone = handler.offeredZone?.(apex);
     if (zone === undefined) continue;
+    if (zone === 'incomplete') return zone;
     const { soa, journal } = zone;
     return { soa, rrsets: () => setsOf(zone), ...(journal !== undefined && { journal }) };
   }

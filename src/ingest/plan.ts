@@ -48,6 +48,8 @@ export interface MemberZone {
   readonly apex: DomainName;
   /** What a secondary chooses its own settings for the zone by. */
   readonly group?: string;
+  /** The catalog that the zone goes over to (`coo`). */
+  readonly newCatalog?: DomainName;
 }
 
 export interface ZoneDefinition {

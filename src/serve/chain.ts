@@ -188,8 +188,13 @@ export interface Handler {
    * does not know the client, or has nothing to do with the name.
    */
   searchPath?(request: Request): readonly DomainName[] | undefined;
-  /** A zone that it can hand to `transfer`, by its exact apex. */
-  offeredZone?(apex: DomainName): OfferedZone | undefined;
+  /**
+   * A zone that it can hand to `transfer`, by its exact apex. `incomplete`: it will have it, but it must not be handed out
+   * yet.
+   */
+  offeredZone?(apex: DomainName): OfferedZone | 'incomplete' | undefined;
+  /** The zones that it offers and whose secondaries are to be told of new versions. It calls `dropAnswers` for each. */
+  offers?(): readonly DomainName[];
   /** `view`: which requests the block is for. Such a handler is no part of the chain. */
   readonly view?: { readonly name: string; isChosen(request: Request): boolean };
   /** Called when the block goes away: timers end here. Questions in work may still be answered. */

@@ -18,7 +18,7 @@ import {
   pointsOf,
   type ServingBlock,
 } from './blocks.ts';
-import type { MaybePromise, Outcome, Request } from './chain.ts';
+import type { MaybePromise, OfferedZone, Outcome, Request } from './chain.ts';
 import { Entry } from './entry.ts';
 import { describePoint, type ListenPoint } from './listen-point.ts';
 import type { Listener, SocketPlace } from './listeners.ts';
@@ -37,6 +37,8 @@ export interface ServingOptions extends Omit<HandlerTools, 'logger' | 'askServer
   readonly reusePort: boolean;
   /** Called before each question: brings up to date what is answered from. */
   readonly refresh?: () => void;
+  /** Called when a plugin had all kept answers dropped: what it serves has changed. */
+  readonly onDropped?: () => void;
   /** Of all kept answers of the thread together. */
   readonly cacheLimits?: AnswerCacheLimits;
   readonly tcpLimits?: Partial<TcpLimits>;
@@ -57,6 +59,8 @@ export interface Serving {
   invalidate(zone: ZoneId, names: Iterable<DomainName> | 'all'): void;
   /** Answers with the SOA of the zone carry this serial from now on. */
   setSerial(zone: ZoneId, serial: Serial): void;
+  /** The zones that plugins offer for transfers, with the place of their block among those configured. */
+  offered(): readonly { readonly block: number; readonly zone: OfferedZone }[];
   /** Where it listens. */
   listening(): readonly ListenPoint[];
   snapshot(): MetricsSnapshot;
@@ -97,6 +101,7 @@ export function createServing(options: ServingOptions): Serving {
   };
   const dropAnswers = (): void => {
     for (const { cache } of entries.values()) cache.clear();
+    options.onDropped?.();
   };
   const askServer = (request: Request): MaybePromise<Outcome | undefined> =>
     entries.get(placeKey(request.transport, request.local))?.resolve(request);
@@ -239,6 +244,15 @@ export function createServing(options: ServingOptions): Serving {
     setSerial(zone, serial) {
       cellOf(zone).serial = serial;
     },
+    offered: () =>
+      setup.blocks.flatMap(({ handlers }, block) =>
+        handlers.flatMap((handler) =>
+          (handler.offers?.() ?? []).flatMap((apex) => {
+            const zone = handler.offeredZone?.(apex);
+            return zone === undefined || zone === 'incomplete' ? [] : [{ block, zone }];
+          }),
+        ),
+      ),
     listening: () => [...setup.listeners.values()].map(({ point, port }) => ({ ...point, port })),
     snapshot: () => [
       ...tally.snapshot(),

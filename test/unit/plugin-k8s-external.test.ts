@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseZoneText } from '../../src/dns/zonefile.ts';
+import { canonicalOrder } from '../../src/dns/canonical.ts';
+import type { ResourceRecord } from '../../src/dns/rrset.ts';
+import { typeText } from '../../src/dns/type-text.ts';
+import { parseZoneText, recordText } from '../../src/dns/zonefile.ts';
 import type { ClusterEvent } from '../../src/ingest/event.ts';
 import { emptyReply } from '../../src/serve/chain.ts';
 import { createExternal } from '../../src/serve/plugins/k8s-external.ts';
@@ -48,8 +51,9 @@ function external(options = '', events = EVENTS) {
       answer: question.type === 1 ? parseZoneText(`${question.name} 9 IN A 192.0.2.99`) : [],
     }),
   });
-  return (asked: string, type: string, next?: Parameters<typeof askHandler>[2]) =>
+  const ask = (asked: string, type: string, next?: Parameters<typeof askHandler>[2]) =>
     askHandler(handler, requestOf(asked, type), next);
+  return Object.assign(ask, { offered: (apex: string) => handler.offeredZone?.(name(apex)) });
 }
 
 test('k8s_external: addresses from outside, SRV records and their weights', async () => {
@@ -146,4 +150,41 @@ test('k8s_external: fallthrough, other zones, transfers, and a cluster that was 
     (await external('', [upsert(EAST, 'Namespace', 'apps', {})])('none.apps.ext.example', 'A')).rcode,
     'SERVFAIL',
   );
+});
+
+/** The other stanza's cluster too: before that the zone has no serial. */
+const ALL_SYNCED = [...EVENTS, ...synced(WEST)];
+
+const lineOf = (made: ResourceRecord) => recordText(made).replaceAll('\t', ' ');
+
+for (const [options, apex, count] of [
+  ['', 'ext.example.', 10],
+  ['headless', 'ext.example.', 20],
+  ['headless', '203.in-addr.arpa.', 3],
+] as const) {
+  test(`k8s_external: a transfer of ${apex} (${options || 'without options'}) is what answers say`, async () => {
+    const ask = external(options, ALL_SYNCED);
+    const zone = ask.offered(apex);
+    assert.ok(zone !== undefined && zone !== 'incomplete');
+    assert.match((await ask(apex, 'SOA')).answer.join(), new RegExp(` ${zone.soa.rdata.serial} 7200 `));
+    const records = [...zone.records()];
+    for (const made of records) {
+      const { answer } = await ask(made.owner, made.rdata.type === 'CNAME' ? 'A' : typeText(made.type));
+      assert.ok(answer.includes(lineOf(made)), `${lineOf(made)}: ${answer}`);
+    }
+    assert.equal(records.length, count, records.map(lineOf).join('\n'));
+    assert.deepEqual(records, canonicalOrder(records));
+  });
+}
+
+test('k8s_external: an alias stands alone in a transfer', () => {
+  const zone = external('', ALL_SYNCED).offered('ext.example.');
+  assert.ok(zone !== undefined && zone !== 'incomplete');
+  const lines = [...zone.records()].map(lineOf).filter((line) => line.startsWith('lb.apps.'));
+  assert.deepEqual(lines, ['lb.apps.ext.example. 5 IN CNAME lb.example.net.']);
+});
+
+test('k8s_external: a zone below, or of a cluster that was never listed, is not offered', () => {
+  assert.equal(external('', ALL_SYNCED).offered('apps.ext.example.'), undefined);
+  assert.equal(external('', [upsert(EAST, 'Namespace', 'apps', {})]).offered('ext.example.'), 'incomplete');
 });

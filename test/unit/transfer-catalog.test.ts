@@ -111,6 +111,35 @@ test('a member that comes or goes is a new version; the labels of the others sta
   assert.deepEqual(removed?.added, []);
 });
 
+test('zones in files are members; one that goes over to another catalog says so, with its label unchanged (coo)', () => {
+  const stanzas = `file db.c c.test
+ k8s_external ext.test
+ transfer {
+  to *
+  catalog ${CATALOG}
+  coo gone.test new.catalog.test
+  coo a.test new.catalog.test
+ }`;
+  const lines = (text: string) => zoneLines(given([planApplied(catalogOf(text))]).zone(CATALOG));
+  const all = lines(stanzas);
+  const members = all.filter((line) => / PTR /.test(line) && !line.startsWith('coo.'));
+  assert.deepEqual(members.map((line) => line.split(' ').at(-1)).sort(), [
+    '10.in-addr.arpa.',
+    'a.test.',
+    'b.test.',
+    'c.test.',
+    'ext.test.',
+    'gone.test.',
+  ]);
+  const leaving = all.filter((line) => line.startsWith('coo.')).map((line) => line.slice('coo.'.length));
+  const labels = leaving.map((line) => line.split('.')[0]);
+  assert.equal(leaving.length, 2);
+  assert.ok(leaving.every((line) => line.endsWith(' PTR new.catalog.test.')));
+  const before = lines(`transfer {\n to *\n catalog ${CATALOG}\n}`);
+  const [a] = before.filter((line) => line.endsWith(' a.test.')).map((line) => line.split('.')[0]);
+  assert.ok(labels.includes(a));
+});
+
 test('questions about it are answered to those who may transfer it', () => {
   const { zone } = given([planApplied(catalogOf(WHOLE))]);
   const block = config(WHOLE).serverBlocks[0] ?? assert.fail();
@@ -153,4 +182,7 @@ test('the grammar', () => {
   assert.match(fault('catalog a..b'), /invalid catalog zone "a\.\.b"$/);
   assert.match(fault('catalog a\n catalog b'), /catalog already specified$/);
   assert.match(fault(`catalog a ${'x'.repeat(256)}`), /255 octets at most$/);
+  assert.match(fault('coo a b'), /coo is of a catalog$/);
+  assert.match(fault('catalog c\n coo a'), /Wrong argument count/);
+  assert.match(fault('catalog c\n coo a..b d'), /invalid zone "a\.\.b"$/);
 });

@@ -43,6 +43,8 @@ export interface CatalogOptions {
   readonly apex: DomainName;
   /** The `group` property of every member. */
   readonly group: string | undefined;
+  /** Members that go over to another catalog (`coo`), whichever stanza they are of. */
+  readonly leaving?: readonly { readonly zone: DomainName; readonly newCatalog: DomainName }[];
 }
 
 /** A stanza of `transfer`. */
@@ -67,7 +69,8 @@ export const DEFAULT_NOTIFY: NotifyTiming = { delayMs: 200, maxMs: 1000 };
  * of that line, and `cert NAME|sha256/PIN`: the certificate that they show. `to key NAME` alone is anyone who has the
  * key. `tls required` refuses transfers but over TLS. `notify DELAY [MAX]` (0.2 s, 1 s) or `notify off` says when
  * the targets are told of a new version; `journal [changes N] [size OCTETS] [age DURATION]` how much of the changes is
- * kept, for all zones: the most that any stanza asks for. `catalog ZONE [GROUP]` makes a catalog of the stanza's zones.
+ * kept, for all zones: the most that any stanza asks for. `catalog ZONE [GROUP]` makes a catalog of the stanza's zones,
+ * `coo MEMBER CATALOG` says in it that a zone goes over to another catalog.
  */
 export function parseTransfer(stanzas: readonly Directive[], block: BlockContext): Outcome<TransferOptions[]> {
   const c = new Controller('transfer', stanzas);
@@ -80,6 +83,7 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
     let journal: JournalSize | undefined;
     let catalog: CatalogOptions | undefined;
     let tls: TransferOptions['tls'];
+    const leaving: NonNullable<CatalogOptions['leaving']>[number][] = [];
     while (c.nextBlock()) {
       if (c.value === 'to') to.push(...readTargets(c));
       else if (c.value === 'source') source = readSource(c, source);
@@ -87,8 +91,10 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
       else if (c.value === 'tls') tls = readTls(c);
       else if (c.value === 'journal') journal = { ...journal, ...readJournal(c) };
       else if (c.value === 'catalog') catalog = readCatalog(c, catalog);
+      else if (c.value === 'coo') leaving.push(...readLeaving(c));
       else c.err(`unknown property ${JSON.stringify(c.value)}`);
     }
+    if (leaving.length > 0 && catalog === undefined) c.stanzaErr('coo is of a catalog');
     if (to.length === 0) c.stanzaErr("'to' is required");
     all.push({
       // The catalog goes to whom its zones go.
@@ -98,7 +104,7 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
       ...(notify && { notify }),
       ...(tls && { tls }),
       ...(journal && { journal }),
-      ...(catalog && { catalog }),
+      ...(catalog && { catalog: leaving.length > 0 ? { ...catalog, leaving } : catalog }),
     });
   }
   return c.finish(all);
@@ -196,6 +202,14 @@ function readCatalog(c: Controller, previous: CatalogOptions | undefined): Catal
   if (apex === undefined) c.err(`invalid catalog zone ${JSON.stringify(text)}`);
   if (group !== undefined && Buffer.byteLength(group) > 255) c.err('the group of a catalog has 255 octets at most');
   return apex && { apex, group };
+}
+
+function readLeaving(c: Controller): NonNullable<CatalogOptions['leaving']> {
+  const [member = '', catalog = ''] = c.args(2, 2);
+  const [zone, newCatalog] = [parseName(member), parseName(catalog)];
+  if (zone === undefined) c.err(`invalid zone ${JSON.stringify(member)}`);
+  if (newCatalog === undefined) c.err(`invalid catalog zone ${JSON.stringify(catalog)}`);
+  return zone === undefined || newCatalog === undefined ? [] : [{ zone, newCatalog }];
 }
 
 /** What a timer still takes, and more than anyone wants. */

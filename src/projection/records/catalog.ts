@@ -17,6 +17,7 @@ export function catalogOwners({ apex, members = [] }: ZoneDefinition, ttl: numbe
     const owner = childOf(memberLabel(member.apex), zones);
     put(owner, { type: 'PTR', target: member.apex });
     if (member.group !== undefined) put(childOf('group', owner), { type: 'TXT', texts: [member.group] });
+    if (member.newCatalog !== undefined) put(childOf('coo', owner), { type: 'PTR', target: member.newCatalog });
   }
   return owners;
 }

@@ -97,9 +97,12 @@ export function createZoneHandler(
       return answered instanceof Promise ? answered.then(passOn) : passOn(answered);
     },
     offeredZone(apex) {
-      const zone = sources().find((source) => source.apex === apex)?.zone;
-      return zone && { apex, soa: zone.soa, records: () => recordsOfZone(zone) };
+      const source = sources().find((one) => one.apex === apex);
+      const zone = source?.zone;
+      if (zone === undefined) return source && 'incomplete';
+      return { apex, soa: zone.soa, records: () => recordsOfZone(zone) };
     },
+    offers: () => [...new Set(sources().map(({ apex }) => apex))],
     close() {
       for (const source of sources()) source.close();
     },

@@ -1,8 +1,9 @@
 /** `k8s_external`: names of services for clients outside the cluster, with their external addresses. */
 import { type ExternalOptions, isReverseZone } from '../../corefile/config.ts';
-import { canonicalAddress } from '../../dns/address.ts';
+import { canonicalOrder } from '../../dns/canonical.ts';
 import { type DomainName, isSubdomain, labelsBelow, parseName } from '../../dns/name.ts';
-import { Rcode, type Rdata, type ResourceRecord, RRType } from '../../dns/rrset.ts';
+import type { SoaRdata } from '../../dns/rrset.ts';
+import { Rcode, type ResourceRecord, RRType } from '../../dns/rrset.ts';
 import { toSerial } from '../../dns/serial.ts';
 import { isStanzaSynced } from '../../projection/zone.ts';
 import {
@@ -15,13 +16,13 @@ import {
   type Request,
 } from '../chain.ts';
 import type { AskServer } from '../static-zone/answer.ts';
+import { addressesOfItems, addressRecord, aliasOfItems, makeRecord, servicesOfItems } from './external-records.ts';
+import { externalRecords } from './external-transfer.ts';
 import { type ExternalItem, type ExternalView, findByExternalAddress, findExternal, partsOf } from './external-zone.ts';
 import { addressOfReverse } from './reverse-name.ts';
 
 /** RFC 8914 §4.15. */
 const EDE_NOT_READY = 14;
-/** RFC 2782: of all records together. */
-const WEIGHT = 100;
 
 export interface ExternalTools {
   /** The stanzas of `kubernetes` in the block, first one first, at this moment. */
@@ -43,11 +44,27 @@ export function createExternal(options: ExternalOptions, tools: ExternalTools): 
       if (type === RRType.AXFR || type === RRType.IXFR) return emptyReply(Rcode.REFUSED);
       return answer({ ...options, ...tools, zone, request, next });
     },
+    offeredZone(apex) {
+      if (!options.zones.includes(apex)) return undefined;
+      const views = tools.views();
+      if (views.length === 0 || !views.every(isSynced) || views[0]?.zone.serial === undefined) return 'incomplete';
+      const zone = { ...options, zone: apex, views: () => views };
+      return {
+        apex,
+        soa: soaOf(zone),
+        records: () =>
+          canonicalOrder([nameserverOf(zone), ...serverAddresses(zone), ...externalRecords(apex, options, views)]),
+      };
+    },
   };
 }
 
-interface Context extends ExternalOptions, ExternalTools {
+/** One zone of the stanza. */
+interface OwnZone extends ExternalOptions, Pick<ExternalTools, 'views'> {
   readonly zone: DomainName;
+}
+
+interface Context extends OwnZone, ExternalTools {
   readonly request: Request;
   readonly next: Next;
 }
@@ -99,12 +116,10 @@ function withoutSource(outcome: Outcome): Outcome {
 }
 
 function answerApex(context: Context): Reply {
-  const { zone, request } = context;
-  const { type } = request.question;
+  const { type } = context.request.question;
   if (type === RRType.SOA) return positive(context, [soaOf(context)]);
   if (type !== RRType.NS) return denial(context, Rcode.NOERROR);
-  const server = record(zone, context.ttl, { type: 'NS', target: serverName(context) });
-  return { ...positive(context, [server]), additional: serverAddresses(context).filter(isOfUse) };
+  return { ...positive(context, [nameserverOf(context)]), additional: serverAddresses(context).filter(isOfUse) };
 }
 
 function answerReverse(context: Context, address: string): MaybePromise<Outcome> {
@@ -121,7 +136,7 @@ function answerReverse(context: Context, address: string): MaybePromise<Outcome>
   if (request.question.type !== RRType.PTR) return denial(context, Rcode.NOERROR);
   return positive(
     context,
-    [...targets].map((target) => record(request.question.name, ttl, { type: 'PTR', target })),
+    [...targets].map((target) => makeRecord(request.question.name, ttl, { type: 'PTR', target })),
   );
 }
 
@@ -130,14 +145,12 @@ function answerItems(context: Context, items: readonly ExternalItem[], srvTtl: n
   const { type, name } = context.request.question;
   if (type === RRType.SRV) return answerServices(context, items, srvTtl);
   if (type !== RRType.A && type !== RRType.AAAA) return denial(context, Rcode.NOERROR);
-  const hosts = [...new Set(items.map(({ host }) => host))];
-  const addresses = hosts.filter((host) => canonicalAddress(host) !== undefined);
-  const records = addresses.map((host) => addressRecord(name, context.ttl, host)).filter((one) => one.type === type);
+  const addresses = addressesOfItems(name, items, context.ttl);
+  const records = addresses.filter((one) => one.type === type);
   if (records.length > 0) return positive(context, records);
-  // A name with an address can't be an alias too (RFC 1034 §3.6.2).
-  const alias = addresses.length > 0 ? undefined : hosts.map(parseName).find((host) => host !== undefined);
+  const alias = aliasOfItems(items);
   if (alias === undefined) return denial(context, Rcode.NOERROR);
-  const cname = record(name, srvTtl, { type: 'CNAME', target: alias });
+  const cname = makeRecord(name, srvTtl, { type: 'CNAME', target: alias });
   return askFor(context, alias, type, (found) => ({
     ...positive(context, [cname, ...(found?.answer ?? [])]),
     ...(found?.isTruncated && { isTruncated: true }),
@@ -146,21 +159,9 @@ function answerItems(context: Context, items: readonly ExternalItem[], srvTtl: n
 
 function answerServices(context: Context, items: readonly ExternalItem[], ttl: number): MaybePromise<Outcome> {
   const { name } = context.request.question;
-  const weight = Math.max(1, Math.floor(WEIGHT / items.length));
-  const services = new Map<string, ResourceRecord>();
-  const additional = new Map<string, ResourceRecord>();
-  const hosts = new Set<DomainName>();
-  for (const { host, port, name: own } of items) {
-    if (port === undefined) continue;
-    const isAddress = canonicalAddress(host) !== undefined;
-    const target = isAddress ? own : parseName(host);
-    if (target === undefined) continue;
-    services.set(`${port} ${target}`, record(name, ttl, { type: 'SRV', priority: 0, weight, port, target }));
-    if (isAddress) additional.set(`${target} ${host}`, addressRecord(target, context.ttl, host));
-    else hosts.add(target);
-  }
-  if (services.size === 0) return denial(context, Rcode.NOERROR);
-  const reply = { ...positive(context, [...services.values()]), additional: [...additional.values()] };
+  const { services, addresses, hosts } = servicesOfItems(name, items, ttl, context.ttl);
+  if (services.length === 0) return denial(context, Rcode.NOERROR);
+  const reply = { ...positive(context, services), additional: addresses };
   return hosts.size === 0 ? reply : withHosts(context, reply, hosts);
 }
 
@@ -188,12 +189,16 @@ function askFor<T>(
   return asked instanceof Promise ? asked.then(take) : take(asked);
 }
 
-function serverName({ apex, zone }: Context): DomainName {
+function nameserverOf(zone: OwnZone): ResourceRecord {
+  return makeRecord(zone.zone, zone.ttl, { type: 'NS', target: serverName(zone) });
+}
+
+function serverName({ apex, zone }: OwnZone): DomainName {
   return (parseName(`ns1.${apex}.${zone}`) ?? zone) as DomainName;
 }
 
 /** This server's own addresses. */
-function serverAddresses(context: Context): ResourceRecord[] {
+function serverAddresses(context: OwnZone): ResourceRecord[] {
   const [view] = context.views();
   const addresses = view?.zone.definition.localAddresses ?? [];
   return addresses.map((address) => addressRecord(serverName(context), context.ttl, address));
@@ -204,21 +209,10 @@ function isOfUse({ rdata }: ResourceRecord): boolean {
   return !('address' in rdata && (rdata.address.startsWith('127.') || rdata.address === '::1'));
 }
 
-function addressRecord(owner: DomainName, ttl: number, address: string): ResourceRecord {
-  return record(owner, ttl, {
-    type: address.includes(':') ? 'AAAA' : 'A',
-    address: canonicalAddress(address) as string,
-  });
-}
-
-function record(owner: DomainName, ttl: number, rdata: Exclude<Rdata, { readonly type: 'UNKNOWN' }>): ResourceRecord {
-  return { owner, type: RRType[rdata.type], ttl, rdata };
-}
-
-function soaOf(context: Context): ResourceRecord {
+function soaOf(context: OwnZone): ResourceRecord & { readonly rdata: SoaRdata } {
   const { zone, ttl, apex } = context;
   const [view] = context.views();
-  return record(zone, ttl, {
+  return makeRecord(zone, ttl, {
     type: 'SOA',
     mname: serverName(context),
     rname: (parseName(`hostmaster.${apex}.${zone}`) ?? zone) as DomainName,
