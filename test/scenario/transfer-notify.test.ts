@@ -1,65 +1,22 @@
 /** NOTIFY of a whole server to a secondary that is only a socket: when it comes, how it is signed, what is known after. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createSocket } from 'node:dgram';
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { MessageEncoder } from '../../src/dns/encode.ts';
-import { type Query, readQuery } from '../../src/dns/query.ts';
-import { ReplySigner, verifyRequest } from '../../src/dns/tsig.ts';
-import { parseKeyFile } from '../../src/dns/tsig-key.ts';
 import { CHURN_ZONE, Churn } from '../kit/churn.ts';
 import { readVersions } from '../kit/log-reader.ts';
+import { NotifyListener } from '../kit/notify-listener.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
 
 const KEYS = 'key k { algorithm hmac-sha384; secret "c2VjcmV0IG9mIHRoZSBrZXk="; };';
 
-/** Answers NOTIFY, and remembers the serials that it was told. */
-class Listener extends EventEmitter<{ notify: [serial: number] }> {
-  readonly socket = createSocket('udp4');
-  readonly serials: number[] = [];
-  readonly sources = new Set<string>();
-  isSigned = false;
-  isSilent = false;
-  readonly #encoder = new MessageEncoder();
-
-  async open(): Promise<number> {
-    this.socket.bind(0, '127.0.0.1');
-    await once(this.socket, 'listening');
-    this.socket.on('message', (packet, { address, port }) => {
-      const query = readQuery(packet);
-      if ('reject' in query) return;
-      const [hint] = query.answer;
-      if (hint?.rdata.type !== 'SOA') return;
-      this.serials.push(hint.rdata.serial);
-      this.sources.add(address);
-      if (!this.isSilent) this.socket.send(this.#answer(query, packet), port, address);
-      this.emit('notify', hint.rdata.serial);
-    });
-    return this.socket.address().port;
-  }
-
-  #answer(query: Query, packet: Buffer): Buffer {
-    const empty = { rcode: 0, isAuthoritative: true, answer: [], authority: [], additional: [] };
-    const { message } = this.#encoder.encodeReply(query, empty, 512);
-    if (query.tsigOffset === undefined) return message;
-    const read = parseKeyFile(KEYS);
-    assert.ok(read.ok);
-    const keys = new Map(read.value.map((key) => [key.name, key]));
-    const now = Date.now() / 1000;
-    const verified = verifyRequest(packet, query.tsigOffset, { keys, now, isAllowed: () => true });
-    this.isSigned = verified.kind === 'good';
-    return verified.kind === 'good' ? new ReplySigner(verified.signature, () => now).apply(message) : message;
-  }
-}
-
 describe('NOTIFY of a server with two serving threads', () => {
   const churn = new Churn(1996, 5);
-  const listener = new Listener();
+  const listener = new NotifyListener(KEYS);
   let server: TestServer;
 
   const newest = () => Number(readVersions(server.database, CHURN_ZONE).at(-1)?.serial);
