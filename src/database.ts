@@ -39,6 +39,9 @@ const CHECK_WHOLE_UP_TO = 128 * 1024 * 1024;
 /** Milliseconds. Only another process's checkpoint or schema change ever makes us wait. */
 const BUSY_TIMEOUT = 1_000;
 
+/** Milliseconds, of work that may wait: for the owner's commits. */
+const BESIDE_TIMEOUT = 30_000;
+
 /**
  * Opens a database for writing: creates it where there is none, takes its ownership and applies missing migrations.
  * `:memory:` is a database that ends with the process.
@@ -101,6 +104,22 @@ export function openReadOnly(file: string, migrations: string = MIGRATIONS): Dat
   }
 }
 
+/**
+ * A second connection of the process that owns a database, for long work in small transactions: what they leave to be done is
+ * done again, so they needn't reach the disk before the next commit of the owner does.
+ * @throws OperatorError when it can't be opened
+ */
+export function openBeside(file: string): Database {
+  try {
+    const db = new Sqlite(file, { timeout: BESIDE_TIMEOUT, fileMustExist: true });
+    configure(db);
+    db.pragma('synchronous = NORMAL');
+    return db;
+  } catch (error) {
+    throw describeFailure(error, file);
+  }
+}
+
 /** What can be told from the directory alone. */
 function refuseUnsafe(file: string): void {
   const directory = dirname(file);
@@ -157,6 +176,8 @@ function refuseForeign(db: Database, file: string): boolean {
 }
 
 function configure(db: Database): void {
+  // Of effect in a file without tables only: what is removed can then be given back to the disk in small steps.
+  db.pragma('auto_vacuum = INCREMENTAL');
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
   db.pragma('foreign_keys = ON');
@@ -167,8 +188,18 @@ function configure(db: Database): void {
 
 function checkPages(db: Database, file: string): void {
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > CHECK_WHOLE_UP_TO) return;
-  const found = db.pragma('quick_check(1)', { simple: true });
-  if (found !== 'ok') throw damaged(file, String(found));
+  const found = brokenPage(db.pragma('quick_check(1)', { simple: true }));
+  if (found !== undefined) throw damaged(file, found);
+}
+
+/** What is wrong with the pages and indexes of a database, in one line; undefined when nothing is. Reads all of it. */
+export function findBrokenPage(db: Database): string | undefined {
+  return brokenPage(db.pragma('integrity_check(1)', { simple: true }));
+}
+
+function brokenPage(found: unknown): string | undefined {
+  if (found === 'ok') return undefined;
+  return String(found).replace('*** in database main ***', '').replaceAll(/\s+/g, ' ').trim();
 }
 
 interface Migration {

@@ -17,6 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transfer: ['base', 'dns', 'corefile', 'ingest', 'projection', 'transfer'],
   // Past answers are made as present ones are: what is only made when asked for too.
   history: ['base', 'dns', 'corefile', 'ingest', 'projection', 'serve', 'history'],
+  retention: ['base', 'dns', 'corefile', 'ingest', 'projection', 'retention'],
   demo: ['base', 'demo'],
 };
 
@@ -25,7 +26,7 @@ const ROOTS = /^(?:main|cli|writer|server)\.ts$|^(?:compose|cli|commands)\//;
 
 /** The files of a part that the parts after it may import. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
-  ingest: ['event.ts', 'log.ts', 'plan.ts'],
+  ingest: ['event.ts', 'log.ts', 'log-window.ts', 'plan.ts', 'removal.ts'],
   projection: [
     'zone.ts',
     'diff.ts',
@@ -36,6 +37,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'fold.ts',
     'replica.ts',
     'snapshot.ts',
+    'base.ts',
+    'state-text.ts',
     'touched.ts',
   ],
   serve: ['synth.ts'],

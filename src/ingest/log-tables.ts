@@ -76,8 +76,11 @@ export class LogTables {
       .get();
   }
 
-  lastPosition(): Position {
-    return this.#db.prepare<[], Position>('SELECT max(position) FROM event').pluck().get() ?? 0;
+  /** Of all events, whatever batch they are of; 1 and 0 when there is none. */
+  positions(): { readonly lowest: Position; readonly highest: Position } {
+    const most = (which: 'min' | 'max') =>
+      this.#db.prepare<[], Position | null>(`SELECT ${which}(position) FROM event`).pluck().get();
+    return { lowest: most('min') ?? 1, highest: most('max') ?? 0 };
   }
 
   /** Number of an object: found, or given. */

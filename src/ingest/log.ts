@@ -9,17 +9,15 @@ import { crc32 } from 'node:zlib';
 import Sqlite from 'better-sqlite3';
 import type { Database } from '../database.ts';
 import { fail, OperatorError, ok, type Result } from '../errors.ts';
-import { applyDifference, BrokenDifference, canonicalJson, difference } from './delta.ts';
-import type { Batch, ClusterEvent, ClusterId, ObjectKind, Position, WatchedKind } from './event.ts';
-import { EMPTY_HASH, hashBatch } from './log-chain.ts';
-import { eventOf, type Facts, type PlainEvent, plainEvent, SCHEMA, type StoredEvent } from './log-row.ts';
+import { canonicalJson, difference } from './delta.ts';
+import type { Batch, ClusterEvent, ClusterId, Position, WatchedKind } from './event.ts';
+import { hashBatch } from './log-chain.ts';
+import { type Breach, decode, KeptFacts, type PreviousFacts } from './log-decode.ts';
+import { type Facts, type PlainEvent, plainEvent, SCHEMA, type StoredEvent } from './log-row.ts';
 import { type BatchRow, LogTables } from './log-tables.ts';
+import { timeText, windowStart } from './log-window.ts';
 
-/**
- * The facts of an object as of all batches before the one that is being written or read; undefined when there is no
- * such object. Synchronous; asked once per event at most.
- */
-export type PreviousFacts = (cluster: ClusterId, kind: ObjectKind, key: string) => Facts | undefined;
+export type { Breach, PreviousFacts } from './log-decode.ts';
 
 /** Up to where a list or watch has been followed. */
 export interface WatchPosition {
@@ -37,14 +35,7 @@ export interface WriteFailure {
   readonly message: string;
 }
 
-/** The first place where the log is not what was written. */
-export interface Breach {
-  readonly batch: number;
-  readonly position?: Position;
-  readonly problem: string;
-}
-
-/** What `verify` went over. */
+/** What `verify` went over: of a log that lost its beginning, what is there. */
 export interface LogExtent {
   readonly batches: number;
   readonly events: number;
@@ -89,7 +80,7 @@ export class EventLog {
     this.#db = db;
     this.#tables = new LogTables(db);
     this.#crashPoint = options.crashPoint ?? (() => undefined);
-    this.#head = headOf(this.#tables.lastBatch());
+    this.#head = headOf(this.#tables.lastBatch()) ?? windowStart(db);
   }
 
   /** Number of the newest batch; 0 when there is none. */
@@ -173,19 +164,24 @@ export class EventLog {
    * meanwhile is read too.
    * @param fromBatch Number of the first batch that is wanted.
    * @param previous The facts as of the batch before the one that is read next: the caller folds each batch before it
-   *   asks for another. Without it the log reads from its start and keeps the facts itself.
-   * @throws OperatorError where the log is damaged.
+   *   asks for another. Without it the log reads from its start and keeps the facts itself; a log that lost its beginning
+   *   can't be read so.
+   * @throws OperatorError where the log is damaged, or what is wanted was removed.
    */
   *read(fromBatch: number, previous?: PreviousFacts): Generator<Batch, void, undefined> {
     const kept = new KeptFacts();
-    for (const [row, stored] of this.#tables.batches(previous ? fromBatch : 1)) {
-      const batch = decode(row, stored, previous ?? kept.get);
+    let next = previous ? fromBatch : 1;
+    this.#refuseRemoved(next);
+    for (const [row, stored] of this.#tables.batches(next)) {
+      const batch =
+        row.batch === next
+          ? decode(row, stored, previous ?? kept.get)
+          : fail({ batch: next, problem: 'the batch is missing' });
       if (!batch.ok) {
-        const { batch: number, position, problem } = batch.error;
-        throw new OperatorError(
-          `${this.#db.name}: the event log is damaged at batch ${number}, event ${position}: ${problem}; keep a copy and restore a backup ('zonelog verify' tells more)`,
-        );
+        this.#refuseRemoved(next);
+        throw this.#damage(batch.error);
       }
+      next = row.batch + 1;
       if (!previous) kept.fold(batch.value.events);
       if (batch.value.batch >= fromBatch) yield batch.value;
     }
@@ -193,29 +189,60 @@ export class EventLog {
 
   /**
    * Reads the whole log and compares it with its hashes: rows that were altered, added or removed, gaps, bodies that
-   * can't be decoded, differences that lead elsewhere than when they were written.
+   * can't be decoded, differences that lead elsewhere than when they were written. What it yields is right.
+   * @param previous As of `read`; of a log that lost its beginning it begins with the facts of the base.
    */
-  verify(): Result<LogExtent, Breach> {
-    const kept = new KeptFacts();
-    let before = headOf(undefined);
-    for (const [row, stored] of this.#tables.batches(0)) {
+  *check(previous: PreviousFacts): Generator<Batch, Result<LogExtent, Breach>, undefined> {
+    const start = windowStart(this.#db);
+    let before: Head = start;
+    // Rows that compaction has not come to yet are none of ours; others before the first are.
+    const first = start.batch === 0 ? Number.MIN_SAFE_INTEGER : start.batch + 1;
+    for (const [row, stored] of this.#tables.batches(first)) {
       const batch = before.batch + 1;
       const breach = (problem: string) => fail({ batch, problem });
       if (row.batch !== batch)
         return breach(row.batch < batch ? `there is a batch ${row.batch}` : 'the batch is missing');
       if (row.first !== before.position + 1) return breach(`it begins at ${row.first}, not at ${before.position + 1}`);
       if (row.time < before.time) return breach('it is older than the batch before');
-      const decoded = decode(row, stored, kept.get, 'check');
+      const decoded = decode(row, stored, previous, 'check');
       if (!decoded.ok) return decoded;
       if (!hashBatch(before.hash, row, stored).equals(row.hash)) return breach('its hash is not that of its content');
-      kept.fold(decoded.value.events);
       before = headOf(row);
+      yield decoded.value;
     }
-    const newest = this.#tables.lastPosition();
-    if (newest > before.position) {
-      return fail({ batch: before.batch + 1, position: newest, problem: 'the event belongs to no batch' });
+    const { lowest, highest } = this.#tables.positions();
+    const stray = highest > before.position ? highest : lowest < 1 ? lowest : undefined;
+    if (stray !== undefined) {
+      return fail({ batch: before.batch + 1, position: stray, problem: 'the event belongs to no batch' });
     }
-    return ok({ batches: before.batch, events: before.position, headHash: before.hash.toString('hex') });
+    const [batches, events] = [before.batch - start.batch, before.position - start.position];
+    return ok({ batches, events, headHash: before.hash.toString('hex') });
+  }
+
+  /** Checks all of a log that has its beginning. */
+  verify(): Result<LogExtent, Breach> {
+    const kept = new KeptFacts();
+    const steps = this.check(kept.get);
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+      kept.fold(step.value.events);
+    }
+  }
+
+  #refuseRemoved(batch: number): void {
+    const window = windowStart(this.#db);
+    if (batch > window.batch) return;
+    throw new OperatorError(
+      `${this.#db.name}: the log begins at ${timeText(window.time)}, after batch ${window.batch}: what was before has been removed`,
+    );
+  }
+
+  #damage({ batch, position, problem }: Breach): OperatorError {
+    const place = position === undefined ? `batch ${batch}` : `batch ${batch}, event ${position}`;
+    return new OperatorError(
+      `${this.#db.name}: the event log is damaged at ${place}: ${problem}; keep a copy and restore a backup ('zonelog verify' tells more)`,
+    );
   }
 
   #encode(
@@ -279,68 +306,8 @@ export class EventLog {
   }
 }
 
-/** The facts of all objects while a log is read from its start. */
-class KeptFacts {
-  readonly #facts = new Map<string, Facts>();
-
-  readonly get: PreviousFacts = (cluster, kind, key) => this.#facts.get(`${kind}\0${cluster}\0${key}`);
-
-  fold(events: readonly ClusterEvent[]): void {
-    for (const event of events) {
-      if (!('object' in event)) continue;
-      const name = `${event.object}\0${event.cluster}\0${event.key}`;
-      if ('facts' in event) this.#facts.set(name, event.facts);
-      else this.#facts.delete(name);
-    }
-  }
-}
-
-function headOf(row: BatchRow | undefined): Head {
-  if (!row) return { batch: 0, time: 0, position: 0, hash: EMPTY_HASH };
-  return { batch: row.batch, time: row.time, position: row.first + row.count - 1, hash: row.hash };
-}
-
-/** @param mode 'check' also compares what differences lead to with their checksums. */
-function decode(
-  row: BatchRow,
-  stored: readonly (StoredEvent & { readonly batch: number })[],
-  previous: PreviousFacts,
-  mode?: 'check',
-): Result<Batch, Breach> {
-  const { batch, time, first, count } = row;
-  if (stored.length !== count) return fail({ batch, problem: `it has ${stored.length} events instead of ${count}` });
-  const facts = new Map<string, Facts | undefined>();
-  const events: ClusterEvent[] = [];
-  for (const [index, event] of stored.entries()) {
-    const name = `${event.object}\0${event.cluster}\0${event.key}`;
-    const before = () =>
-      facts.has(name) ? facts.get(name) : previous(event.cluster as ClusterId, event.object as ObjectKind, event.key);
-    const content = contentOf(event, before, mode);
-    const decoded = content.ok ? eventOf(event, content.value) : content;
-    if (!decoded.ok) return fail({ batch, position: first + index, problem: decoded.error });
-    if (event.batch !== batch)
-      return fail({ batch, position: first + index, problem: `it is of batch ${event.batch}` });
-    if ('object' in decoded.value) facts.set(name, 'facts' in decoded.value ? decoded.value.facts : undefined);
-    events.push(decoded.value);
-  }
-  return ok({ batch, time, events });
-}
-
-function contentOf(event: StoredEvent, before: () => Facts | undefined, mode?: 'check'): Result<unknown, string> {
-  if (event.body === null) return ok(undefined);
-  try {
-    const body: unknown = JSON.parse(event.body);
-    if (event.checksum === null) return ok(body);
-    const from = before();
-    if (from === undefined) return fail('a difference to an object that is not there');
-    const content = applyDifference(from, body);
-    if (mode === 'check' && crc32(canonicalJson(content)) !== event.checksum) {
-      return fail('its difference leads to other facts than when it was written');
-    }
-    return ok(content);
-  } catch (error) {
-    if (error instanceof SyntaxError) return fail('its body is not JSON');
-    if (error instanceof BrokenDifference) return fail(error.message);
-    throw error;
-  }
+function headOf(row: BatchRow): Head;
+function headOf(row: BatchRow | undefined): Head | undefined;
+function headOf(row: BatchRow | undefined): Head | undefined {
+  return row && { batch: row.batch, time: row.time, position: row.first + row.count - 1, hash: row.hash };
 }

@@ -4,38 +4,13 @@
  */
 import type { Database } from '../database.ts';
 import type { Serial } from '../dns/serial.ts';
-import type { ClusterId, FactsOf } from '../ingest/event.ts';
-import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
-import { GATEWAY_KINDS, type GatewayKind, type GatewayState } from './gateway-state.ts';
-import { ClusterLoader, type NamespaceObjects, objectsOf } from './load.ts';
+import { OperatorError } from '../errors.ts';
+import { timeText, windowStart } from '../ingest/log-window.ts';
+import type { ZoneId } from '../ingest/plan.ts';
+import { readBase } from './base.ts';
 import type { ProjectorStart } from './projector.ts';
-import { type ClusterState, EMPTY_WORLD, emptyCluster, type World } from './state.ts';
-
-interface Head {
-  readonly version: number;
-  readonly plan: ZonePlan;
-  readonly serials: readonly (readonly [ZoneId, Serial])[];
-  readonly clusters: readonly {
-    id: ClusterId;
-    synced: ClusterState['synced'];
-    lost: ClusterState['lost'];
-    /** Absent in snapshots of version 1. */
-    lacking?: ClusterState['lacking'];
-  }[];
-}
-
-interface Part {
-  readonly cluster: ClusterId;
-  readonly namespaces: readonly NamespaceObjects[];
-  /** Absent in snapshots of version 1. */
-  readonly gateway?: readonly (readonly [GatewayKind, key: string, FactsOf[GatewayKind]])[];
-}
-
-/** Of the shape of heads and parts; a snapshot of a later one is passed over. */
-const VERSION = 2;
-
-/** Objects in one part: some milliseconds of work. */
-const PART_SIZE = 2_000;
+import { EMPTY_WORLD, type World } from './state.ts';
+import { readHead, readWorld, writeState } from './state-text.ts';
 
 /** Snapshots kept: the newest, and the one before it in case the newest can't be read. */
 const KEPT = 2;
@@ -51,21 +26,16 @@ export function* writeSnapshot(
   batch: number,
   serials: readonly (readonly [ZoneId, Serial])[],
 ): Generator<undefined> {
-  const clusters = Object.values(world.clusters);
-  const head: Head = {
-    version: VERSION,
-    plan: world.plan,
-    serials,
-    clusters: clusters.map(({ id, synced, lost, lacking }) => ({ id, synced, lost, lacking })),
-  };
+  const texts = writeState(world, { serials });
+  const head = texts.next().value;
   db.transaction(() => {
     db.prepare('DELETE FROM snapshot WHERE is_complete = 0 OR batch = ?').run(batch);
-    db.prepare('INSERT INTO snapshot (batch, is_complete, head) VALUES (?, 0, ?)').run(batch, JSON.stringify(head));
+    db.prepare('INSERT INTO snapshot (batch, is_complete, head) VALUES (?, 0, ?)').run(batch, head);
   })();
   const insert = db.prepare('INSERT INTO snapshot_part (batch, part, body) VALUES (?, ?, ?)');
   let number = 0;
-  for (const part of partsOf(clusters)) {
-    insert.run(batch, number++, JSON.stringify(part));
+  for (const text of texts) {
+    insert.run(batch, number++, text);
     yield;
   }
   db.transaction(() => {
@@ -76,64 +46,35 @@ export function* writeSnapshot(
   })();
 }
 
-function* partsOf(clusters: readonly ClusterState[]): Generator<Part> {
-  for (const { id, namespaces, gateway } of clusters) {
-    let part: NamespaceObjects[] = [];
-    let size = 0;
-    for (const [name, state] of namespaces.entries()) {
-      part.push(objectsOf(name, state));
-      size += state.services.size + state.slices.size + state.pods.size + state.imports.size + 1;
-      if (size < PART_SIZE) continue;
-      yield { cluster: id, namespaces: part };
-      part = [];
-      size = 0;
-    }
-    if (part.length > 0) yield { cluster: id, namespaces: part };
-    yield* gatewayParts(id, gateway);
-  }
-}
-
-function* gatewayParts(cluster: ClusterId, { objects }: GatewayState): Generator<Part> {
-  let part: [GatewayKind, string, FactsOf[GatewayKind]][] = [];
-  for (const kind of GATEWAY_KINDS) {
-    for (const [key, facts] of objects[kind].entries()) {
-      part.push([kind, key, facts]);
-      if (part.length < PART_SIZE) continue;
-      yield { cluster, namespaces: [], gateway: part };
-      part = [];
-    }
-  }
-  if (part.length > 0) yield { cluster, namespaces: [], gateway: part };
-}
-
-/** The state after the newest whole snapshot at or before a batch; the empty one when there is none. */
+/**
+ * The state after the newest whole snapshot at or before a batch, or the base of the log; the empty one when there is
+ * neither.
+ * @throws OperatorError when the batch was removed from the log, so that nobody knows its state
+ */
 export function readSnapshot(db: Database, until: number): ProjectorStart {
   return db.transaction(() => {
-    const rows = db
-      .prepare<[number], { batch: number; head: string }>(
-        'SELECT batch, head FROM snapshot WHERE is_complete = 1 AND batch <= ? ORDER BY batch DESC',
-      )
-      .all(until);
-    for (const { batch, head: text } of rows) {
-      const head = JSON.parse(text) as Head;
-      if (head.version <= VERSION) return { ...readParts(db, batch, head), batch, serials: new Map(head.serials) };
+    const window = windowStart(db);
+    if (until < window.batch) {
+      const begins = `the log begins at ${timeText(window.time)}, after batch ${window.batch}`;
+      throw new OperatorError(`${db.name}: ${begins}: what was before has been removed`);
     }
-    return { world: EMPTY_WORLD, batch: 0, serials: new Map<ZoneId, Serial>() };
+    const rows = db
+      .prepare<[number, number], { batch: number; head: string }>(
+        'SELECT batch, head FROM snapshot WHERE is_complete = 1 AND batch BETWEEN ? AND ? ORDER BY batch DESC',
+      )
+      .iterate(window.batch, until);
+    for (const { batch, head: text } of rows) {
+      const head = readHead(text);
+      if (head !== undefined)
+        return { world: readWorld(head, partsOf(db, batch)), batch, serials: new Map(head.serials) };
+    }
+    return readBase(db) ?? { world: EMPTY_WORLD, batch: 0, serials: new Map<ZoneId, Serial>() };
   })();
 }
 
-function readParts(db: Database, batch: number, head: Head): { readonly world: World } {
-  const loaders = new Map(head.clusters.map(({ id }) => [id, new ClusterLoader()]));
-  const parts = db.prepare<[number], { body: string }>('SELECT body FROM snapshot_part WHERE batch = ? ORDER BY part');
-  for (const { body } of parts.iterate(batch)) {
-    const part = JSON.parse(body) as Part;
-    const loader = loaders.get(part.cluster);
-    for (const namespace of part.namespaces) loader?.add(namespace);
-    for (const [kind, key, facts] of part.gateway ?? []) loader?.addGatewayObject(kind, key, facts);
-  }
-  const clusters: Record<ClusterId, ClusterState> = {};
-  for (const cluster of head.clusters) {
-    clusters[cluster.id] = loaders.get(cluster.id)?.finish({ lacking: {}, ...cluster }) ?? emptyCluster(cluster.id);
-  }
-  return { world: { plan: head.plan, clusters } };
+function partsOf(db: Database, batch: number): Iterable<string> {
+  return db
+    .prepare<[number], string>('SELECT body FROM snapshot_part WHERE batch = ? ORDER BY part')
+    .pluck()
+    .iterate(batch);
 }

@@ -13,6 +13,8 @@ import type {
   ObjectKind,
 } from '../../src/ingest/event.ts';
 import { EventLog, type PreviousFacts } from '../../src/ingest/log.ts';
+import { lastBatchAt, windowStart } from '../../src/ingest/log-window.ts';
+import { findBrokenRemoval, type Removal, readRemovals, recordRemoval } from '../../src/ingest/removal.ts';
 
 const A = 'alpha' as ClusterId;
 
@@ -35,6 +37,19 @@ function sliceEvent(facts: EndpointSliceFacts, key = 'apps/web-x7k2p', resourceV
 function deletion(key = 'apps/web-x7k2p'): ClusterEvent {
   return { kind: 'EndpointSliceDeleted', object: 'EndpointSlice', cluster: A, key, cause: {} };
 }
+
+const FIRST_GONE: Removal = {
+  firstBatch: 1,
+  lastBatch: 1,
+  firstPosition: 1,
+  lastPosition: 9,
+  firstTime: 5_000,
+  lastTime: 5_000,
+  anchor: Buffer.alloc(32),
+  base: Buffer.alloc(32),
+  removedAt: 7_000,
+  reason: 'a test',
+};
 
 const hundred = Array.from({ length: 100 }, (_, i) => `10.2.0.${i}`);
 
@@ -225,19 +240,73 @@ test('a log can be read on while it is written', () => {
   assert.deepEqual(seen, [1, 2, 3, 4, 5]);
 });
 
-test('rows can’t be changed or removed, unless a compaction is under way', () => {
+test('rows can’t be changed, nor removed unless a removal tells of it', () => {
   const { db, append } = freshLog();
   append(EVERY_KIND);
+  append([deletion()]);
   for (const table of ['batch', 'event'] as const) {
     assert.throws(() => db.exec(`UPDATE ${table} SET batch = batch`), /append-only/);
     assert.throws(() => db.exec(`DELETE FROM ${table}`), /append-only/);
   }
   assert.throws(() => db.exec("UPDATE word SET text = 'x'"), /append-only/);
   assert.throws(() => db.exec("UPDATE object SET key = 'x'"), /append-only/);
-  db.exec(
-    `BEGIN; INSERT INTO compaction VALUES ('test'); DELETE FROM event; DELETE FROM batch; DELETE FROM compaction; COMMIT`,
+  recordRemoval(db, { ...FIRST_GONE, anchor: Buffer.alloc(32, 1) });
+  db.exec('DELETE FROM event WHERE batch = 1; DELETE FROM batch WHERE batch = 1');
+  for (const table of ['batch', 'event'] as const) {
+    assert.throws(() => db.exec(`DELETE FROM ${table}`), /append-only/);
+  }
+  for (const change of ['DELETE FROM removal', "UPDATE removal SET reason = ''"]) {
+    assert.throws(() => db.exec(change), /stays told/);
+  }
+});
+
+test('a log that lost its beginning goes on from there, and says so when asked for more', () => {
+  const { db, log, append } = freshLog();
+  append(EVERY_KIND, 5_000);
+  assert.deepEqual([lastBatchAt(db, 4_999), lastBatchAt(db, 5_000)], [0, 1]);
+  const anchor = Buffer.from(log.headHash, 'hex');
+  recordRemoval(db, { ...FIRST_GONE, anchor });
+  assert.deepEqual(windowStart(db), { batch: 1, position: 9, time: 5_000, hash: anchor });
+  db.exec('DELETE FROM event; DELETE FROM batch');
+  const again = new EventLog(db);
+  assert.deepEqual([again.lastBatch, again.lastPosition, again.lastTime], [1, 9, 5_000]);
+  assert.equal(again.headHash, log.headHash);
+  const next = again.append([deletion()], [], 6_000);
+  assert.ok(next.ok && next.value.batch === 2);
+  assert.deepEqual([...again.read(2, () => undefined)].length, 1);
+  assert.throws(() => [...again.read(1, () => undefined)], {
+    name: 'OperatorError',
+    message: /begins at 1970-01-01T00:00:05.000Z, after batch 1: what was before has been removed/,
+  });
+  assert.throws(() => [...again.read(2)], { name: 'OperatorError' });
+  assert.deepEqual(
+    [4_999, 5_999, 6_000].map((time) => lastBatchAt(db, time)),
+    [1, 1, 2],
   );
-  assert.equal(new EventLog(db).lastBatch, 0);
+  const checked = again.verify();
+  assert.deepEqual(checked, { ok: true, value: { batches: 1, events: 1, headHash: again.headHash } });
+});
+
+test('each removal is chained to those before it', () => {
+  const { db, append } = freshLog();
+  for (let i = 0; i < 3; i++) append([deletion()]);
+  const anchor = Buffer.alloc(32, 7);
+  const one = { ...FIRST_GONE, lastPosition: 1, anchor };
+  recordRemoval(db, one);
+  recordRemoval(db, { ...one, firstBatch: 2, lastBatch: 2, firstPosition: 2, lastPosition: 2 });
+  assert.equal(findBrokenRemoval(db), undefined);
+  assert.deepEqual(
+    readRemovals(db).map((removal) => [removal.firstBatch, removal.lastBatch, removal.reason]),
+    [
+      [1, 1, 'a test'],
+      [2, 2, 'a test'],
+    ],
+  );
+  db.exec('DROP TRIGGER removal_is_not_updated; DROP TRIGGER removal_is_not_deleted');
+  db.exec("UPDATE removal SET reason = 'another' WHERE id = 1");
+  assert.match(findBrokenRemoval(db) ?? '', /removal 1: its hash/);
+  db.exec('DELETE FROM removal WHERE id = 1');
+  assert.match(findBrokenRemoval(db) ?? '', /removal 1 is missing/);
 });
 
 test('the log is text for people too', () => {
@@ -278,6 +347,12 @@ test('text that is not well-formed does not break the chain', () => {
   assert.ok(log.verify().ok);
 });
 
+/** What an intruder does first. */
+function openLog(db: Database): void {
+  for (const table of ['batch', 'event'])
+    for (const change of ['updated', 'deleted']) db.exec(`DROP TRIGGER ${table}_is_not_${change}`);
+}
+
 const EDITS: readonly (readonly [name: string, sql: string, problem: RegExp])[] = [
   ['a body', `UPDATE event SET body = replace(body, '10.2.0.1', '10.2.0.2') WHERE position = 4`, /hash|other facts/],
   ['a cause', "UPDATE event SET resource_version = '78' WHERE position = 3", /hash/],
@@ -316,7 +391,7 @@ for (const [name, sql, problem] of EDITS) {
     append([sliceEvent(sliceOf(hundred), 'apps/large')], 2_000);
     append([sliceEvent(sliceOf(hundred.slice(1)), 'apps/large')], 3_000);
     assert.ok(log.verify().ok);
-    db.exec("INSERT INTO compaction VALUES ('an intruder')");
+    openLog(db);
     db.exec(sql);
     const found = log.verify();
     assert.ok(!found.ok, 'the edit was not found');
@@ -328,7 +403,8 @@ test('reading a damaged log stops at the damage, in the words of an operator', (
   const { db, log, append } = freshLog();
   append([deletion()]);
   append([sliceEvent(sliceOf([]))]);
-  db.exec(`INSERT INTO compaction VALUES ('an intruder'); UPDATE event SET body = '[' WHERE position = 2`);
+  openLog(db);
+  db.exec("UPDATE event SET body = '[' WHERE position = 2");
   const read = log.read(1);
   assert.equal(read.next().value?.batch, 1);
   assert.throws(() => read.next(), {
