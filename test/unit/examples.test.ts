@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { loadConfig } from '../../src/corefile/config.ts';
+import { parseManifests } from '../../src/demo/manifests.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 const EXAMPLES = path.join(ROOT, 'examples');
@@ -35,6 +36,14 @@ describe('examples', () => {
       assert.deepEqual(faultsOf(readFileSync(path.join(EXAMPLES, file), 'utf8'), file), []);
     });
   }
+
+  it('the manifest in deploy/ has a Corefile without faults', () => {
+    const { objects } = parseManifests(readFileSync(path.join(ROOT, 'deploy', 'kubernetes', 'zonelog.yaml'), 'utf8'));
+    const config = objects.find(({ kind }) => kind === 'ConfigMap');
+    assert.ok(config);
+    const { Corefile } = config.data as { Corefile: string };
+    assert.deepEqual(faultsOf(Corefile, 'Corefile'), []);
+  });
 
   it('README.md shows a Corefile without faults', () => {
     const blocks = readFileSync(path.join(ROOT, 'README.md'), 'utf8').matchAll(/^```corefile\n(.*?)^```$/gms);
