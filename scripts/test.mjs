@@ -15,7 +15,7 @@ const CHECKS = {
   lint: ['@biomejs/biome/bin/biome', 'check', '--no-errors-on-unmatched', '.'],
   typecheck: ['typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json'],
 };
-/** What `npm test` runs. test/peer, test/e2e and test/bench need programs from elsewhere, or much time. */
+/** What `npm test` runs. test/peer, test/e2e, test/long and test/bench need programs from elsewhere, or much time. */
 const DEFAULT = [
   'lint',
   'typecheck',
@@ -29,9 +29,9 @@ const DEFAULT = [
   'conformance',
 ];
 /** Suites that start the server as it is installed; the others run from the sources. */
-const NEEDS_BUILD = /^(?:test\/)?(?:scenario|conformance|peer|e2e|bench)/;
+const NEEDS_BUILD = /^(?:test\/)?(?:scenario|conformance|peer|e2e|long|bench)/;
 /** Minutes that a run of node --test may take, and one test in it unless it says otherwise: what takes longer hangs. */
-const LIMITS = { e2e: { run: 40, test: 35 }, peer: { run: 20, test: 5 } };
+const LIMITS = { e2e: { run: 40, test: 35 }, peer: { run: 20, test: 5 }, long: { run: 15, test: 6 } };
 const DEFAULT_LIMIT = { run: 10, test: 2 };
 const CONCURRENCY = 2;
 

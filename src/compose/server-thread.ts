@@ -12,10 +12,11 @@ import { createLogger } from '../logger.ts';
 import type { SoaRecord } from '../projection/diff.ts';
 import { JournalReader } from '../projection/journal.ts';
 import type { Replica, StaleAnswers } from '../projection/replica.ts';
-import { soaRecord } from '../projection/zone.ts';
+import { soaRecord, type Zone } from '../projection/zone.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
 import { PLUGINS } from '../serve/plugins.ts';
 import { createServing } from '../serve/serving.ts';
+import { lostClusters } from '../serve/staleness.ts';
 import { cookieFactory } from './cookie.ts';
 import { zoneFactories } from './factories.ts';
 import { type Following, followWriter } from './following.ts';
@@ -117,10 +118,15 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
       if (versions.length > 0) post({ kind: 'offered', versions });
     });
   };
+  /** Answers are of this version from now on. */
+  const show = (zone: Zone) => {
+    if (zone.serial !== undefined) serving.setSerial(zone.id, zone.serial);
+    serving.setStale(zone.id, lostClusters(zone).length > 0);
+  };
   const refresh = (stale: readonly StaleAnswers[]) => {
     for (const { zone, slots } of stale) {
-      const serial = replica?.zone(zone)?.serial;
-      if (serial !== undefined) serving.setSerial(zone, serial);
+      const version = replica?.zone(zone);
+      if (version !== undefined) show(version);
       serving.invalidate(zone, slots);
     }
     announce(stale.map(({ zone }) => zone));
@@ -154,7 +160,7 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
           following = followWriter(writer, db, visible && new Int32Array(visible), {
             onLoaded: (loaded) => {
               replica = loaded;
-              for (const zone of loaded.zones()) if (zone.serial !== undefined) serving.setSerial(zone.id, zone.serial);
+              for (const zone of loaded.zones()) show(zone);
               announce(loaded.zones().map(({ id }) => id));
               post({ kind: 'loaded' });
             },

@@ -329,6 +329,17 @@ export function udpLimit(edns: Edns | undefined): number {
   return Math.max(MIN_UDP, edns?.udpSize ?? 0);
 }
 
+/** The code of the option Extended DNS Error (RFC 8914 §2). */
+export const EXTENDED_ERROR_OPTION = 15;
+
+/** What an option of that code says; undefined when it is too short to say anything. */
+export function readExtendedError({ data }: EdnsOption): { readonly code: number; readonly text: string } | undefined {
+  if (data.length < 2) return undefined;
+  const octets = Buffer.from(data);
+  // The text may end with a NUL (RFC 8914 §2).
+  return { code: octets.readUInt16BE(0), text: octets.toString('utf8', 2).replace(/\0$/, '') };
+}
+
 /** Extended DNS Error (RFC 8914 §2): `code` and a text in UTF-8, cut to 255 octets. */
 export function extendedErrorOption(error: { readonly code: number; readonly text: string }): EdnsOption {
   const text = Buffer.from(error.text, 'utf8');
@@ -339,5 +350,5 @@ export function extendedErrorOption(error: { readonly code: number; readonly tex
   data[0] = error.code >> 8;
   data[1] = error.code & 255;
   data.set(text.subarray(0, length), 2);
-  return { code: 15, data };
+  return { code: EXTENDED_ERROR_OPTION, data };
 }

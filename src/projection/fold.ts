@@ -65,12 +65,16 @@ type FoldedEvent = Exclude<ClusterEvent, { kind: 'PlanApplied' }>;
 
 function foldCluster(state: ClusterState, event: FoldedEvent, touched: Touched): ClusterState {
   if (event.kind === 'ClusterSynced') {
-    touched.sync(state.id);
+    if (state.synced[event.key] === true && state.lacking[event.key] === undefined) touched.contact(state.id);
+    else touched.sync(state.id);
     const { [event.key]: _, ...lost } = state.lost;
     const { [event.key]: __, ...lacking } = state.lacking;
     return { ...state, synced: { ...state.synced, [event.key]: true }, lost, lacking };
   }
-  if (event.kind === 'ClusterLost') return { ...state, lost: { ...state.lost, [event.key]: event.reason } };
+  if (event.kind === 'ClusterLost') {
+    touched.contact(state.id);
+    return { ...state, lost: { ...state.lost, [event.key]: event.reason } };
+  }
   if (event.kind === 'ClusterLacks') {
     touched.sync(state.id);
     return { ...state, lacking: { ...state.lacking, [event.key]: event.reason } };

@@ -17,7 +17,7 @@ export class Touched {
   readonly clusters = new Map<ClusterId, TouchedCluster>();
   /** The plan changed: every zone has to be looked at as a whole. */
   isPlanTouched = false;
-  /** A cluster was synced: zones that waited for it may be published. */
+  /** A cluster was synced for the first time: zones that waited for it may be published. */
   isSyncTouched = false;
 
   plan(): void {
@@ -27,6 +27,11 @@ export class Touched {
   sync(id: ClusterId): void {
     this.of(id);
     this.isSyncTouched = true;
+  }
+
+  /** A cluster that was synced is lost, or heard of again: its zones are not of this moment, but what they have is the same. */
+  contact(id: ClusterId): void {
+    this.of(id);
   }
 
   service(id: ClusterId, key: string): void {

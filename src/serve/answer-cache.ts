@@ -12,9 +12,11 @@ import type { Aging } from './chain.ts';
 import { hasTtls, layoutOf, writeTtls } from './encoded-sections.ts';
 import type { Slot } from './tally.ts';
 
-/** The current serial of each zone, in cells that kept answers point to. */
+/** What is true of each zone at the moment, in cells that kept answers point to. */
 export interface SerialCell {
   serial: Serial | undefined;
+  /** A cluster of the zone is out of reach. */
+  isStale?: boolean;
 }
 
 /** Rotations of an answer whose order is free; more addresses than this get this many, evenly spaced. */
@@ -42,6 +44,8 @@ export interface Keepable {
   readonly names: readonly DomainName[];
   /** Until when it is right; undefined: until a name is touched. */
   readonly aging?: Aging | undefined;
+  /** It has an OPT record, which says so when the zone is stale. */
+  readonly hasOpt?: boolean;
   readonly slot: Slot;
   /** Somebody wants to see the request with each reply (`log`): no short cut. */
   readonly isObserved: boolean;
@@ -59,6 +63,8 @@ export interface KeptAnswer {
   readonly zone: ZoneId | undefined;
   readonly names: readonly DomainName[];
   readonly aging: Aging | undefined;
+  /** Whether it says that the zone is stale; undefined: it can't say so. */
+  readonly isStale: boolean | undefined;
   /** The TTL to be sent, of an aging answer: as `find` saw it. */
   ttl: number;
   /** Where the TTLs are in each message that the entry has, and what is written there. */
@@ -83,7 +89,7 @@ export interface AnswerCacheLimits {
 }
 
 /** Of answers that are of no zone. */
-const NO_CELL: SerialCell = { serial: undefined };
+const NO_CELL: SerialCell = { serial: undefined, isStale: false };
 
 export class AnswerCache {
   readonly #limits: AnswerCacheLimits;
@@ -119,7 +125,12 @@ export class AnswerCache {
 
   find(key: string): KeptAnswer | undefined {
     const kept = this.#byKey.get(key);
-    return kept === undefined || kept.aging === undefined || this.#isRight(kept, kept.aging) ? kept : undefined;
+    if (kept === undefined) return undefined;
+    if (kept.isStale !== undefined && kept.isStale !== (kept.cell.isStale ?? false)) {
+      this.#remove(kept);
+      return undefined;
+    }
+    return kept.aging === undefined || this.#isRight(kept, kept.aging) ? kept : undefined;
   }
 
   /** Notes the TTL of an aging answer; drops it when its time is over. */
@@ -178,15 +189,17 @@ export class AnswerCache {
     if (older) this.#remove(older);
     if (this.#ring.length >= this.#limits.entries) this.#evictOne();
     const { rotations } = answer;
+    const cell = answer.zone === undefined ? NO_CELL : this.#cellOf(answer.zone);
     const kept: KeptAnswer = {
       key: answer.key,
       message: answer.message,
       serialOffsets: answer.serialOffsets,
-      cell: answer.zone === undefined ? NO_CELL : this.#cellOf(answer.zone),
+      cell,
       writtenSerial: undefined,
       zone: answer.zone,
       names: answer.names,
       aging,
+      isStale: answer.hasOpt ? (cell.isStale ?? false) : undefined,
       ttl: ttl ?? 0,
       ttls: offsets && new Map([[answer.message, { offsets, written: ttl ?? 0 }]]),
       slot: answer.slot,

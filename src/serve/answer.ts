@@ -12,6 +12,7 @@ import { answerSlot } from '../projection/replica.ts';
 import { type FoundName, handsOn, isStanzaSynced, soaRecord, type Zone } from '../projection/zone.ts';
 import { additionalRecords } from './additional.ts';
 import type { ExtendedError, MaybePromise, Reply, Request } from './chain.ts';
+import { staleError } from './staleness.ts';
 import { findOrMake } from './synth.ts';
 
 /** The zone has no such data, and its stanzas' `fallthrough` lets the next zone or plugin try. */
@@ -141,6 +142,7 @@ function resolveOutside(
   const join = (reply: Reply | undefined): Reply => ({
     ...emptyReply(Rcode.NOERROR),
     answer: reply === undefined ? aliases : [...aliases, ...reply.answer],
+    ...told(zone, Rcode.NOERROR),
     // The target of a SRV record comes with its addresses, as if the target had been asked itself.
     additional: reply?.answer.length ? reply.additional : [],
     ...(reply?.isTruncated === true && { isTruncated: true }),
@@ -192,6 +194,7 @@ function positive(
     additional,
     spelledZone: zone.apex,
     source: sourceOf(zone, names),
+    ...told(zone, Rcode.NOERROR),
   };
 }
 
@@ -203,7 +206,14 @@ function denial(zone: Zone, rcode: Rcode, aliases: readonly ResourceRecord[], na
     authority: [soaRecord(zone)],
     spelledZone: zone.apex,
     source: sourceOf(zone, names),
+    ...told(zone, rcode),
   };
+}
+
+/** That the zone is not of this moment, if it is not. */
+function told(zone: Zone, rcode: Rcode): Pick<Reply, 'ede'> {
+  const ede = staleError(zone, rcode);
+  return ede === undefined ? {} : { ede };
 }
 
 function emptyReply(rcode: Rcode): Reply {

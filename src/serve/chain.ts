@@ -195,6 +195,11 @@ export interface Handler {
   offeredZone?(apex: DomainName): OfferedZone | 'incomplete' | undefined;
   /** The zones that it offers and whose secondaries are to be told of new versions. It calls `dropAnswers` for each. */
   offers?(): readonly DomainName[];
+  /**
+   * What was kept of the replies of zones says the wrong thing: clusters behind them went out of reach, or came back, and the
+   * replies tell it.
+   */
+  dropZoneReplies?(): void;
   /** `view`: which requests the block is for. Such a handler is no part of the chain. */
   readonly view?: { readonly name: string; isChosen(request: Request): boolean };
   /** Called when the block goes away: timers end here. Questions in work may still be answered. */

@@ -192,6 +192,7 @@ export class Entry {
         zone: source?.zone,
         names: source?.names ?? [],
         aging,
+        hasOpt: request.edns !== undefined,
         slot,
         isObserved: block.observers.length > 0,
         ...(rotations > 1 && encoded.serialOffsets.length === 0

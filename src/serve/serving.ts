@@ -61,6 +61,8 @@ export interface Serving {
   setSerial(zone: ZoneId, serial: Serial): void;
   /** The zones that plugins offer for transfers, with the place of their block among those configured. */
   offered(): readonly { readonly block: number; readonly zone: OfferedZone }[];
+  /** Answers of the zone say from now on that it is out of date, or no longer. */
+  setStale(zone: ZoneId, isStale: boolean): void;
   /** Where it listens. */
   listening(): readonly ListenPoint[];
   snapshot(): MetricsSnapshot;
@@ -94,7 +96,7 @@ export function createServing(options: ServingOptions): Serving {
   const cellOf = (zone: ZoneId): SerialCell => {
     let cell = cells.get(zone);
     if (!cell) {
-      cell = { serial: undefined };
+      cell = { serial: undefined, isStale: false };
       cells.set(zone, cell);
     }
     return cell;
@@ -253,6 +255,12 @@ export function createServing(options: ServingOptions): Serving {
           }),
         ),
       ),
+    setStale(zone, isStale) {
+      const cell = cellOf(zone);
+      if (cell.isStale === isStale) return;
+      cell.isStale = isStale;
+      for (const { handlers } of setup.blocks) for (const handler of handlers) handler.dropZoneReplies?.();
+    },
     listening: () => [...setup.listeners.values()].map(({ point, port }) => ({ ...point, port })),
     snapshot: () => [
       ...tally.snapshot(),

@@ -299,3 +299,15 @@ test('close lets questions in work be answered, and ends the probes', async (t) 
   await turn();
   assert.equal(upstream.asked.length, 2, 'no probe');
 });
+
+test('a failure is told as an extended error, without our own address', async (t) => {
+  const port = await closedPort();
+  const refused = forwardingOf(t, `forward . 127.0.0.1:${port}`);
+  const outcome = await refused.outcome(requestFor('www.test'));
+  assert.ok(outcome.kind === 'reply');
+  assert.deepEqual(outcome.ede, { code: 23, text: `127.0.0.1:${port}: connection refused` });
+  const nowhere = forwardingOf(t, 'forward . dns.test');
+  const unknown = await nowhere.outcome(requestFor('www.test'));
+  assert.ok(unknown.kind === 'reply');
+  assert.deepEqual(unknown.ede, { code: 22, text: 'no upstream has an address yet' });
+});

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { compareNames } from '../../src/dns/name.ts';
 import { Rcode, RRType } from '../../src/dns/rrset.ts';
-import type { ClusterEvent, PortFacts } from '../../src/ingest/event.ts';
+import type { ClusterEvent, ObjectKind, PortFacts } from '../../src/ingest/event.ts';
 import type { StanzaPlan } from '../../src/ingest/plan.ts';
 import { type Zone, zoneRRsets } from '../../src/projection/zone.ts';
 import { type AnswerContext, answer, MAX_ALIASES } from '../../src/serve/answer.ts';
@@ -481,5 +481,36 @@ describe('names that nobody can list', () => {
     const at = (text: string) => outcome(zone, `${text}.web.apps.svc.clusterset.local`, RRType.A);
     assert.deepEqual(at('_http.tcp'), ['10.9.0.1']);
     assert.deepEqual(at('http.tcp'), ['NXDOMAIN']);
+  });
+});
+
+describe('answers from a zone whose cluster is out of reach', () => {
+  const lost = (key: string): ClusterEvent => ({
+    kind: 'ClusterLost',
+    cluster: EAST,
+    key: key as ObjectKind,
+    reason: 'x',
+  });
+  const zone = (...more: ClusterEvent[]) =>
+    given(
+      [planApplied(zoneDefinition(CL, [stanza(EAST)]))],
+      [namespace(EAST, 'apps'), service(EAST, 'apps/web', ['10.0.0.1']), ...synced(EAST)],
+      more,
+    ).zone(CL);
+  const told = (of: Zone, name: string) => ask(of, name, RRType.A).ede;
+
+  it('say that they are stale, and of which cluster', () => {
+    const text = 'from the log, out of reach: east';
+    const stale = zone(lost('Service'));
+    assert.deepEqual(told(stale, 'web.apps.svc.cluster.local'), { code: 3, text });
+    assert.deepEqual(told(stale, 'apps.svc.cluster.local'), { code: 3, text });
+    assert.deepEqual(told(stale, 'none.apps.svc.cluster.local'), { code: 19, text });
+  });
+
+  it('say nothing once it is heard of again, nor for what the zone has no need of', () => {
+    const name = 'web.apps.svc.cluster.local';
+    assert.equal(told(zone(), name), undefined);
+    assert.equal(told(zone(lost('Service'), ...synced(EAST)), name), undefined);
+    assert.equal(told(zone(lost('Pod')), name), undefined);
   });
 });

@@ -233,3 +233,26 @@ test('property: no reply comes out of the cache with a TTL above what is left of
     { numRuns: 200 },
   );
 });
+
+test('what was kept of zones goes when a cluster gets out of reach or comes back, what is from elsewhere stays', async () => {
+  const zone = new Cached('cache', (_, count) => address(count), 'kubernetes');
+  const elsewhere = new Cached('cache', (_, count) => address(count));
+  for (const cached of [zone, elsewhere]) {
+    const first = await cached.ask('www.test');
+    assert.ok(first.aging?.ttlAt(cached.clock.now()));
+    cached.handler.dropZoneReplies?.();
+    assert.equal(first.aging?.ttlAt(cached.clock.now()) === undefined, cached === zone);
+    await cached.ask('www.test');
+  }
+  assert.deepEqual([zone.asked.length, elsewhere.asked.length], [2, 1]);
+});
+
+test('a kept failure says why it failed, or that it is kept', async () => {
+  const network = { code: 23, text: '192.0.2.9:53: i/o timeout' };
+  const told = new Cached('cache', () => ({ rcode: Rcode.SERVFAIL, more: { ede: network } }));
+  const untold = new Cached('cache', () => ({ rcode: Rcode.SERVFAIL }));
+  assert.deepEqual((await told.ask('www.test')).ede, network);
+  assert.deepEqual((await told.ask('www.test')).ede, network);
+  assert.equal((await untold.ask('www.test')).ede, undefined);
+  assert.deepEqual((await untold.ask('www.test')).ede, { code: 13, text: '' });
+});

@@ -179,3 +179,17 @@ test('whatever is done to it, it holds no dropped answer, stays within its limit
     { numRuns: 300 },
   );
 });
+
+test('an answer with an OPT record goes when its zone gets out of reach, and when it is back; others stay', () => {
+  const { cache, cell } = cacheOf();
+  cache.put(keepable('plain', [nameOf('a.z')]));
+  cache.put(keepable('opt', [nameOf('a.z')], { hasOpt: true }));
+  cell.isStale = true;
+  assert.equal(cache.find('opt'), undefined);
+  assert.ok(cache.find('plain'));
+  cache.put(keepable('opt', [nameOf('a.z')], { hasOpt: true }));
+  assert.ok(cache.find('opt'));
+  cell.isStale = false;
+  assert.equal(cache.find('opt'), undefined);
+  assert.ok(cache.find('plain'));
+});

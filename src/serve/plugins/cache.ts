@@ -34,6 +34,8 @@ const PERSONAL_PLUGINS: ReadonlySet<string> = new Set(['whoami']);
 /** RFC 8914 §4.4, §4.20. */
 const STALE_ANSWER = { code: 3, text: 'stale answer' };
 const STALE_NXDOMAIN = { code: 19, text: 'stale answer' };
+/** RFC 8914 §4.14. */
+const CACHED_ERROR = { code: 13, text: '' };
 /** EDNS Client Subnet (RFC 7871). */
 const CLIENT_SUBNET = 8;
 /** Questions for fresh answers to stale ones, at one time. */
@@ -56,6 +58,7 @@ export function createCache(options: CacheOptions, view: string, tools: CacheToo
     isPure: true,
     handle: (request, next) => cache.handle(request, next),
     metrics: () => cache.metrics(),
+    dropZoneReplies: () => cache.dropZoneReplies(),
   };
 }
 
@@ -97,7 +100,12 @@ class Cache {
     this.#countHit(item, now, request, counts, next);
     return this.#tailor(replyOf(item, this.#options.keepTtl ? item.ttl : ttl), request, {
       aging: this.#agingOf(item, request, counts, next),
+      ...(item.rcode === Rcode.SERVFAIL && item.ede === undefined && { ede: CACHED_ERROR }),
     });
+  }
+
+  dropZoneReplies(): void {
+    this.#store.drop(({ isOfZone }) => isOfZone);
   }
 
   metrics() {
@@ -114,7 +122,8 @@ class Cache {
     if (!isKeepable(outcome)) return this.#tailor(withTtl(outcome, kind.ttl), request);
     // What is kept here lives as long as its TTL, whatever happens to the zone that it came from.
     const { source: _, ...reply } = outcome;
-    const place = { key, type: kind.type, ttl: kind.ttl, storedAt: this.#tools.now() };
+    const isOfZone = ZONE_PLUGINS.has(outcome.writer ?? '');
+    const place = { key, type: kind.type, ttl: kind.ttl, storedAt: this.#tools.now(), isOfZone };
     const item = makeItem(place, reply, request, encoder);
     if (item === undefined) {
       counts.drops += 1;

@@ -15,6 +15,7 @@ import {
   mapOutcome,
   type Next,
   type Outcome,
+  type Reply,
   type Request,
 } from '../chain.ts';
 
@@ -32,6 +33,9 @@ export interface TsigSettings {
   readonly logger: Logger;
 }
 
+/** RFC 8914 §4.19: prohibited. */
+const UNSIGNED = { code: 18, text: 'a TSIG signature is required' };
+
 const ERROR_NAMES: Readonly<Record<number, string>> = {
   [TsigError.BADSIG]: 'BADSIG',
   [TsigError.BADKEY]: 'BADKEY',
@@ -48,7 +52,7 @@ export function createTsig(settings: TsigSettings): Handler {
   const isAllowed = (algorithm: TsigAlgorithm) =>
     !algorithm.isWeak || allowed.some(({ name }) => name === algorithm.name);
 
-  const refuse = (request: Request, result: string, rcode: Rcode, refusal?: Refusal): Outcome => {
+  const refuse = (request: Request, result: string, rcode: Rcode, refusal?: Refusal): Reply => {
     const { question, remote } = request;
     requests.add([result]);
     lines.write(
@@ -72,7 +76,8 @@ export function createTsig(settings: TsigSettings): Handler {
         return next(request);
       const { packet, tsigOffset } = request;
       if (packet === undefined || tsigOffset === undefined) {
-        return isRequired(settings, request) ? refuse(request, 'unsigned', Rcode.REFUSED) : next(request);
+        if (!isRequired(settings, request)) return next(request);
+        return { ...refuse(request, 'unsigned', Rcode.REFUSED), ede: UNSIGNED };
       }
       const verified = verifyRequest(packet, tsigOffset, { keys, isAllowed, now: clock() });
       switch (verified.kind) {

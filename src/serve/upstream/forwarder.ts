@@ -3,7 +3,7 @@ import type { ForwardOptions } from '../../corefile/config.ts';
 import type { MessageEncoder } from '../../dns/encode.ts';
 import { Rcode, RRType } from '../../dns/rrset.ts';
 import type { Logger } from '../../logger.ts';
-import { emptyReply, type Reply, type Request } from '../chain.ts';
+import { type ExtendedError, emptyReply, type Reply, type Request } from '../chain.ts';
 import type { FindAddresses } from './host-names.ts';
 import { passReply } from './passed-reply.ts';
 import { createPolicy, type Policy } from './policy.ts';
@@ -23,6 +23,10 @@ const MAX_ATTEMPTS = 100;
 const MAX_IN_WORK = 20_000;
 /** Between two attempts to find the addresses of a name, milliseconds. */
 const LOOKUP_EVERY_MS = 5000;
+
+/** RFC 8914 §4.23, §4.24. */
+const NO_REACHABLE_AUTHORITY = 22;
+const NETWORK_ERROR = 23;
 
 const WRITER = 'forward';
 
@@ -114,6 +118,7 @@ export class Forwarder {
     const servers = this.#policy(this.#servers);
     const limit = forward.maxConnectAttempts ?? ATTEMPTS_PER_SERVER * servers.length;
     let why = this.#servers.length === 0 ? 'no upstream has an address yet' : 'no healthy proxies';
+    let ede: ExtendedError = { code: NO_REACHABLE_AUTHORITY, text: why };
     let at = 0;
     let down = 0;
     let passedOver = 0;
@@ -135,6 +140,8 @@ export class Forwarder {
       const reply = await this.#askServer(server, request, query, isTcp, deadline);
       if (typeof reply === 'string') {
         why = reply;
+        // Without the address that this server had there.
+        ede = { code: NETWORK_ERROR, text: `${server.label}: ${reply.slice(reply.lastIndexOf(': ') + 1).trim()}` };
         server.health.check();
         attempts += 1;
         if (down >= servers.length) break;
@@ -143,7 +150,7 @@ export class Forwarder {
       if (forward.failover.includes(reply.rcode) && ++passedOver < servers.length) continue;
       return reply;
     }
-    return { ...emptyReply(Rcode.SERVFAIL, why), writer: '' };
+    return { ...emptyReply(Rcode.SERVFAIL, why), ede, writer: '' };
   }
 
   /** @returns why there is no reply, if there is none */

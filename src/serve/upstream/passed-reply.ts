@@ -1,6 +1,7 @@
 /** What another server sent, as the reply to a client. */
+import { type EdnsOption, EXTENDED_ERROR_OPTION, readExtendedError } from '../../dns/encode.ts';
 import { type Message, readMessage } from '../../dns/wire.ts';
-import type { Reply, Request } from '../chain.ts';
+import type { ExtendedError, Reply, Request } from '../chain.ts';
 import { type EncodedSections, layoutOf } from '../encoded-sections.ts';
 
 /** What is wrong with a message: it can't be read, or it answers another question. */
@@ -20,6 +21,7 @@ export function passReply(octets: Buffer, request: Request, isDatagram: boolean,
   }
   if (!isAnswerTo(message, request)) return 'mismatch';
   const encoded = encodedSections(octets, message);
+  const { told, options } = splitOptions(message.edns?.options);
   return {
     kind: 'reply',
     rcode: message.rcode,
@@ -32,8 +34,19 @@ export function passReply(octets: Buffer, request: Request, isDatagram: boolean,
     additional: message.additional,
     writer,
     ...(encoded && { encoded }),
-    ...(message.edns && { ednsOptions: message.edns.options }),
+    ...(options && { ednsOptions: options }),
+    ...(told && { ede: told }),
   };
+}
+
+/** What the server said of its answer, which is kept with it, and its other options, which are not. */
+function splitOptions(all: readonly EdnsOption[] | undefined): {
+  readonly told: ExtendedError | undefined;
+  readonly options: readonly EdnsOption[] | undefined;
+} {
+  const option = all?.find(({ code }) => code === EXTENDED_ERROR_OPTION);
+  const told = option && readExtendedError(option);
+  return { told, options: told === undefined ? all : all?.filter((one) => one !== option) };
 }
 
 /** A reply, with the same opcode and question: one that isn't may be forged (RFC 5452 §9.1). */

@@ -22,6 +22,8 @@ export interface CacheItem {
   readonly ttl: number;
   /** Seconds, monotonic. */
   readonly storedAt: number;
+  /** It was answered from a zone of clusters. */
+  readonly isOfZone: boolean;
   /** It has what was asked for. */
   readonly isAnswering: boolean;
   /** It is still in the cache: nothing newer has come, and it was not thrown out. */
@@ -39,6 +41,7 @@ export interface ItemPlace {
   readonly type: CacheType;
   readonly ttl: number;
   readonly storedAt: number;
+  readonly isOfZone: boolean;
 }
 
 /** @returns undefined when the reply is too large for a message */

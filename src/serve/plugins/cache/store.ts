@@ -62,6 +62,11 @@ export class Store {
     success.put(item);
   }
 
+  /** Throws out the items that this is true of. */
+  drop(isDropped: (item: CacheItem) => boolean): void {
+    for (const table of [this.#tables.success, this.#tables.denial]) table.drop(isDropped);
+  }
+
   #usable(type: CacheType, key: string, now: number): CacheItem | undefined {
     const item = this.#tables[type].get(key);
     if (item === undefined) return undefined;
@@ -104,6 +109,10 @@ class Table {
       this.delete(oldest);
       this.#onEvict();
     }
+  }
+
+  drop(isDropped: (item: CacheItem) => boolean): void {
+    for (const item of [...this.#items.values()]) if (isDropped(item)) this.delete(item.key);
   }
 
   delete(key: string): void {
