@@ -2,6 +2,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { COMMANDS } from './cli/names.ts';
 import { databaseOf } from './compose/database-path.ts';
 import { readText, surroundingsOf } from './compose/files.ts';
 import { parseServerFlags, type ServerFlags, usage } from './compose/flags.ts';
@@ -11,7 +12,6 @@ import { DIRECTIVES, defaultCorefile, isSupportedDirective } from './corefile/co
 import { OperatorError } from './errors.ts';
 import { createLogger } from './logger.ts';
 
-const COMMANDS = new Set(['check', 'verify', 'history', 'release', 'status', 'snapshot', 'transfers', 'help']);
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const logger = createLogger((line) => process.stdout.write(line));
 
@@ -19,7 +19,13 @@ async function main(argv: readonly string[]): Promise<void> {
   if (COMMANDS.has(argv[0] ?? '')) {
     // The server has no use for what the commands need.
     const { runCommand } = await import('./cli.ts');
-    process.exitCode = await runCommand(argv, process.env);
+    process.exitCode = await runCommand(argv, {
+      env: process.env,
+      stdout: process.stdout,
+      stderr: process.stderr,
+      now: Date.now,
+      interrupted: () => new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve)),
+    });
     return;
   }
   if (argv[0] === 'demo' && argv.length === 1) {

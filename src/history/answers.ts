@@ -15,6 +15,7 @@ export interface TextRecord {
 
 /** A place in the log. */
 export interface Instant {
+  /** When the batch was committed; of `at`: the moment that was asked for. */
   readonly time: string;
   readonly batch: number;
 }

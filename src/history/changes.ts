@@ -17,6 +17,8 @@ export interface ChangeQuery {
   readonly name?: string | undefined;
   /** Cursor of the last change that is known; absent: from now on, `start`: from the beginning. */
   readonly after?: string | undefined;
+  /** A moment: without a cursor, begin there. */
+  readonly since?: string | undefined;
   readonly limit?: number | undefined;
   /** Records listed for one change, 100 unless told. */
   readonly mostRecords?: number | undefined;
@@ -34,7 +36,9 @@ export function changes(source: HistorySource, query: ChangeQuery): Answered<Cha
   const only = query.zone === undefined ? ok(source.zoneIds()) : one(zoneIdOf(source, query.zone));
   if (!only.ok) return only;
   const newest = source.db.prepare<[], number>('SELECT max(batch) FROM projection_position').pluck().get() ?? 0;
-  const after = cursorOf(query.after, newest);
+  const since = query.since === undefined ? ok({ batch: newest }) : source.placeBefore(query.since, only.value);
+  if (!since.ok) return since;
+  const after = cursorOf(query.after, since.value.batch);
   if (!after.ok) return after;
   const versions = versionsAfter(source, only.value, after.value, limit.value);
   const items: ZoneChange[] = [];
@@ -54,8 +58,8 @@ interface Cursor {
   readonly zone?: ZoneId;
 }
 
-function cursorOf(text: string | undefined, newest: number): Answered<Cursor> {
-  if (text === undefined) return ok({ batch: newest });
+function cursorOf(text: string | undefined, start: number): Answered<Cursor> {
+  if (text === undefined) return ok({ batch: start });
   if (text === 'start') return ok({ batch: 0 });
   const match = /^(\d{1,15})(?:-(.+))?$/s.exec(text);
   if (match === null) return problem('badInput', `${quote(text)}: no cursor of changes`);

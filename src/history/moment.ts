@@ -12,7 +12,7 @@ export type Moment =
 
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:([Zz])|([+-])(\d\d):?(\d\d))$/;
 const BASIC = /^(\d{4})(\d\d)(\d\d)[Tt](\d\d)(\d\d)(?:(\d\d)(?:\.(\d{1,9}))?)?([Zz])$/;
-const AGO = /^-((?:\d{1,10}(?:ms|[smhdw]))+)$/;
+const AGO = /^(?:now)?-((?:\d{1,10}(?:ms|[smhdw]))+)$/;
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,

@@ -15,6 +15,12 @@ export interface Place {
   readonly time: number;
 }
 
+/** A place that was asked for by a moment. */
+export interface AskedPlace extends Place {
+  /** Unix milliseconds: the moment itself, which may be later than the batch. */
+  readonly asked: number;
+}
+
 /** A version of a zone: the place where it was published, and its serial. */
 export interface Version extends Place {
   readonly serial: number;
@@ -89,12 +95,15 @@ export class HistorySource {
   }
 
   /**
-   * Where a moment lies.
+   * Where a moment lies: the place of the last batch until then.
    * @param zones whose serials count, the first that had it
    */
-  place(text: string | undefined, zones: readonly ZoneId[]): Answered<Place> {
+  place(text: string | undefined, zones: readonly ZoneId[]): Answered<AskedPlace> {
     const moment = parseMoment(text, this.#now());
-    return moment.ok ? this.placeOfMoment(moment.value, zones) : moment;
+    if (!moment.ok) return moment;
+    const place = this.placeOfMoment(moment.value, zones);
+    if (!place.ok) return place;
+    return ok({ ...place.value, asked: moment.value.kind === 'time' ? moment.value.time : place.value.time });
   }
 
   /**

@@ -8,8 +8,7 @@ import type { AddressAnswer, AddressHolder, TextRecord } from './answers.ts';
 import { lastEventOf } from './log-events.ts';
 import { quote } from './moment.ts';
 import { type Answered, problem } from './problem.ts';
-import type { HistorySource, Place } from './source.ts';
-import { instant } from './source.ts';
+import { type HistorySource, iso, type Place } from './source.ts';
 import { textRecord } from './text.ts';
 import { worldAt, zoneIn } from './worlds.ts';
 
@@ -21,7 +20,7 @@ export function who(source: HistorySource, text: string, at: string | undefined)
   const world = worldAt(source, place.value.batch);
   return ok({
     address,
-    at: instant(place.value),
+    at: { time: iso(place.value.asked), batch: place.value.batch },
     holders: [...holdersOf(source, world, address, place.value)],
     names: namesOf(source, world, address, place.value),
   });

@@ -11,7 +11,7 @@ import type { AnswerOutcome, Explanation, LoggedEvent, StanzaReason } from './an
 import type { Answered } from './problem.ts';
 import { problem } from './problem.ts';
 import { nameOf, typeOf, zonesFor } from './record-history.ts';
-import { type HistorySource, iso, type Place } from './source.ts';
+import { type AskedPlace, type HistorySource, iso } from './source.ts';
 import { reasonsOf } from './stanza-reasons.ts';
 import { textRecords } from './text.ts';
 import { worldAt, zoneIn } from './worlds.ts';
@@ -53,7 +53,7 @@ function explain(
   zone: Zone,
   name: DomainName,
   type: RRType,
-  place: Place,
+  place: AskedPlace,
 ): Explanation {
   const found = findOrMake(zone, name);
   const outcome = outcomeOf(found, type);
@@ -63,7 +63,7 @@ function explain(
   return {
     name,
     type: typeText(type),
-    at: source.ref(place, zone.id),
+    at: { ...source.ref(place, zone.id), time: iso(place.asked) },
     zone: zone.id,
     apex: zone.apex,
     outcome,

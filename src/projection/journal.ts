@@ -4,7 +4,6 @@
  */
 import type { Database } from '../database.ts';
 import { packRecords, readPackedRecords, unpackRecords } from '../dns/canonical.ts';
-import type { DomainName } from '../dns/name.ts';
 import type { ResourceRecord } from '../dns/rrset.ts';
 import type { Serial } from '../dns/serial.ts';
 import type { ZoneId } from '../ingest/plan.ts';
@@ -310,21 +309,5 @@ export class Journal extends JournalReader implements VersionStore {
       this.#db.prepare('DELETE FROM zone_change WHERE zone = ? AND batch <= ?').run(id, row.batch);
       count -= step;
     }
-  }
-}
-
-/** One owner's part in a version. */
-export interface RecordChange extends JournalVersion {
-  readonly removed: readonly ResourceRecord[];
-  readonly added: readonly ResourceRecord[];
-}
-
-/** Every version in which records of this name changed, oldest first, as far as the journal reaches. */
-export function* changesOfName(journal: JournalReader, zone: ZoneId, name: DomainName): Generator<RecordChange> {
-  for (const version of journal.versions(zone)) {
-    const changeset = journal.changesetOf(zone, version.batch);
-    const removed = changeset?.removed.filter((record) => record.owner === name) ?? [];
-    const added = changeset?.added.filter((record) => record.owner === name) ?? [];
-    if (removed.length > 0 || added.length > 0) yield { ...version, removed, added };
   }
 }
