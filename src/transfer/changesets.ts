@@ -19,27 +19,44 @@ export function countChanges(changesets: readonly Changeset[]): number {
  * @throws RangeError when they are none or no chain
  */
 export function condense(changesets: Iterable<PackedChangeset>): Changeset {
+  const steps = condenseInSteps(changesets);
+  for (;;) {
+    const step = steps.next();
+    if (!step.done) continue;
+    const { removed, added } = step.value;
+    return { ...step.value, removed: canonicalOrder(removed), added: canonicalOrder(added) };
+  }
+}
+
+/** Records looked at in one step. */
+const STEP = 1000;
+
+/** As `condense`, a part at each step, in the order in which the changes came. */
+export function* condenseInSteps(changesets: Iterable<PackedChangeset>): Generator<undefined, Changeset> {
   const removed = new Map<string, ResourceRecord>();
   const added = new Map<string, ResourceRecord>();
   let soaFrom: SoaRecord | undefined;
   let soaTo: SoaRecord | undefined;
+  let records = 0;
   for (const changeset of changesets) {
     soaFrom ??= changeset.soaFrom;
     if (soaTo !== undefined && changeset.soaFrom.rdata.serial !== soaTo.rdata.serial) {
       throw new RangeError('changesets that are no chain');
     }
     soaTo = changeset.soaTo;
-    for (const record of changeset.removed) cancelOrKeep(record, added, removed);
-    for (const record of changeset.added) cancelOrKeep(record, removed, added);
+    for (const [list, opposite, own] of [
+      [changeset.removed, added, removed],
+      [changeset.added, removed, added],
+    ] as const) {
+      for (const record of list) {
+        cancelOrKeep(record, opposite, own);
+        records += 1;
+        if (records % STEP === 0) yield;
+      }
+    }
   }
   if (soaFrom === undefined || soaTo === undefined) throw new RangeError('no changesets to condense');
-  return {
-    apex: soaTo.owner,
-    soaFrom,
-    soaTo,
-    removed: canonicalOrder([...removed.values()]),
-    added: canonicalOrder([...added.values()]),
-  };
+  return { apex: soaTo.owner, soaFrom, soaTo, removed: [...removed.values()], added: [...added.values()] };
 }
 
 /** What undoes an earlier change takes it back; anything else is a change. */

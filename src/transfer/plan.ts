@@ -11,7 +11,7 @@ import type { SoaRecord } from '../projection/diff.ts';
 import type { ChangesetChain, PackedChangeset } from '../projection/journal.ts';
 import { isZoneSynced, soaRecord, type Zone, zoneRRsets } from '../projection/zone.ts';
 import { type ClientCertificate, clientOf, isPermitted } from './access.ts';
-import { condense, countChanges } from './changesets.ts';
+import { condense, condenseInSteps, countChanges } from './changesets.ts';
 
 /** A question for AXFR or IXFR, as far as it matters here. */
 export interface TransferRequest {
@@ -80,8 +80,14 @@ export type TransferPlan =
       /** Octets that are held until it is sent. */
       readonly octets: number;
     }
-  /** Changes that take several turns to read: see `finishPlan`. */
-  | { readonly kind: 'long'; readonly soa: SoaRecord; readonly rrsets: Iterable<RRset>; readonly chain: ChangesetChain }
+  /** Changes that take several turns to read, or to compare with the zone: see `finishPlan`. */
+  | {
+      readonly kind: 'long';
+      readonly soa: SoaRecord;
+      readonly zone: OutgoingZone;
+      readonly chain: ChangesetChain;
+      readonly isCondensed: boolean;
+    }
   | {
       readonly kind: 'full';
       readonly soa: SoaRecord;
@@ -100,13 +106,15 @@ const MOST_CHANGESETS = 20_000;
 const MOST_IN_DATAGRAM = 100;
 
 /**
- * Changed records up to which a chain is condensed to one changeset, and up to which the zone is walked to see whether
- * it is smaller: some milliseconds of work, which holds up other answers.
+ * Changed records up to which a chain is condensed to one changeset at once, and records of the zone that are counted at
+ * once to see whether it is smaller: some milliseconds of work, which holds up other answers.
  */
 const MOST_CONDENSED = 1000;
+const MOST_WALKED = 5000;
 /** Changesets up to which a chain is read at once. */
 const MOST_AT_ONCE = 250;
-const MOST_WALKED = 5000;
+/** Changed records up to which a chain is condensed at all, if that is wanted: they are held as objects. */
+const MOST_CONDENSED_LATER = 20_000;
 
 /** Decides on a request. `request.question.type` is AXFR or IXFR. */
 export function planTransfer(request: TransferRequest, context: TransferContext): TransferPlan {
@@ -124,7 +132,7 @@ export function planTransfer(request: TransferRequest, context: TransferContext)
   if (zone === undefined) return { kind: 'pass' };
   if (zone === 'incomplete') return refuse(Rcode.SERVFAIL, Ede.NOT_READY, 'the zone is not complete yet');
   const { soa } = zone;
-  if (!isIncremental) return { kind: 'full', soa, rrsets: zone.rrsets(), why: 'asked' };
+  if (!isIncremental) return full(zone, 'asked');
 
   const theirs = clientSoa(request);
   if (theirs === undefined) return refuse(Rcode.FORMERR, Ede.OTHER, 'IXFR carries one SOA record of the zone');
@@ -134,7 +142,7 @@ export function planTransfer(request: TransferRequest, context: TransferContext)
   if (order === 'greater') return { kind: 'current', soa, why: 'newer' };
   const chain = zone.journal === undefined ? undefined : journal.chain(zone.journal, theirs.serial, serial);
   const isShort = chain !== undefined && chain.records + 2 * chain.changesets <= MOST_IN_DATAGRAM;
-  const plan = isStream || isShort ? planChanges(zone, chain, context.room) : undefined;
+  const plan = isStream || isShort ? planChanges(zone, chain, context.room, stanza.ixfr) : undefined;
   // Told that there is something newer, the client comes back over TCP.
   return plan === undefined || (!isStream && plan.kind !== 'incremental') ? { kind: 'current', soa, why: 'udp' } : plan;
 }
@@ -152,25 +160,34 @@ function faultOfTransport({ remote, transport }: TransferRequest, stanza: Transf
 }
 
 /** Incremental if that is possible, worth while, and within bounds; nothing is unpacked but short chains. */
-function planChanges(zone: OutgoingZone, chain: ChangesetChain | undefined, room: number): TransferPlan {
+function planChanges(
+  zone: OutgoingZone,
+  chain: ChangesetChain | undefined,
+  room: number,
+  mode: TransferOptions['ixfr'],
+): TransferPlan {
   const { soa } = zone;
-  const full = (why: Extract<TransferPlan, { kind: 'full' }>['why']): TransferPlan => ({
-    kind: 'full',
-    soa,
-    rrsets: zone.rrsets(),
-    why,
-  });
-  if (chain === undefined) return full('unknown serial');
-  if (chain.changesets > MOST_CHANGESETS || chain.octets > Math.min(MOST_OCTETS, room)) return full('too many changes');
-  const isCondensed = chain.changesets > 1 && chain.changesets <= MOST_AT_ONCE && chain.records <= MOST_CONDENSED;
-  if (!isCondensed && isSmaller(zone.rrsets(), chain.records)) return full('changes larger than the zone');
-  if (chain.changesets > MOST_AT_ONCE) return { kind: 'long', soa, rrsets: zone.rrsets(), chain };
+  if (chain === undefined) return full(zone, 'unknown serial');
+  if (chain.changesets > MOST_CHANGESETS || chain.octets > Math.min(MOST_OCTETS, room)) {
+    return full(zone, 'too many changes');
+  }
+  const isOne = chain.changesets === 1 || mode === 'steps';
+  const isCondensed = !isOne && chain.changesets <= MOST_AT_ONCE && chain.records <= MOST_CONDENSED;
+  if (!isCondensed && isSmaller(zone.rrsets(), chain.records)) return full(zone, 'changes larger than the zone');
+  const isCondensedLater = !isOne && !isCondensed && mode === 'condensed' && chain.records <= MOST_CONDENSED_LATER;
+  if (chain.changesets > MOST_AT_ONCE || chain.records > MOST_WALKED || isCondensedLater) {
+    return { kind: 'long', soa, zone, chain, isCondensed: isCondensedLater };
+  }
   const changesets = takeLast(chain.read());
-  if (changesets === undefined) return full('unknown serial');
+  if (changesets === undefined) return full(zone, 'unknown serial');
   if (!isCondensed) return { kind: 'incremental', soa, changesets, octets: chain.octets };
   const condensed = condense(changesets);
-  if (isSmaller(zone.rrsets(), countChanges([condensed]))) return full('changes larger than the zone');
+  if (isSmaller(zone.rrsets(), countChanges([condensed]))) return full(zone, 'changes larger than the zone');
   return { kind: 'incremental', soa, changesets: [condensed], octets: 0 };
+}
+
+function full(zone: OutgoingZone, why: Extract<TransferPlan, { kind: 'full' }>['why']): TransferPlan {
+  return { kind: 'full', soa: zone.soa, rrsets: zone.rrsets(), why };
 }
 
 function takeLast<T>(steps: Iterator<unknown, T>): T {
@@ -181,23 +198,45 @@ function takeLast<T>(steps: Iterator<unknown, T>): T {
 }
 
 /**
- * Reads the changes of a `long` plan, a step in each turn of the event loop, as other answers would wait for all of it.
+ * Carries on with a `long` plan, a step in each turn of the event loop, as other answers would wait for all of it.
  * @param turn resolved in a later turn
  * @returns a plan that is not `long`
  */
 export async function finishPlan(plan: TransferPlan, turn: () => Promise<void>): Promise<TransferPlan> {
   if (plan.kind !== 'long') return plan;
-  const { soa, rrsets, chain } = plan;
-  const steps = chain.read();
-  for (;;) {
-    const step = steps.next();
-    if (!step.done) await turn();
-    else if (step.value === undefined) return { kind: 'full', soa, rrsets, why: 'unknown serial' };
-    else return { kind: 'incremental', soa, changesets: step.value, octets: chain.octets };
+  const { soa, zone, chain, isCondensed } = plan;
+  const finish = async <T>(steps: Iterator<unknown, T>): Promise<T> => {
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+      await turn();
+    }
+  };
+  if (chain.records > MOST_WALKED && (await finish(countUpTo(zone.rrsets(), chain.records))) < chain.records) {
+    return full(zone, 'changes larger than the zone');
   }
+  const changesets = await finish(chain.read());
+  if (changesets === undefined) return full(zone, 'unknown serial');
+  if (!isCondensed) return { kind: 'incremental', soa, changesets, octets: chain.octets };
+  const condensed = await finish(condenseInSteps(changesets));
+  return { kind: 'incremental', soa, changesets: [condensed], octets: chain.octets };
 }
 
-/** Has the zone fewer records than that? A large zone counts as not smaller. */
+/** Counts the records of a zone, MOST_WALKED at each step, and no further than is asked for. */
+function* countUpTo(rrsets: Iterable<RRset>, most: number): Generator<undefined, number> {
+  let records = 0;
+  let next = MOST_WALKED;
+  for (const { rdatas } of rrsets) {
+    records += rdatas.length;
+    if (records >= most) return records;
+    if (records < next) continue;
+    next += MOST_WALKED;
+    yield;
+  }
+  return records;
+}
+
+/** Has the zone fewer records than that, as far as can be seen at once? */
 function isSmaller(rrsets: Iterable<RRset>, count: number): boolean {
   let records = 0;
   for (const { rdatas } of rrsets) {

@@ -126,6 +126,13 @@ test('cert: the certificate that those of a `to` line must show', () => {
   }
 });
 
+test('ixfr: as one, or one by one', () => {
+  assert.equal(transfer('')?.ixfr, undefined);
+  assert.equal(transfer('ixfr condensed')?.ixfr, 'condensed');
+  assert.equal(transfer('ixfr steps')?.ixfr, 'steps');
+  assert.match(fault('transfer {\n to *\n ixfr off\n}'), /ixfr takes 'condensed' or 'steps'$/);
+});
+
 test('tls required: nothing else is known of tls', () => {
   assert.equal(transfer('')?.tls, undefined);
   assert.equal(transfer('tls required')?.tls, 'required');

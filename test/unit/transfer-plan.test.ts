@@ -377,3 +377,78 @@ test('changes that are more than the zone has records are not worth it', () => {
   assert.ok(plan.kind === 'full');
   assert.equal(plan.why, 'changes larger than the zone');
 });
+
+/** A zone of so many records, one set for each, without a tree. */
+function flat(records: number, journal = 'flat') {
+  return {
+    soa: soa(APEX, 9),
+    journal,
+    *rrsets() {
+      const rdatas = [{ type: 'A', address: '192.0.2.1' }] as const;
+      for (let i = 0; i < records; i++) yield { owner: name(`h${i}.${APEX}`), type: RRType.A, ttl: 5, rdatas };
+    },
+  };
+}
+
+function askFlat(records: number, made: ReturnType<ChangesetSource['chain']>, stanza = everybody): TransferPlan {
+  return planTransfer(request(RRType.IXFR, { authority: [soa(APEX, 1)] }), {
+    stanza,
+    zone: flat(records),
+    journal: { chain: () => made },
+    room,
+  });
+}
+
+test('a difference is compared with a zone of any size, a part in each turn', async () => {
+  let turns = 0;
+  const turn = async () => {
+    turns += 1;
+  };
+  const chained = { changesets: 3, records: 30_000, octets: 1234, read: () => readInSteps(untouchable, 0) };
+  const smaller = askFlat(29_999, chained);
+  assert.equal(smaller.kind, 'long');
+  const whole = await finishPlan(smaller, turn);
+  assert.ok(whole.kind === 'full' && whole.why === 'changes larger than the zone');
+  assert.ok(turns >= 5, `${turns} turns`);
+  const equal = await finishPlan(askFlat(30_000, chained), turn);
+  assert.ok(equal.kind === 'incremental');
+});
+
+/** Address changes of one name, so many versions after each other. */
+function steps(count: number): Changeset[] {
+  const at = (i: number) => record(`www.${APEX}`, { type: 'A', address: `192.0.2.${i % 250}` });
+  return Array.from({ length: count }, (_, i) => ({
+    apex: name(APEX),
+    soaFrom: soa(APEX, 1 + i),
+    soaTo: soa(APEX, 2 + i),
+    removed: [at(i)],
+    added: [at(i + 1)],
+  }));
+}
+
+test('ixfr steps: each change by itself, however few they are', () => {
+  const plan = ixfr(chain[0]?.soaFrom.rdata.serial as Serial, {}, { stanza: { ...everybody, ixfr: 'steps' } });
+  assert.ok(plan.kind === 'incremental');
+  assert.deepEqual([...plan.changesets], chain);
+});
+
+test('ixfr condensed: as one, though they are many; without the option they are sent one by one', async () => {
+  const many = steps(600);
+  const made = (): NonNullable<ReturnType<ChangesetSource['chain']>> => ({
+    changesets: many.length,
+    records: 2 * many.length,
+    octets: 1234,
+    read: () => readInSteps(many, 2),
+  });
+  const turn = async () => {};
+  const condensed = await finishPlan(askFlat(5000, made(), { ...everybody, ixfr: 'condensed' }), turn);
+  assert.ok(condensed.kind === 'incremental');
+  const [one, ...more] = [...condensed.changesets] as Changeset[];
+  assert.equal(more.length, 0);
+  // From .0 to .100, whatever was in between.
+  assert.deepEqual([one?.removed, one?.added], [many[0]?.removed, many.at(-1)?.added]);
+  assert.deepEqual([one?.soaFrom, one?.soaTo], [many[0]?.soaFrom, many.at(-1)?.soaTo]);
+  const plain = await finishPlan(askFlat(5000, made()), turn);
+  assert.ok(plain.kind === 'incremental');
+  assert.equal([...plain.changesets].length, 600);
+});

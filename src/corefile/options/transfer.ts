@@ -56,6 +56,8 @@ export interface TransferOptions {
   readonly notify?: NotifyTiming | 'off';
   /** `required`: transfers are refused but over TLS (RFC 9103). */
   readonly tls?: 'required';
+  /** How several changes are sent: as one, or each by itself; absent: as one if they are few. */
+  readonly ixfr?: 'condensed' | 'steps';
   readonly journal?: JournalSize;
   readonly catalog?: CatalogOptions;
 }
@@ -67,7 +69,7 @@ export const DEFAULT_NOTIFY: NotifyTiming = { delayMs: 200, maxMs: 1000 };
  *
  * zonelog also takes prefixes (`to 10.0.0.0/8`) and, at the end of a `to` line, `key NAME`: a TSIG key for all targets
  * of that line, and `cert NAME|sha256/PIN`: the certificate that they show. `to key NAME` alone is anyone who has the
- * key. `tls required` refuses transfers but over TLS. `notify DELAY [MAX]` (0.2 s, 1 s) or `notify off` says when
+ * key. `tls required` refuses transfers but over TLS. `ixfr condensed|steps` is how several changes are sent. `notify DELAY [MAX]` (0.2 s, 1 s) or `notify off` says when
  * the targets are told of a new version; `journal [changes N] [size OCTETS] [age DURATION]` how much of the changes is
  * kept, for all zones: the most that any stanza asks for. `catalog ZONE [GROUP]` makes a catalog of the stanza's zones,
  * `coo MEMBER CATALOG` says in it that a zone goes over to another catalog.
@@ -83,12 +85,14 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
     let journal: JournalSize | undefined;
     let catalog: CatalogOptions | undefined;
     let tls: TransferOptions['tls'];
+    let ixfr: TransferOptions['ixfr'];
     const leaving: NonNullable<CatalogOptions['leaving']>[number][] = [];
     while (c.nextBlock()) {
       if (c.value === 'to') to.push(...readTargets(c));
       else if (c.value === 'source') source = readSource(c, source);
       else if (c.value === 'notify') notify = readNotify(c);
       else if (c.value === 'tls') tls = readTls(c);
+      else if (c.value === 'ixfr') ixfr = readIxfr(c);
       else if (c.value === 'journal') journal = { ...journal, ...readJournal(c) };
       else if (c.value === 'catalog') catalog = readCatalog(c, catalog);
       else if (c.value === 'coo') leaving.push(...readLeaving(c));
@@ -103,6 +107,7 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
       source,
       ...(notify && { notify }),
       ...(tls && { tls }),
+      ...(ixfr && { ixfr }),
       ...(journal && { journal }),
       ...(catalog && { catalog: leaving.length > 0 ? { ...catalog, leaving } : catalog }),
     });
@@ -153,6 +158,13 @@ function readCertificate(c: Controller, text: string): WantedCertificate {
 function readTls(c: Controller): TransferOptions['tls'] {
   if (c.oneArg() !== 'required') c.err("tls takes 'required'");
   return 'required';
+}
+
+function readIxfr(c: Controller): TransferOptions['ixfr'] {
+  const word = c.oneArg();
+  if (word === 'condensed' || word === 'steps') return word;
+  c.err("ixfr takes 'condensed' or 'steps'");
+  return undefined;
 }
 
 function readTarget(word: string, credentials: Credentials): TransferTarget | undefined {
