@@ -5,9 +5,10 @@
 import { compareNames, type DomainName, labelsOf, unescapeLabel } from './name.ts';
 import { plainNameLength } from './name-wire.ts';
 import { NameWriter } from './name-writer.ts';
+import { readU16 } from './rdata-wire.ts';
 import { writeNamelessRdata, writeSoaFields } from './rdata-writer.ts';
 import { RecordReader } from './record-reader.ts';
-import { type Rdata, type ResourceRecord, RRClass, typeOfRdata } from './rrset.ts';
+import { type Rdata, type ResourceRecord, RRClass, type RRType, typeOfRdata } from './rrset.ts';
 
 /** The longest record: name, fixed fields, data. */
 const MAX_RECORD = 255 + 10 + 65_535;
@@ -75,6 +76,14 @@ export function packRdata(rdata: Rdata): Uint8Array {
 }
 
 /**
+ * One record in uncompressed wire format: a view, which the next call of a function here overwrites.
+ * @throws RangeError when its data is over 65,535 octets
+ */
+export function packRecord(record: ResourceRecord): Uint8Array {
+  return BUFFER.subarray(0, writePlainRecord(record, 0));
+}
+
+/**
  * Records in uncompressed wire format, one after the other, nothing between them.
  * @throws RangeError when a record's data is over 65,535 octets
  */
@@ -112,6 +121,21 @@ export function* readPackedRecords(blob: Uint8Array): Generator<ResourceRecord> 
     const record = isPlain && reader.next() ? reader.record() : undefined;
     if (record === undefined || record.class !== undefined) throw new RangeError(`damaged record at octet ${start}`);
     yield record;
+  }
+}
+
+/**
+ * Where each record that `packRecords` wrote begins and ends, and its type; nothing else of it is looked at.
+ * @throws RangeError when the octets are something else
+ */
+export function* packedSpans(blob: Uint8Array): Generator<{ start: number; end: number; type: RRType }> {
+  for (let start = 0; start < blob.length; ) {
+    const owner = plainNameLength(blob, start, blob.length);
+    const fixed = start + owner;
+    const end = owner > 0 && fixed + 10 <= blob.length ? fixed + 10 + readU16(blob, fixed + 8) : Number.NaN;
+    if (!(end <= blob.length)) throw new RangeError(`damaged record at octet ${start}`);
+    yield { start, end, type: readU16(blob, fixed) };
+    start = end;
   }
 }
 

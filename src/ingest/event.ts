@@ -4,7 +4,9 @@
  * A Kubernetes object is trimmed to the facts that DNS needs (`…Facts`); an update that leaves them equal is no event.
  * Optional fields are absent, not null or empty, so that equal facts have equal JSON.
  */
-import type { ZonePlan } from './plan.ts';
+import type { DomainName } from '../dns/name.ts';
+import type { Serial } from '../dns/serial.ts';
+import type { ZoneId, ZonePlan } from './plan.ts';
 
 declare const brand: unique symbol;
 /**
@@ -224,7 +226,78 @@ export interface PlanApplied {
   readonly plan: ZonePlan;
 }
 
-export type ClusterEvent = UpsertEvent | DeleteEvent | ClusterSynced | ClusterLost | ClusterLacks | PlanApplied;
+/**
+ * A part of what a transfer changed in a zone of another server. All parts of a version are in one batch; what they take
+ * out was there, and what they add was not.
+ */
+export interface ZoneTransferred {
+  readonly kind: 'ZoneTransferred';
+  readonly zone: ZoneId;
+  /** `ADDRESS:PORT` of the server that it came from. */
+  readonly primary: string;
+  /** Of the version that all parts together lead to. */
+  readonly serial: Serial;
+  /** Records (dns/packed-text.ts), the SOA record as any other. */
+  readonly removed: string;
+  readonly added: string;
+}
+
+/** No primary has been heard of for as long as the zone's SOA record allows: it may not be answered from. */
+export interface ZoneExpired {
+  readonly kind: 'ZoneExpired';
+  readonly zone: ZoneId;
+}
+
+/** A zone that had expired was found to be current. */
+export interface ZoneRefreshed {
+  readonly kind: 'ZoneRefreshed';
+  readonly zone: ZoneId;
+  readonly primary: string;
+}
+
+/** A zone came into a catalog that is followed (RFC 9432), with a new label: nothing of an older zone of its name is kept. */
+export interface MemberZoneAdded {
+  readonly kind: 'MemberZoneAdded';
+  readonly catalog: ZoneId;
+  readonly apex: DomainName;
+  /** The unique label of the member. */
+  readonly label: string;
+  readonly group?: string;
+}
+
+/** A member went to another catalog, or got another group; its content stays. */
+export interface MemberZoneMoved {
+  readonly kind: 'MemberZoneMoved';
+  readonly catalog: ZoneId;
+  readonly apex: DomainName;
+  readonly label: string;
+  readonly group?: string;
+}
+
+/** A zone went from a catalog, and its content with it. */
+export interface MemberZoneRemoved {
+  readonly kind: 'MemberZoneRemoved';
+  readonly catalog: ZoneId;
+  readonly apex: DomainName;
+}
+
+/** Facts about zones that other servers are the primaries of. */
+export type TransferEvent =
+  | ZoneTransferred
+  | ZoneExpired
+  | ZoneRefreshed
+  | MemberZoneAdded
+  | MemberZoneMoved
+  | MemberZoneRemoved;
+
+export type ClusterEvent =
+  | UpsertEvent
+  | DeleteEvent
+  | ClusterSynced
+  | ClusterLost
+  | ClusterLacks
+  | PlanApplied
+  | TransferEvent;
 
 /** Place of an event in the log: 1, 2, 3 … without gaps. */
 export type Position = number;

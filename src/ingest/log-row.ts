@@ -2,6 +2,7 @@
 import { fail, ok, type Result } from '../errors.ts';
 import type { Cause, ClusterEvent, ClusterId, FactsOf, ObjectKind } from './event.ts';
 import { OBJECT_KINDS } from './event.ts';
+import { isTransferObject, plainTransferEvent, transferEventOf } from './log-transfer-row.ts';
 import type { ZonePlan } from './plan.ts';
 
 /** Facts of any kind of object. */
@@ -13,7 +14,7 @@ export const SCHEMA = 1;
 /** A row of `event`, with words and object in clear. */
 export interface StoredEvent {
   readonly cluster: string;
-  /** A kind of Kubernetes object, or 'Cluster', or 'Plan'. */
+  /** A kind of Kubernetes object, or 'Cluster', 'Plan', 'Zone', 'Member'. */
   readonly object: string;
   readonly key: string;
   readonly kind: string;
@@ -50,6 +51,13 @@ export function plainEvent(event: ClusterEvent): PlainEvent {
         content: { reason: event.reason },
         cause: {},
       };
+    case 'ZoneTransferred':
+    case 'ZoneExpired':
+    case 'ZoneRefreshed':
+    case 'MemberZoneAdded':
+    case 'MemberZoneMoved':
+    case 'MemberZoneRemoved':
+      return { ...plainTransferEvent(event), kind: event.kind, cause: {} };
     default: {
       const content = 'facts' in event ? event.facts : undefined;
       return { ...about(event.cluster, event.object, event.key), kind: event.kind, content, cause: event.cause };
@@ -80,6 +88,7 @@ export function eventOf(row: StoredEvent, content: unknown): Result<ClusterEvent
       if (row.kind === 'ClusterLacks') return ok({ kind: row.kind, cluster, key: row.key, reason });
     }
   }
+  if (isTransferObject(row.object)) return transferEventOf(row, content);
   if (isObjectKind(row.object)) {
     const cause: Cause = {
       ...(row.resourceVersion === null ? {} : { resourceVersion: row.resourceVersion }),

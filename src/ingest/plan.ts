@@ -39,9 +39,9 @@ export interface StanzaPlan {
 
 /**
  * `cluster`: names of services and pods. `clusterset`: names of ServiceImports (KEP-1645). `reverse`: PTR records.
- * `catalog`: a list of zones for secondaries (RFC 9432), made from no cluster.
+ * `catalog`: a list of zones for secondaries (RFC 9432), made from no cluster. `secondary`: what another server has.
  */
-export type ZoneKind = 'cluster' | 'clusterset' | 'reverse' | 'catalog';
+export type ZoneKind = 'cluster' | 'clusterset' | 'reverse' | 'catalog' | 'secondary';
 
 /** A zone in a catalog. */
 export interface MemberZone {
@@ -62,7 +62,13 @@ export interface ZoneDefinition {
   readonly nameservers?: readonly { readonly name: DomainName; readonly addresses: readonly string[] }[];
   /** Of a catalog, by ascending apex. */
   readonly members?: readonly MemberZone[];
-  /** Addresses of this server, canonical text; never empty. */
+  /** Of a secondary zone: the servers that it comes from, `ADDRESS:PORT`. */
+  readonly primaries?: readonly string[];
+  /** A secondary zone that is a catalog, whose members are secondary zones too. */
+  readonly isFollowed?: boolean;
+  /** Of a member of such a catalog, which is in no plan. */
+  readonly memberOf?: ZoneId;
+  /** Addresses of this server, canonical text; empty only for catalogs and secondary zones. */
   readonly localAddresses: readonly string[];
 }
 

@@ -7,10 +7,11 @@ import type {
   EndpointSliceFacts,
   FactsOf,
   ObjectKind,
+  PlanApplied,
   PortFacts,
+  TransferEvent,
   UpsertEvent,
 } from '../ingest/event.ts';
-import type { ZonePlan } from '../ingest/plan.ts';
 import { addHolder, removeHolder, replaceHolder, soleHolder } from './address-tree.ts';
 import { type GatewayKind, type GatewayState, setGatewayObject, setGatewayService } from './gateway-state.ts';
 import type { PersistentMap } from './persistent-map.ts';
@@ -30,14 +31,15 @@ import {
   type World,
 } from './state.ts';
 import type { Touched } from './touched.ts';
+import { foldTransfer, isTransferEvent, keepPlanned } from './transferred.ts';
 
 /**
- * The world after these events. A new plan drops the state of clusters that it does not look at any more: should they
- * come back, they are listed anew.
+ * The world after these events. A new plan drops the state of clusters and zones that it does not look at any more:
+ * should they come back, they are listed and transferred anew.
  * @param touched is told what changed, for the changesets and for the caches of answers.
  */
 export function foldEvents(world: World, events: readonly ClusterEvent[], touched: Touched): World {
-  let plan = world.plan;
+  let { plan, transferred } = world;
   const clusters = new Map<ClusterId, ClusterState | undefined>();
   for (const event of events) {
     if (event.kind === 'PlanApplied') {
@@ -45,15 +47,19 @@ export function foldEvents(world: World, events: readonly ClusterEvent[], touche
       const kept = clustersOfPlan(plan);
       for (const id of [...Object.keys(world.clusters), ...clusters.keys()] as ClusterId[])
         if (!kept.has(id)) clusters.set(id, undefined);
+      transferred = keepPlanned(transferred, plan);
       touched.plan();
+    } else if (isTransferEvent(event)) {
+      transferred = foldTransfer(transferred, event, touched);
     } else {
       const id = event.cluster;
       const before = (clusters.has(id) ? clusters.get(id) : world.clusters[id]) ?? emptyCluster(id);
       clusters.set(id, foldCluster(before, event, touched));
     }
   }
-  return produce(world, (draft: { plan: ZonePlan; clusters: Record<ClusterId, ClusterState> }) => {
+  return produce(world, (draft: Draft) => {
     draft.plan = plan;
+    draft.transferred = transferred;
     for (const [id, state] of clusters) {
       if (state === undefined) delete draft.clusters[id];
       else draft.clusters[id] = state;
@@ -61,7 +67,8 @@ export function foldEvents(world: World, events: readonly ClusterEvent[], touche
   });
 }
 
-type FoldedEvent = Exclude<ClusterEvent, { kind: 'PlanApplied' }>;
+type Draft = { -readonly [K in keyof World]: World[K] } & { clusters: Record<ClusterId, ClusterState> };
+type FoldedEvent = Exclude<ClusterEvent, PlanApplied | TransferEvent>;
 
 function foldCluster(state: ClusterState, event: FoldedEvent, touched: Touched): ClusterState {
   if (event.kind === 'ClusterSynced') {

@@ -8,6 +8,7 @@ import type { ResourceRecord } from '../dns/rrset.ts';
 import type { Serial } from '../dns/serial.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Changeset, SoaRecord } from './diff.ts';
+import type { PackedChanges } from './packed-changes.ts';
 import type { PublishedVersion, VersionStore } from './projector.ts';
 
 export interface JournalVersion {
@@ -230,11 +231,12 @@ export class Journal extends JournalReader implements VersionStore {
     );
     this.#db
       .transaction(() => {
-        for (const { zone, serial, changeset } of versions) {
+        for (const { zone, serial, changeset, packed } of versions) {
           zoneId.run(zone);
           version.run(batch, serial, time, zone);
-          if (changeset === undefined) continue;
-          this.#insertChange(zone, batch, changeset);
+          const changes = changeset === undefined ? packed : packChanges(changeset);
+          if (changes === undefined) continue;
+          this.#insertChange(zone, batch, changes);
           this.#trim(zone, time);
         }
         position.run(batch);
@@ -244,7 +246,8 @@ export class Journal extends JournalReader implements VersionStore {
     this.#crashPoint('after-journal-commit');
   }
 
-  #insertChange(zone: ZoneId, batch: number, { soaFrom, soaTo, removed, added }: Changeset): void {
+  #insertChange(zone: ZoneId, batch: number, changes: PackedChanges): void {
+    const { soaFrom, soaTo, removed, removedCount, added, addedCount } = changes;
     const before = this.#db
       .prepare<
         [string, number],
@@ -255,7 +258,7 @@ export class Journal extends JournalReader implements VersionStore {
          WHERE version.zone = (SELECT id FROM zone WHERE name = ?) AND version.batch < ? ORDER BY version.batch DESC LIMIT 1`,
       )
       .get(zone, batch);
-    const [soas, gone, come] = [packRecords([soaFrom, soaTo]), packRecords(removed), packRecords(added)];
+    const soas = packRecords([soaFrom, soaTo]);
     this.#db
       .prepare(
         `INSERT INTO zone_change (zone, batch, serial_from, serial_to, base, step, removed_count, added_count,
@@ -268,13 +271,13 @@ export class Journal extends JournalReader implements VersionStore {
         soaTo.rdata.serial,
         before?.base ?? before?.batch ?? batch,
         (before?.step ?? 0) + 1,
-        removed.length,
-        added.length,
-        (before?.records ?? 0) + removed.length + added.length,
-        (before?.octets ?? 0) + soas.length + gone.length + come.length,
+        removedCount,
+        addedCount,
+        (before?.records ?? 0) + removedCount + addedCount,
+        (before?.octets ?? 0) + soas.length + removed.length + added.length,
         soas,
-        gone,
-        come,
+        removed,
+        added,
         zone,
       );
   }
@@ -310,4 +313,15 @@ export class Journal extends JournalReader implements VersionStore {
       count -= step;
     }
   }
+}
+
+function packChanges({ soaFrom, soaTo, removed, added }: Changeset): PackedChanges {
+  return {
+    soaFrom,
+    soaTo,
+    removed: packRecords(removed),
+    removedCount: removed.length,
+    added: packRecords(added),
+    addedCount: added.length,
+  };
 }

@@ -10,9 +10,11 @@ import type { Batch } from '../ingest/event.ts';
 import type { ZoneDefinition, ZoneId } from '../ingest/plan.ts';
 import { type Changeset, diffZones, isSoaChanged, makeChangeset } from './diff.ts';
 import { foldEvents } from './fold.ts';
+import { type PackedChanges, packedChanges } from './packed-changes.ts';
 import { clusterOf, type World } from './state.ts';
 import { Touched } from './touched.ts';
-import { isZoneSynced, makeZone, type Zone } from './zone.ts';
+import { definitionOf, definitionsOf } from './transferred.ts';
+import { isZoneSynced, makeSecondaryZone, makeZone, type Zone } from './zone.ts';
 
 /** A version that a batch made. */
 export interface PublishedVersion {
@@ -20,6 +22,8 @@ export interface PublishedVersion {
   readonly serial: Serial;
   /** Absent for a zone's first version. */
   readonly changeset?: Changeset;
+  /** In its place, of a zone of another server; absent too where they are too large to be kept. */
+  readonly packed?: PackedChanges;
 }
 
 export interface VersionStore {
@@ -63,8 +67,11 @@ export interface ProjectorStart {
 export function createProjector(start: ProjectorStart, store: VersionStore, replayUntil: number): Projector {
   let { world, batch: position } = start;
   const progress = new Map<ZoneId, ZoneProgress>();
-  for (const definition of world.plan.zones) {
-    const zone = makeZone(definition, clustersOfZone(world, definition), start.serials.get(definition.id));
+  for (const definition of definitionsOf(world.plan, world.transferred)) {
+    const zone =
+      definition.kind === 'secondary'
+        ? makeSecondaryZone(definition, world.transferred.zones.get(definition.id))
+        : makeZone(definition, clustersOfZone(world, definition), start.serials.get(definition.id));
     progress.set(definition.id, {
       current: zone,
       published: zone.serial === undefined ? undefined : zone,
@@ -72,12 +79,22 @@ export function createProjector(start: ProjectorStart, store: VersionStore, repl
     });
   }
 
-  const advance = (
-    definition: ZoneDefinition,
-    { batch, time }: Batch,
-    touched: Touched,
-  ): PublishedVersion | undefined => {
+  /** A zone of another server: its versions and serials are those that it has there. */
+  const advanceSecondary = (definition: ZoneDefinition, batch: Batch): PublishedVersion | undefined => {
     const { id } = definition;
+    const before = progress.get(id)?.published;
+    const zone = makeSecondaryZone(definition, world.transferred.zones.get(id));
+    const { serial, content } = zone;
+    progress.set(id, { current: zone, published: serial === undefined ? undefined : zone, isBehind: false });
+    if (serial === undefined || content?.records === before?.content?.records) return undefined;
+    const packed = before?.content && packedChanges(id, batch.events);
+    return { zone: id, serial, ...(packed && { packed }) };
+  };
+
+  const advance = (definition: ZoneDefinition, logged: Batch, touched: Touched): PublishedVersion | undefined => {
+    if (definition.kind === 'secondary') return advanceSecondary(definition, logged);
+    const { id } = definition;
+    const { batch, time } = logged;
     const before = progress.get(id);
     const candidate = makeZone(definition, clustersOfZone(world, definition), before?.published?.serial);
     if (!isZoneSynced(candidate)) {
@@ -116,9 +133,18 @@ export function createProjector(start: ProjectorStart, store: VersionStore, repl
       const touched = new Touched();
       world = foldEvents(world, batch.events, touched);
       const versions: PublishedVersion[] = [];
-      const ids = new Set(world.plan.zones.map((definition) => definition.id));
-      for (const id of progress.keys()) if (!ids.has(id)) progress.delete(id);
+      if (touched.isPlanTouched) {
+        const ids = new Set([...definitionsOf(world.plan, world.transferred)].map((definition) => definition.id));
+        for (const id of progress.keys()) if (!ids.has(id)) progress.delete(id);
+      }
+      for (const id of touched.zones) {
+        const definition = definitionOf(world.plan, world.transferred, id);
+        const version = definition && advance(definition, batch, touched);
+        if (definition === undefined) progress.delete(id);
+        if (version !== undefined) versions.push(version);
+      }
       for (const definition of world.plan.zones) {
+        if (touched.zones.has(definition.id)) continue;
         const isTouched = touched.isPlanTouched || definition.stanzas.some((s) => touched.clusters.has(s.cluster));
         const version = isTouched ? advance(definition, batch, touched) : undefined;
         if (version !== undefined) versions.push(version);

@@ -7,12 +7,13 @@
 import type { DomainName } from '../dns/name.ts';
 import type { Serial } from '../dns/serial.ts';
 import type { ClusterEvent } from '../ingest/event.ts';
-import type { ZoneId } from '../ingest/plan.ts';
+import type { ZoneDefinition, ZoneId } from '../ingest/plan.ts';
 import { answerSlot, touchedSlots } from './changes.ts';
 import { foldEvents } from './fold.ts';
 import { clusterOf, type World } from './state.ts';
 import { Touched } from './touched.ts';
-import { makeZone, type Zone } from './zone.ts';
+import { definitionOf, definitionsOf } from './transferred.ts';
+import { makeSecondaryZone, makeZone, type Zone } from './zone.ts';
 
 export { answerSlot };
 
@@ -59,9 +60,15 @@ export function createReplica(start: ReplicaStart): Replica {
   /** What answers come from, and what it will be when all that is folded is visible. */
   const zones = new Map<ZoneId, Zone>();
   const latest = new Map<ZoneId, Zone>();
-  for (const definition of world.plan.zones) {
+  const zoneAsOf = (definition: ZoneDefinition, serial: Serial | undefined): Zone => {
+    if (definition.kind === 'secondary') {
+      return makeSecondaryZone(definition, world.transferred.zones.get(definition.id));
+    }
     const clusters = definition.stanzas.map((stanza) => clusterOf(world, stanza.cluster));
-    const zone = makeZone(definition, clusters, start.serials.get(definition.id));
+    return makeZone(definition, clusters, serial);
+  };
+  for (const definition of definitionsOf(world.plan, world.transferred)) {
+    const zone = zoneAsOf(definition, start.serials.get(definition.id));
     zones.set(definition.id, zone);
     latest.set(definition.id, zone);
   }
@@ -70,19 +77,32 @@ export function createReplica(start: ReplicaStart): Replica {
     const stale: StaleAnswers[] = [];
     const changed: [ZoneId, Zone | undefined][] = [];
     const newSerials = new Map(serials);
-    const ids = new Set(world.plan.zones.map((definition) => definition.id));
-    for (const id of latest.keys()) {
-      if (ids.has(id)) continue;
+    const drop = (id: ZoneId) => {
       latest.delete(id);
       changed.push([id, undefined]);
       stale.push({ zone: id, slots: 'all' });
+    };
+    if (touched.isPlanTouched) {
+      const ids = new Set([...definitionsOf(world.plan, world.transferred)].map((definition) => definition.id));
+      for (const id of latest.keys()) if (!ids.has(id)) drop(id);
+    }
+    for (const id of touched.zones) {
+      const definition = definitionOf(world.plan, world.transferred, id);
+      if (definition === undefined) {
+        drop(id);
+        continue;
+      }
+      const zone = zoneAsOf(definition, undefined);
+      latest.set(id, zone);
+      changed.push([id, zone]);
+      stale.push({ zone: id, slots: 'all' });
     }
     for (const definition of world.plan.zones) {
+      if (touched.zones.has(definition.id)) continue;
       const before = latest.get(definition.id);
       const isTouched = touched.isPlanTouched || definition.stanzas.some((s) => touched.clusters.has(s.cluster));
       if (!isTouched && before !== undefined) continue;
-      const clusters = definition.stanzas.map((stanza) => clusterOf(world, stanza.cluster));
-      const zone = makeZone(definition, clusters, newSerials.get(definition.id) ?? before?.serial);
+      const zone = zoneAsOf(definition, newSerials.get(definition.id) ?? before?.serial);
       latest.set(definition.id, zone);
       changed.push([definition.id, zone]);
       stale.push({ zone: definition.id, slots: touchedSlots(before, zone, touched) });

@@ -1,6 +1,6 @@
 /**
- * The state of all clusters as text, for snapshots and for the base of a log: first a head, then parts with the objects of
- * some namespaces each. Bases live as long as their log, so every version of this must be read for ever.
+ * What is known as text, for snapshots and for the base of a log: first a head, then parts with the objects of some
+ * namespaces each, then parts with records of zones of other servers. Bases live as long as their log, so every version of this must be read for ever.
  */
 
 import type { Serial } from '../dns/serial.ts';
@@ -10,6 +10,13 @@ import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import { GATEWAY_KINDS, type GatewayKind, type GatewayState } from './gateway-state.ts';
 import { ClusterLoader, type NamespaceObjects, objectsOf } from './load.ts';
 import { type ClusterState, emptyCluster, type World } from './state.ts';
+import {
+  headOfTransferred,
+  partsOfTransferred,
+  type RecordsPart,
+  type TransferredHead,
+  TransferredLoader,
+} from './transferred-text.ts';
 
 /** The last version that a zone had, whether it is still made or not. */
 export interface LastVersion {
@@ -32,19 +39,23 @@ export interface StateHead {
     /** Absent in version 1. */
     readonly lacking?: ClusterState['lacking'];
   }[];
+  /** Absent before version 3. */
+  readonly transferred?: TransferredHead;
   /** Of a base: the journal's last version of every zone that there ever was. */
   readonly versions?: readonly LastVersion[];
 }
 
-interface Part {
+interface ClusterPart {
   readonly cluster: ClusterId;
   readonly namespaces: readonly NamespaceObjects[];
   /** Absent in version 1. */
   readonly gateway?: readonly (readonly [GatewayKind, key: string, FactsOf[GatewayKind]])[];
 }
 
+type Part = ClusterPart | RecordsPart;
+
 /** Of the shape of heads and parts. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** Objects in one part: some milliseconds of work. */
 const PART_SIZE = 2_000;
@@ -60,13 +71,15 @@ export function* writeState(
     plan: world.plan,
     serials,
     clusters: clusters.map(({ id, synced, lost, lacking }) => ({ id, synced, lost, lacking })),
+    transferred: headOfTransferred(world.transferred),
     ...(versions && { versions }),
   };
   yield JSON.stringify(head);
   for (const part of partsOf(clusters)) yield JSON.stringify(part);
+  for (const part of partsOfTransferred(world.transferred)) yield JSON.stringify(part);
 }
 
-function* partsOf(clusters: readonly ClusterState[]): Generator<Part> {
+function* partsOf(clusters: readonly ClusterState[]): Generator<ClusterPart> {
   for (const { id, namespaces, gateway } of clusters) {
     let part: NamespaceObjects[] = [];
     let size = 0;
@@ -83,7 +96,7 @@ function* partsOf(clusters: readonly ClusterState[]): Generator<Part> {
   }
 }
 
-function* gatewayParts(cluster: ClusterId, { objects }: GatewayState): Generator<Part> {
+function* gatewayParts(cluster: ClusterId, { objects }: GatewayState): Generator<ClusterPart> {
   let part: [GatewayKind, string, FactsOf[GatewayKind]][] = [];
   for (const kind of GATEWAY_KINDS) {
     for (const [key, facts] of objects[kind].entries()) {
@@ -105,8 +118,13 @@ export function readHead(text: string): StateHead | undefined {
 /** @throws OperatorError where a part is not one */
 export function readWorld(head: StateHead, parts: Iterable<string>): World {
   const loaders = new Map(head.clusters.map(({ id }) => [id, new ClusterLoader()]));
+  const transferred = new TransferredLoader(head.transferred ?? { zones: [], members: [] });
   for (const text of parts) {
     const part = JSON.parse(text) as Part;
+    if ('zone' in part) {
+      transferred.add(part);
+      continue;
+    }
     const loader = loaders.get(part.cluster);
     if (loader === undefined)
       throw new OperatorError(`a part of the state is of ${part.cluster}, which its head has not`);
@@ -117,5 +135,5 @@ export function readWorld(head: StateHead, parts: Iterable<string>): World {
   for (const cluster of head.clusters) {
     clusters[cluster.id] = loaders.get(cluster.id)?.finish({ lacking: {}, ...cluster }) ?? emptyCluster(cluster.id);
   }
-  return { plan: head.plan, clusters };
+  return { plan: head.plan, clusters, transferred: transferred.finish() };
 }

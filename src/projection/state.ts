@@ -16,6 +16,7 @@ import type { ZonePlan } from '../ingest/plan.ts';
 import { type AddressNode, EMPTY_ADDRESS_NODE } from './address-tree.ts';
 import { EMPTY_GATEWAY_STATE, type GatewayState, isGatewayKind } from './gateway-state.ts';
 import { PersistentMap } from './persistent-map.ts';
+import { NOTHING_TRANSFERRED, type Transferred } from './transferred.ts';
 
 export interface NamedSlice {
   readonly name: string;
@@ -59,9 +60,10 @@ export interface ClusterState {
 export interface World {
   readonly plan: ZonePlan;
   readonly clusters: Readonly<Record<ClusterId, ClusterState>>;
+  readonly transferred: Transferred;
 }
 
-export const EMPTY_WORLD: World = { plan: { zones: [] }, clusters: {} };
+export const EMPTY_WORLD: World = { plan: { zones: [] }, clusters: {}, transferred: NOTHING_TRANSFERRED };
 
 export const EMPTY_NAMESPACE: NamespaceState = {
   exists: false,

@@ -1,5 +1,6 @@
 /** What a fold touched, by cluster: enough to find the records that may differ, without looking at the others. */
 import type { ClusterId } from '../ingest/event.ts';
+import type { ZoneId } from '../ingest/plan.ts';
 
 export interface TouchedCluster {
   /** `namespace/name` */
@@ -15,6 +16,8 @@ export interface TouchedCluster {
 
 export class Touched {
   readonly clusters = new Map<ClusterId, TouchedCluster>();
+  /** Zones of other servers. */
+  readonly zones = new Set<ZoneId>();
   /** The plan changed: every zone has to be looked at as a whole. */
   isPlanTouched = false;
   /** A cluster was synced for the first time: zones that waited for it may be published. */
@@ -22,6 +25,10 @@ export class Touched {
 
   plan(): void {
     this.isPlanTouched = true;
+  }
+
+  zone(id: ZoneId): void {
+    this.zones.add(id);
   }
 
   sync(id: ClusterId): void {

@@ -9,6 +9,7 @@ import { childOf, compareNames, type DomainName, isSubdomain, labelsBelow, ROOT 
 import { type Rdata, type ResourceRecord, type RRset, RRType, type SoaRdata } from '../dns/rrset.ts';
 import { type Serial, toSerial } from '../dns/serial.ts';
 import type { StanzaPlan, ZoneDefinition, ZoneId } from '../ingest/plan.ts';
+import { exists, type FoundName } from './found-name.ts';
 import { defaultServer, type NameServer, nameserversOf } from './nameservers.ts';
 import { catalogOwners } from './records/catalog.ts';
 import { exposedNamespace, hasPod, podAddress, podLabel, serviceSlot } from './records/cluster.ts';
@@ -16,8 +17,11 @@ import { importSlot } from './records/clusterset.ts';
 import { isConflict, mergeSlots } from './records/merged.ts';
 import { addressesAt, addressOfPath, namesOfAddress, placeOfReverse, reverseName } from './records/reverse.ts';
 import { addressSets, findInSlot, type Slot, setsOfSlot } from './records/slot.ts';
+import { findTransferred, transferredSets } from './records/transferred.ts';
 import type { ClusterState } from './state.ts';
+import type { TransferredZone } from './transferred.ts';
 
+export type { FoundName, TransferredZone };
 // What names are made from that nobody can list (serve/synth.ts).
 export { addressSets, exposedNamespace, findInSlot, placeOfReverse, podAddress, type Slot };
 
@@ -30,27 +34,9 @@ export interface Zone {
   readonly nameservers: readonly NameServer[];
   /** Of the published version; undefined before the first one, when the zone may answer but can't be transferred. */
   readonly serial: Serial | undefined;
+  /** What the primary of a secondary zone has; undefined before the first transfer, and for other zones. */
+  readonly content?: TransferredZone | undefined;
 }
-
-/** What a zone knows of a name at or below its apex. */
-export type FoundName =
-  /** The name owns records, or is one that exists without any (`svc.ZONE`, `NAMESPACE.svc.ZONE`). */
-  | {
-      readonly status: 'exists';
-      /** The set of that type, if the name has one. */
-      rrset(type: RRType): RRset | undefined;
-      /** Every set of the name, by ascending type. */
-      rrsets(): readonly RRset[];
-    }
-  /** No records, but names below it have (RFC 8020). */
-  | { readonly status: 'emptyNonTerminal' }
-  | {
-      readonly status: 'absent';
-      /** A stanza that was never synced was asked and may have it: to deny the name would be a guess. */
-      readonly isUnsure: boolean;
-      /** The last stanza's `fallthrough` covers the name: the next plugin may have it. */
-      readonly isPassedOn: boolean;
-    };
 
 /** A version of a zone over these cluster states. */
 export function makeZone(
@@ -62,11 +48,18 @@ export function makeZone(
   return { id, apex, definition, clusters, nameservers: nameserversOf(definition, clusters), serial };
 }
 
+/** A version of a zone of another server, with the serial that it has there. */
+export function makeSecondaryZone(definition: ZoneDefinition, content: TransferredZone | undefined): Zone {
+  const { id, apex } = definition;
+  return { id, apex, definition, clusters: [], nameservers: [], serial: content?.soa?.rdata.serial, content };
+}
+
 /** TTL of a SOA record at most, in seconds: what a denial may be cached for (RFC 2308 §5). */
 const MAX_SOA_TTL = 300;
 
 /** The SOA record of this version; serial 0 before the first published one. */
 export function soaRecord(zone: Zone): ResourceRecord & { readonly rdata: SoaRdata } {
+  if (zone.content?.soa !== undefined) return zone.content.soa;
   const ttl = zoneTtl(zone);
   const rdata: SoaRdata = {
     type: 'SOA',
@@ -86,8 +79,12 @@ function zoneTtl(zone: Zone): number {
   return zone.definition.stanzas[0]?.ttl ?? 5;
 }
 
-/** Has every stanza been synced, now or in the log? Before that the zone must not be transferred. */
+/**
+ * Has every stanza been synced, now or in the log? Before that the zone must not be transferred. A secondary zone must have
+ * been transferred, and not be expired.
+ */
 export function isZoneSynced(zone: Zone): boolean {
+  if (zone.definition.kind === 'secondary') return zone.content?.isExpired === false;
   return zone.definition.stanzas.every((stanza, i) => isStanzaSynced(stanza, zone.clusters[i]));
 }
 
@@ -97,6 +94,7 @@ export function isStanzaSynced(stanza: StanzaPlan, cluster: ClusterState | undef
 
 /** What the zone knows of a name. */
 export function findName(zone: Zone, name: DomainName): FoundName {
+  if (zone.definition.kind === 'secondary') return findTransferred(zone.content, name);
   const own = apexOwners(zone).get(name);
   if (own !== undefined) return exists(own);
   const found = isReverseName(zone, name)
@@ -181,14 +179,6 @@ export function handsOn(zone: Zone, at: number, name: DomainName): boolean {
   const stanza = stanzas[at] as StanzaPlan;
   if (stanza.fallthrough?.some((parent) => isSubdomain(name, parent))) return true;
   return stanza.isMerged === true && stanzas.findLastIndex((other) => other.isMerged) > at;
-}
-
-function exists(sets: readonly RRset[]): FoundName {
-  return {
-    status: 'exists',
-    rrset: (type) => sets.find((set) => set.type === type),
-    rrsets: () => sets,
-  };
 }
 
 const ARPA = 'arpa.' as DomainName;
@@ -315,6 +305,10 @@ function podName(zone: Zone, namespace: string, address: string): DomainName {
 
 /** Every set of the zone in canonical order of the owners, but for the SOA, which a transfer puts first and last. */
 export function* zoneRRsets(zone: Zone): Generator<RRset> {
+  if (zone.definition.kind === 'secondary') {
+    yield* transferredSets(zone.content?.records.records() ?? []);
+    return;
+  }
   const own = [...apexOwners(zone)].sort(([a], [b]) => compareNames(a, b));
   const others = zone.definition.kind === 'reverse' ? reverseOwners(zone) : forwardOwners(zone);
   let next = others.next();

@@ -3,9 +3,9 @@
  * by message as the client reads them. All that a client can make us keep is bounded.
  */
 import type { Socket } from 'node:net';
+import { FrameReader, frameMessages } from '../dns/framing.ts';
 import type { ReplyStream } from './chain.ts';
 import type { Outgoing, Remote } from './entry.ts';
-import { FrameReader, frameMessages } from './framing.ts';
 import type { Pump } from './pump.ts';
 
 export interface ConnectionLimits {

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import packet from 'dns-packet';
-import { FrameReader, frameMessages } from '../../src/serve/framing.ts';
+import { FrameReader, frameMessages } from '../../src/dns/framing.ts';
 
 export interface Asked {
   readonly via: 'udp' | 'tcp';

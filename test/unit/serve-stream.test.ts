@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { FrameReader, frameMessages } from '../../src/serve/framing.ts';
+import { FrameReader, frameMessages } from '../../src/dns/framing.ts';
 import { createPump } from '../../src/serve/pump.ts';
 
 test('messages come out as they went in, however the stream is cut', () => {

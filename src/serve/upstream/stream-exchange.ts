@@ -5,8 +5,8 @@
 import type { Socket } from 'node:net';
 import { connect as connectTcp } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { FrameReader, frameMessages } from '../../dns/framing.ts';
 import { fail } from '../../errors.ts';
-import { FrameReader, frameMessages } from '../framing.ts';
 import {
   type Exchange,
   type ExchangeOptions,

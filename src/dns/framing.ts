@@ -1,10 +1,8 @@
 /** DNS messages on a stream: each after its length in two octets (RFC 1035 §4.2.2). */
 
-const EMPTY: readonly Buffer[] = [];
-
 /** Cuts what came in into messages. Copies only messages that came in several pieces. */
 export class FrameReader {
-  #chunks: readonly Buffer[] = EMPTY;
+  #chunks: Buffer[] = [];
   #length = 0;
 
   /** Octets that wait for the rest of their message, or to be taken. */
@@ -13,7 +11,9 @@ export class FrameReader {
   }
 
   push(chunk: Buffer): void {
-    this.#chunks = this.#length === 0 ? [chunk] : [...this.#chunks, chunk];
+    // Whoever sends octet by octet must not cost more with each.
+    if (this.#length === 0) this.#chunks = [chunk];
+    else this.#chunks.push(chunk);
     this.#length += chunk.length;
   }
 
@@ -25,7 +25,7 @@ export class FrameReader {
     const joined = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
     const rest = joined.subarray(size + 2);
     this.#length = rest.length;
-    this.#chunks = rest.length === 0 ? EMPTY : [rest];
+    this.#chunks = rest.length === 0 ? [] : [rest];
     return joined.subarray(2, size + 2);
   }
 
