@@ -18,6 +18,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Past answers are made as present ones are: what is only made when asked for too.
   history: ['base', 'dns', 'corefile', 'ingest', 'projection', 'serve', 'history'],
   retention: ['base', 'dns', 'corefile', 'ingest', 'projection', 'retention'],
+  web: ['base', 'history', 'web'],
+  // Runs in a browser: of the rest it knows only the shapes of answers.
+  page: ['history', 'web', 'page'],
   demo: ['base', 'demo'],
 };
 

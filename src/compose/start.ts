@@ -10,7 +10,9 @@ import { createSharedUdp, type SharedUdp } from '../serve/shared-udp.ts';
 import type { Interfaces } from './addresses.ts';
 import { startAutoReload } from './auto-reload.ts';
 import type { Control } from './control.ts';
+import { createHistorySide } from './history-side.ts';
 import { createHttpSide } from './http.ts';
+import { liveStatus } from './live-status.ts';
 import type { ServerConfiguration, WriterStatus } from './messages.ts';
 import { createNotifySide, type NotifySide, notifyZones, offeredNotifyZone } from './notify.ts';
 import type { PlannedConfig } from './plan.ts';
@@ -93,8 +95,14 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     isServing: () => isServing,
     now: options.now,
   });
+  const history = createHistorySide({
+    database: options.database,
+    live: async () => liveStatus(writer.status, notify.status(), await writer.metrics(), options.clock()),
+    logger,
+  });
 
   const stopThreads = async () => {
+    await history.stop();
     await Promise.all(servers.map((server) => server.stop()));
     await writer.stop();
   };
@@ -110,8 +118,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     isServing = true;
     writer.begin();
     control = await openControlOf(options.database, writer, notify, logger);
+    // Answers come first.
+    await history.configure(loaded.config);
     if (!options.isQuiet) for (const line of [...lines, ...versionLines()]) print(line);
   } catch (error) {
+    await control?.close();
     await http.stop();
     await stopThreads();
     throw error;
@@ -127,6 +138,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
         const next = load(options);
         const [targets, offered] = [notifyZones(next.config, next.planned), offeredNotifyZone(next.config)];
         await http.configure(next.config);
+        await history.configure(next.config);
         await configureWriter(writer, next);
         await waitForClusters(writer, next.planned, logger);
         await serve(servers, sockets, next.serving, writer.status.batch);
@@ -138,6 +150,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
         http.countFailedReload();
         // Whatever went over already comes back.
         await http.configure(loaded.config);
+        await history.configure(loaded.config);
         await configureWriter(writer, loaded);
       } finally {
         isReloading = false;
@@ -148,6 +161,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       await http.lameDuck(loaded.config);
       await control?.close();
       notify.close();
+      await history.stop();
       await Promise.all(servers.map((server) => server.stop()));
       await http.stop();
       await writer.stop();

@@ -4,7 +4,7 @@
  * Nothing here touches the file system, the environment or a clock: the caller hands in what may be read.
  */
 import type { DomainName } from '../dns/name.ts';
-import { DIRECTIVES, isIgnoredDirective, isSupportedDirective } from './directives.ts';
+import { DIRECTIVES, type DirectiveName, isIgnoredDirective, isSupportedDirective } from './directives.ts';
 import type { ServerKey } from './keys.ts';
 import type { BlockOptions } from './options.ts';
 import { hasOptions, readOptions } from './options.ts';
@@ -23,6 +23,7 @@ export type { CacheLimits, CacheOptions } from './options/cache.ts';
 export type { AutopathOptions, ExternalOptions } from './options/external.ts';
 export type { ForwardOptions, Upstream } from './options/forward.ts';
 export type { GatewayOptions, GatewayResource } from './options/gateway.ts';
+export { type HistoryOptions, isLoopback } from './options/history.ts';
 export type { HostsOptions } from './options/hosts.ts';
 export type { Kubeconfig, KubernetesOptions, NameServer, PodMode } from './options/kubernetes.ts';
 export type { BindOptions, TimeoutsOptions } from './options/listening.ts';
@@ -70,6 +71,9 @@ export interface Config {
   readonly canonicalText: string;
 }
 
+/** Directives that are about the whole server, whichever block they stand in. */
+const ONCE: ReadonlySet<string> = new Set<DirectiveName>(['history']);
+
 /** Reads a Corefile. The error is the line for the operator. */
 export function loadConfig(text: string, around: Surroundings): Outcome<Config> {
   const parsed = parseCorefile(text, around);
@@ -84,6 +88,8 @@ export function loadConfig(text: string, around: Surroundings): Outcome<Config> 
       const failure = setUp(name, stanzas, draft, around);
       if (failure !== undefined) return reject(failure);
     }
+    const second = ONCE.has(name) ? drafts.flatMap((draft) => draft.directives.get(name) ?? [])[1] : undefined;
+    if (second) return reject(`plugin/${name}: ${parseError(second, 'this plugin can only be used once')}`);
   }
   return accept({ serverBlocks: drafts, canonicalText: canonicalText(parsed.value) });
 }

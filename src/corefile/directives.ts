@@ -28,6 +28,7 @@ export const DIRECTIVES = [
   'pprof',
   'shed',
   'prometheus',
+  'history',
   'errors',
   'log',
   'dnstap',

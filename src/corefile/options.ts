@@ -14,6 +14,7 @@ import { parseCache } from './options/cache.ts';
 import { parseAutopath, parseExternal } from './options/external.ts';
 import { parseForward } from './options/forward.ts';
 import { parseGateway } from './options/gateway.ts';
+import { parseHistory } from './options/history.ts';
 import { parseHosts } from './options/hosts.ts';
 import { parseKubernetai, parseKubernetes } from './options/kubernetes.ts';
 import { parseBind, parseBufsize, parseMultisocket, parseNsid, parseTimeouts } from './options/listening.ts';
@@ -46,6 +47,7 @@ const PARSERS = {
   ready: parseReady,
   health: parseHealth,
   prometheus: parsePrometheus,
+  history: parseHistory,
   errors: parseErrors,
   log: parseLog,
   rrl: parseRrl,

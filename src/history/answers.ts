@@ -209,6 +209,17 @@ export interface TimelineEntry extends VersionRef {
   readonly added?: number;
 }
 
+/** How many versions a zone got in each part of a time. */
+export interface VersionDensity {
+  readonly zone: string;
+  readonly from: string;
+  readonly to: string;
+  /** Milliseconds of one part. */
+  readonly bucketMs: number;
+  readonly versions: number;
+  readonly counts: readonly number[];
+}
+
 export interface KindState {
   readonly kind: string;
   readonly state: 'never' | 'synced' | 'lost';

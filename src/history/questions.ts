@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs';
 import { openReadOnly } from '../database.ts';
 import { OperatorError, ok } from '../errors.ts';
+import { type DensityQuery, dataVersion, density, eventRates } from './activity.ts';
 import type {
   AddressAnswer,
   ChangePage,
@@ -18,6 +19,7 @@ import type {
   RecordValue,
   SearchHit,
   TimelineEntry,
+  VersionDensity,
   ZoneAt,
   ZoneDifference,
 } from './answers.ts';
@@ -34,7 +36,7 @@ import { who } from './who.ts';
 import { type WhyQuery, why } from './why.ts';
 import { zoneAt } from './zone-at.ts';
 
-export type { ChangeQuery, EventQuery, RecordQuery, TimelineQuery, WhyQuery };
+export type { ChangeQuery, DensityQuery, EventQuery, RecordQuery, TimelineQuery, WhyQuery };
 
 /** Moments are text: RFC 3339, `-15m`, a serial; absent: now. */
 export interface History {
@@ -58,6 +60,12 @@ export interface History {
   search(text: string, limit?: number): Answered<readonly SearchHit[]>;
   /** The versions of a zone, newest first. */
   timeline(query: TimelineQuery): Answered<Page<TimelineEntry>>;
+  /** How many versions a zone got in each part of a time. */
+  density(query: DensityQuery): Answered<VersionDensity>;
+  /** Events per minute of each cluster, over the last so many milliseconds. */
+  eventRates(windowMs: number): ReadonlyMap<string, number>;
+  /** Another number whenever something was committed since; costs next to nothing. */
+  dataVersion(): number;
   close(): void;
 }
 
@@ -87,6 +95,9 @@ export function openHistory(file: string, { now }: HistoryOptions): Answered<His
     events: (query) => source.ask(() => events(source, query)),
     search: (text, limit) => source.ask(() => search(source, text, limit)),
     timeline: (query) => source.ask(() => timeline(source, query)),
+    density: (query) => source.ask(() => density(source, query)),
+    eventRates: (windowMs) => eventRates(source, windowMs),
+    dataVersion: () => dataVersion(source),
     close: () => source.db.close(),
   });
 }

@@ -42,6 +42,15 @@ export class HistorySource {
     this.#now = now;
   }
 
+  /** Unix milliseconds. */
+  now(): number {
+    return this.#now();
+  }
+
+  moment(text: string | undefined): Answered<Moment> {
+    return parseMoment(text, this.#now());
+  }
+
   get file(): string {
     return this.db.name;
   }

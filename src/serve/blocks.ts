@@ -68,6 +68,7 @@ const WITHOUT_HANDLER: ReadonlySet<string> = new Set([
   'debug',
   'ready',
   'health',
+  'history',
   'tls',
 ]);
 

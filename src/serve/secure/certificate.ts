@@ -21,18 +21,21 @@ export interface Certificate {
   readonly texts: readonly FileText[];
 }
 
-/** @throws OperatorError when a file can't be read, or they don't fit together */
-export function loadCertificate(options: TlsOptions, root: string): Certificate {
+/**
+ * @param plugin whose files they are, for messages
+ * @throws OperatorError when a file can't be read, or they don't fit together
+ */
+export function loadCertificate(options: TlsOptions, root: string, plugin = 'tls'): Certificate {
   const files = [options.cert, options.key, ...(options.ca === undefined ? [] : [options.ca])];
   const absolute = files.map((file) => path.resolve(root, file));
   const texts = absolute.map((file) => {
     const read = readFileNow(file);
-    if (!read.ok) throw new OperatorError(`plugin/tls: ${read.error}`);
+    if (!read.ok) throw new OperatorError(`plugin/${plugin}: ${read.error}`);
     return read.value;
   });
   const certificate = { options, files: absolute, texts };
   const why = faultOf(certificate);
-  if (why !== undefined) throw new OperatorError(`plugin/tls: could not load TLS cert: ${why}`);
+  if (why !== undefined) throw new OperatorError(`plugin/${plugin}: could not load TLS cert: ${why}`);
   return certificate;
 }
 

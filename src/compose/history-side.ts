@@ -1,0 +1,142 @@
+/** `history` as the Corefile asks for it: its thread is started, replaced, begun anew when it died, and told what is live. */
+import { Worker } from 'node:worker_threads';
+import type { Config, HistoryOptions } from '../corefile/config.ts';
+import { OperatorError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { LiveStatus } from '../web/live.ts';
+import type { FromHistory, HistoryThreadData, ToHistory } from './history-thread.ts';
+
+export interface HistorySideOptions {
+  readonly database: string;
+  readonly live: () => Promise<LiveStatus>;
+  readonly logger: Logger;
+}
+
+export interface HistorySide {
+  /** Goes over to what a configuration asks for. @throws OperatorError; then all is as before */
+  configure(config: Config): Promise<void>;
+  stop(): Promise<void>;
+}
+
+type Wanted = Pick<HistoryThreadData, 'options' | 'root' | 'isDebug'>;
+
+/** The build renames imports, but not the file name of a thread. */
+const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+/** Megabytes of objects that the thread may hold: more ends the thread, and nothing else. */
+const MOST_MEMORY = 2048;
+/** Milliseconds until a thread that died is begun anew. */
+const RESTART_AFTER = 5_000;
+
+export function createHistorySide(options: HistorySideOptions): HistorySide {
+  const logger = options.logger.forPlugin('history');
+  let running: { readonly wanted: Wanted; readonly thread: HistoryThread } | undefined;
+  let restart: NodeJS.Timeout | undefined;
+
+  async function start(wanted: Wanted): Promise<void> {
+    const thread = new HistoryThread({ ...wanted, file: options.database }, options.live, (why) => {
+      if (running?.thread !== thread) return;
+      running = undefined;
+      logger.error(`its thread died, and is begun anew: ${why}`);
+      again(wanted);
+    });
+    const url = await thread.listening;
+    running = { wanted, thread };
+    logger.info(`listening on ${url}`);
+  }
+
+  function again(wanted: Wanted): void {
+    restart = setTimeout(() => {
+      start(wanted).catch((error: unknown) => {
+        logger.error(error instanceof Error ? error.message : String(error));
+        again(wanted);
+      });
+    }, RESTART_AFTER).unref();
+  }
+
+  async function end(): Promise<void> {
+    clearTimeout(restart);
+    const thread = running?.thread;
+    running = undefined;
+    await thread?.stop();
+  }
+
+  return {
+    async configure(config) {
+      const next = wantedOf(config);
+      const before = running;
+      if (JSON.stringify(next) === JSON.stringify(before?.wanted)) return;
+      if (next === undefined) return end();
+      if (before !== undefined && before.wanted.options.address !== next.options.address) {
+        running = undefined;
+        try {
+          await start(next);
+        } catch (error) {
+          running = before;
+          throw error;
+        }
+        return before.thread.stop();
+      }
+      // The address is to be had only once the thread before has given it up.
+      await end();
+      try {
+        await start(next);
+      } catch (error) {
+        if (before !== undefined) await start(before.wanted);
+        throw error;
+      }
+    },
+    stop: end,
+  };
+}
+
+function wantedOf({ serverBlocks }: Config): Wanted | undefined {
+  const block = serverBlocks.find(({ options }) => options.history !== undefined);
+  const options: HistoryOptions | undefined = block?.options.history;
+  if (block === undefined || options === undefined) return undefined;
+  const isDebug = serverBlocks.some(({ directives }) => directives.has('debug'));
+  return { options, root: block.options.root ?? '', isDebug };
+}
+
+class HistoryThread {
+  readonly #worker: Worker;
+  readonly #listening: PromiseWithResolvers<string> = Promise.withResolvers();
+  readonly #stopped: PromiseWithResolvers<void> = Promise.withResolvers();
+
+  /** @param onDeath when it ends by itself after it has listened */
+  constructor(data: HistoryThreadData, live: () => Promise<LiveStatus>, onDeath: (why: string) => void) {
+    this.#worker = new Worker(new URL(`./history-thread${EXTENSION}`, import.meta.url), {
+      workerData: data,
+      resourceLimits: { maxOldGenerationSizeMb: MOST_MEMORY },
+    });
+    const post = (message: ToHistory) => this.#worker.postMessage(message);
+    let why = 'it ended';
+    this.#worker.on('message', (message: FromHistory) => {
+      if (message.kind === 'listening') this.#listening.resolve(message.url);
+      else if (message.kind === 'refused') this.#listening.reject(new OperatorError(message.message));
+      else if (message.kind === 'stopped') this.#stopped.resolve();
+      else {
+        const { request } = message;
+        live().then((status) => post({ kind: 'live', request, status }));
+      }
+    });
+    this.#worker.on('error', (error) => {
+      why = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#listening.reject(error);
+    });
+    this.#worker.on('exit', () => {
+      this.#listening.reject(new Error(why));
+      this.#stopped.resolve();
+      onDeath(why);
+    });
+  }
+
+  /** Its URL. Rejected with an OperatorError when it can't listen. */
+  get listening(): Promise<string> {
+    return this.#listening.promise;
+  }
+
+  async stop(): Promise<void> {
+    this.#worker.postMessage({ kind: 'stop' } satisfies ToHistory);
+    await this.#stopped.promise;
+  }
+}
