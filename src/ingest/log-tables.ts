@@ -49,7 +49,13 @@ export class LogTables {
   readonly #addObject;
   readonly #readBatches;
   readonly #readEvents;
-  #writing: { readonly event: Sqlite.Statement<InsertEvent>; readonly batch: Sqlite.Statement } | undefined;
+  #writing:
+    | {
+        readonly event: Sqlite.Statement<InsertEvent>;
+        readonly batch: Sqlite.Statement;
+        readonly mention: Sqlite.Statement<[string, number]>;
+      }
+    | undefined;
 
   constructor(db: Database) {
     this.#db = db;
@@ -104,6 +110,11 @@ export class LogTables {
       event.resourceVersion,
       event.manager === null ? null : this.#wordId(event.manager),
     );
+  }
+
+  /** Notes that an object has a term; more than once does no harm. */
+  insertMention(term: string, object: number): void {
+    this.#forWriting().mention.run(term, object);
   }
 
   insertBatch({ batch, time, first, count, hash }: BatchRow): void {
@@ -186,6 +197,7 @@ export class LogTables {
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ),
       batch: this.#db.prepare('INSERT INTO batch (batch, time, first, count, hash) VALUES (?, ?, ?, ?, ?)'),
+      mention: this.#db.prepare<[string, number]>('INSERT OR IGNORE INTO mention (term, object) VALUES (?, ?)'),
     };
     return this.#writing;
   }

@@ -16,6 +16,7 @@ import { type Breach, decode, KeptFacts, type PreviousFacts } from './log-decode
 import { type Facts, type PlainEvent, plainEvent, SCHEMA, type StoredEvent } from './log-row.ts';
 import { type BatchRow, LogTables } from './log-tables.ts';
 import { timeText, windowStart } from './log-window.ts';
+import { newTerms } from './terms.ts';
 
 export type { Breach, PreviousFacts } from './log-decode.ts';
 
@@ -130,6 +131,10 @@ export class EventLog {
         if ('object' in event && !facts.has(object))
           facts.set(object, previous(event.cluster, event.object, event.key));
         const row = this.#encode(plain, object, facts.get(object));
+        if ('facts' in event) {
+          for (const term of newTerms(event.key, facts.get(object), event.facts))
+            this.#tables.insertMention(term.toWellFormed(), object);
+        }
         if ('object' in event) facts.set(object, 'facts' in event ? event.facts : undefined);
         this.#tables.insertEvent(first + index, batch.batch, object, row);
         stored.push(row);
