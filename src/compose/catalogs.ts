@@ -6,7 +6,7 @@ import type { Zone } from '../projection/zone.ts';
 import { answer, type PassOn } from '../serve/answer.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
 import { emptyReply, type Handler, type Reply } from '../serve/chain.ts';
-import { clientOf, findStanza, isPermitted } from '../transfer/access.ts';
+import { clientOf, type FindAddresses, findStanza, isPermitted } from '../transfer/access.ts';
 import type { ServedZone } from './plan.ts';
 
 const PROHIBITED = 18;
@@ -19,7 +19,7 @@ export function withCatalogs(
   handler: Handler,
   { options }: ServingBlock,
   catalogs: readonly ServedZone[],
-  zoneOf: (id: ZoneId) => Zone | undefined,
+  { zoneOf, find }: { readonly zoneOf: (id: ZoneId) => Zone | undefined; readonly find?: FindAddresses },
 ): Handler {
   if (catalogs.length === 0) return handler;
   return {
@@ -29,7 +29,7 @@ export function withCatalogs(
       const catalog = catalogs.find(({ apex }) => isSubdomain(name, apex));
       if (catalog === undefined || type === RRType.AXFR || type === RRType.IXFR) return handler.handle(request, next);
       const targets = findStanza(options.transfer ?? [], catalog.apex)?.to ?? [];
-      if (!isPermitted(targets, clientOf(request))) {
+      if (!isPermitted(targets, clientOf(request), find)) {
         return { ...emptyReply(Rcode.REFUSED), ede: { code: PROHIBITED, text: 'not permitted' } };
       }
       const zone = zoneOf(catalog.id);

@@ -8,6 +8,7 @@ import type { SoaRecord } from '../projection/diff.ts';
 import type { JournalLimits } from '../projection/journal.ts';
 import type { ReplicaUpdate } from '../projection/replica.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
+import type { FoundAddresses } from './found.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
 import type { BlockZones, ClusterView } from './plan.ts';
 
@@ -95,6 +96,8 @@ export interface ServerConfiguration {
 export type FromServer =
   /** Zones went over to versions, which are answered and transferred from now on. */
   | { readonly kind: 'versions'; readonly soas: readonly (readonly [ZoneId, SoaRecord])[] }
+  /** Clusters tell other addresses of secondaries. */
+  | { readonly kind: 'found'; readonly changed: readonly FoundAddresses[] }
   /** Zones that plugins offer for transfers have come, changed or gone. */
   | { readonly kind: 'offered'; readonly versions: readonly OfferedVersion[] }
   /** A client took a version of a zone. */

@@ -1,19 +1,17 @@
 /** NOTIFY, joined to the threads: versions that all serving threads hand out are told to the targets of `transfer`. */
 import { createSocket, type Socket } from 'node:dgram';
-import { type BlockConfig, type Config, DEFAULT_NOTIFY } from '../corefile/config.ts';
-import type { DomainName } from '../dns/name.ts';
+import { DEFAULT_NOTIFY } from '../corefile/config.ts';
 import { compareSerial, type Serial } from '../dns/serial.ts';
-import { OperatorError } from '../errors.ts';
+import type { ClusterId } from '../ingest/event.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
 import type { SoaRecord } from '../projection/diff.ts';
-import { findStanza } from '../transfer/access.ts';
 import { Notifier, type NotifyTarget, type NotifyZone } from '../transfer/notify.ts';
+import type { FoundAddresses } from './found.ts';
 import { OfferedIds, type OfferedPlace, type OfferedVersion } from './offered.ts';
-import type { BlockZones, PlannedConfig } from './plan.ts';
+import { type OfferedTold, type ToldZone, targetsNow } from './told.ts';
 import type { TransferStatus } from './transfer-status.ts';
-import { readTsigKeys } from './tsig.ts';
 
 export interface NotifySideOptions {
   /** Serving threads. */
@@ -32,20 +30,19 @@ export interface NotifySide {
    * Goes over to these zones: all of the plan.
    * @param offered who is told of a zone that a plugin offers
    */
-  configure(zones: readonly NotifyZone[], offered: OfferedNotifyZone): void;
+  configure(zones: readonly ToldZone[], offered: OfferedTold): void;
   /** A serving thread went over to versions. */
   publish(thread: number, soas: readonly (readonly [ZoneId, SoaRecord])[]): void;
   /** A serving thread has versions of zones that plugins offer. */
   publishOffered(thread: number, versions: readonly OfferedVersion[]): void;
+  /** Clusters tell other addresses of secondaries. */
+  setFound(changed: readonly FoundAddresses[]): void;
   /** A client took a version. */
   noteTransfer(zone: ZoneId | OfferedPlace, address: string, serial: Serial): void;
   status(): readonly TransferStatus[];
   snapshot(): MetricsSnapshot;
   close(): void;
 }
-
-/** Who is told of the versions of a zone that is in no plan. */
-export type OfferedNotifyZone = (place: OfferedPlace) => Pick<NotifyZone, 'timing' | 'targets'>;
 
 export function createNotifySide({ threads, logger, now, clock, random }: NotifySideOptions): NotifySide {
   const sockets = createSockets((packet, from) => notifier.receive(packet, from), logger);
@@ -64,14 +61,17 @@ export function createNotifySide({ threads, logger, now, clock, random }: Notify
   const published = new Map<ZoneId, Serial>();
   const ids = new OfferedIds();
   let isConfigured = false;
-  let planned: readonly NotifyZone[] = [];
-  let offered: OfferedNotifyZone = () => ({ timing: DEFAULT_NOTIFY, targets: [] });
+  let planned: readonly ToldZone[] = [];
+  let offered: OfferedTold = () => ({ timing: DEFAULT_NOTIFY, targets: [], found: [] });
+  const found = new Map<ClusterId, readonly string[]>();
 
   const configure = () => {
     // Versions may come first; what is known of them is kept until there is a plan.
     if (!isConfigured) return;
     const others = ids.all().map((place) => ({ zone: place.id, apex: place.apex, ...offered(place) }));
-    const zones = [...planned, ...others];
+    const zones = [...planned, ...others].map(({ zone, apex, timing, ...told }): NotifyZone => {
+      return { zone, apex, timing, targets: targetsNow(told, (cluster) => found.get(cluster) ?? []) };
+    });
     const known = new Set(zones.map(({ zone }) => zone));
     for (const map of [published, ...seen]) for (const id of map.keys()) if (!known.has(id)) map.delete(id);
     notifier.configure(zones);
@@ -101,6 +101,11 @@ export function createNotifySide({ threads, logger, now, clock, random }: Notify
     },
     publish(thread, soas) {
       for (const [zone, soa] of soas) publish(thread, zone, soa);
+    },
+    setFound(changed) {
+      const isNew = changed.filter(({ cluster, addresses }) => found.get(cluster)?.join() !== addresses.join());
+      for (const { cluster, addresses } of isNew) found.set(cluster, addresses);
+      if (isNew.length > 0) configure();
     },
     publishOffered(thread, versions) {
       const before = ids.all().length;
@@ -135,85 +140,6 @@ function oldestOf(soas: readonly (SoaRecord | undefined)[]): SoaRecord | undefin
   return soas.reduce((oldest, soa) => {
     if (oldest === undefined || soa === undefined) return undefined;
     return compareSerial(soa.rdata.serial, oldest.rdata.serial) === 'lower' ? soa : oldest;
-  });
-}
-
-/**
- * Every zone, with those of its targets that have an address of their own.
- * @throws OperatorError when a key can't be had
- */
-export function notifyZones({ serverBlocks }: Config, { plan, blocks }: PlannedConfig): NotifyZone[] {
-  const zones = new Map<ZoneId, NotifyZone>(
-    plan.zones.map(({ id, apex }) => [id, { zone: id, apex, timing: DEFAULT_NOTIFY, targets: [] }]),
-  );
-  for (const [i, block] of serverBlocks.entries()) {
-    for (const { id, apex } of transferredZones(blocks[i])) {
-      const stanza = findStanza(block.options.transfer ?? [], apex);
-      const zone = zones.get(id);
-      if (stanza === undefined || zone === undefined || stanza.notify === 'off') continue;
-      const targets = [...zone.targets, ...targetsOf(block, stanza)];
-      const distinct = new Map(targets.map((target) => [`${target.address} ${target.port}`, target]));
-      zones.set(id, { ...zone, timing: stanza.notify ?? zone.timing, targets: [...distinct.values()] });
-    }
-  }
-  return [...zones.values()];
-}
-
-/**
- * Who is told of zones that plugins offer.
- * @throws OperatorError when a key can't be had
- */
-export function offeredNotifyZone({ serverBlocks }: Config): OfferedNotifyZone {
-  const stanzas = serverBlocks.map((block) =>
-    (block.options.transfer ?? []).map((stanza) => ({ stanza, targets: targetsOf(block, stanza) })),
-  );
-  return ({ block, apex }) => {
-    const all = stanzas[block] ?? [];
-    const stanza = findStanza(
-      all.map((one) => one.stanza),
-      apex,
-    );
-    if (stanza === undefined || stanza.notify === 'off') return { timing: DEFAULT_NOTIFY, targets: [] };
-    return {
-      timing: stanza.notify ?? DEFAULT_NOTIFY,
-      targets: all.find((one) => one.stanza === stanza)?.targets ?? [],
-    };
-  };
-}
-
-/** The zones that a block hands out: of several with one apex the first. */
-export function transferredZones(zones: BlockZones | undefined): { readonly id: ZoneId; readonly apex: DomainName }[] {
-  const found = new Map<DomainName, { id: ZoneId; apex: DomainName }>();
-  for (const { apex, id } of [
-    ...(zones?.kubernetes ?? []),
-    ...(zones?.multicluster ?? []),
-    zones?.catalogs ?? [],
-  ].flat()) {
-    if (!found.has(apex)) found.set(apex, { id, apex });
-  }
-  return [...found.values()];
-}
-
-function targetsOf(
-  { options }: BlockConfig,
-  { to, source }: NonNullable<BlockConfig['options']['transfer']>[number],
-): NotifyTarget[] {
-  const keys = readTsigKeys(options);
-  return to.flatMap((target) => {
-    if (target.kind !== 'address') return [];
-    const key = target.key === undefined ? undefined : keys.get(target.key);
-    if (target.key !== undefined && key === undefined) {
-      throw new OperatorError(`plugin/transfer: key '${target.key}' is in no tsig stanza of the server block`);
-    }
-    const isSameFamily = source === undefined || source.includes(':') === target.address.includes(':');
-    return [
-      {
-        address: target.address,
-        port: target.port,
-        ...(key && { key }),
-        ...(source !== undefined && isSameFamily && { source }),
-      },
-    ];
   });
 }
 

@@ -11,6 +11,7 @@ import type { ClusterId, WatchedKind } from '../ingest/event.ts';
 import type { MemberZone, StanzaPlan, ZoneDefinition, ZoneId, ZoneKind, ZonePlan } from '../ingest/plan.ts';
 
 import { findStanza } from '../transfer/access.ts';
+import { foundKey } from './found.ts';
 
 /** How the API server of a stanza is reached, and what of it is looked at. */
 export interface ClusterView {
@@ -70,6 +71,8 @@ export interface BlockZones {
   readonly multicluster: readonly (readonly ServedZone[])[];
   /** Those of `transfer`. */
   readonly catalogs?: readonly ServedZone[];
+  /** Where addresses of its secondaries are found, by `foundKey`. */
+  readonly found?: ReadonlyMap<string, ClusterId>;
 }
 
 /** @param localAddresses this server's own addresses as the block is bound; never empty */
@@ -93,12 +96,14 @@ export function planConfig(config: Config, localAddresses: (block: BlockConfig) 
         zones.flatMap((apex) => servedOf(apex, isReverseZone(apex) ? 'reverse' : 'clusterset')),
       ),
       catalogs,
+      found: findingViews(block, clusters),
     };
   });
+  const others = [...new Set(blocks.flatMap(({ found }) => [...(found?.values() ?? [])]))].sort();
   const stanzas = config.serverBlocks.flatMap(kubernetesStanzas);
   const isMulticluster = config.serverBlocks.some((block) => block.options.multicluster !== undefined);
   return {
-    plan: { zones },
+    plan: { zones, ...(others.length > 0 && { others }) },
     clusters: [...clusters.values()],
     blocks,
     startupTimeoutMs: Math.max(0, ...stanzas.map((s) => s.startupTimeoutMs), isMulticluster ? 5000 : 0),
@@ -308,6 +313,27 @@ function viewOfMulticluster(options: MulticlusterOptions, kinds: readonly Watche
     file: options.file,
     line: options.line,
   };
+}
+
+/** Views of the block's first cluster, each of what one target of `transfer` needs and of nothing else. */
+function findingViews(block: BlockConfig, clusters: Map<ClusterId, ClusterView>): Map<string, ClusterId> {
+  const [first] = kubernetesStanzas(block);
+  const found = new Map<string, ClusterId>();
+  for (const [i, { to }] of (block.options.transfer ?? []).entries()) {
+    for (const target of to) {
+      if (target.kind !== 'service' && target.kind !== 'pods') continue;
+      const draft: ViewDraft = {
+        connection: first === undefined ? { kind: 'in-cluster' } : viewOfKubernetes(first, []).connection,
+        kinds: [target.kind === 'pods' ? 'Pod' : 'EndpointSlice'],
+        namespaces: [target.namespace],
+        labels: target.kind === 'pods' ? target.which : `kubernetes.io/service-name=${target.which}`,
+        file: first?.file ?? '',
+        line: first?.line ?? i,
+      };
+      found.set(foundKey(target), viewCluster(draft, clusters));
+    }
+  }
+  return found;
 }
 
 /** Registers the view; stanzas that look at the same share it. */

@@ -20,6 +20,7 @@ import { lostClusters } from '../serve/staleness.ts';
 import { cookieFactory } from './cookie.ts';
 import { zoneFactories } from './factories.ts';
 import { type Following, followWriter } from './following.ts';
+import { addressesIn, FoundChanges } from './found.ts';
 import type { FromServer, ServerConfiguration, ToServer } from './messages.ts';
 import { OfferedZones } from './offered.ts';
 import type { BlockZones } from './plan.ts';
@@ -60,6 +61,7 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
     journal: () => new JournalReader(db as Database),
     zoneOf,
     zonesOf,
+    addressesOf: (cluster) => addressesIn(replica?.world.clusters[cluster]),
     placeOf: (block) => [...zones.keys()].indexOf(block),
     onTransferred: (zone, address, serial) => post({ kind: 'transferred', zone, address, serial }),
     logger: logger.forPlugin('transfer'),
@@ -123,6 +125,13 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
     if (zone.serial !== undefined) serving.setSerial(zone.id, zone.serial);
     serving.setStale(zone.id, lostClusters(zone).length > 0);
   };
+  const found = new FoundChanges();
+  const announceFound = () => {
+    if (replica === undefined) return;
+    const clusters = new Set([...zones.values()].flatMap((block) => [...(block.found?.values() ?? [])]));
+    const changed = found.update(clusters, replica.world);
+    if (changed.length > 0) post({ kind: 'found', changed });
+  };
   const refresh = (stale: readonly StaleAnswers[]) => {
     for (const { zone, slots } of stale) {
       const version = replica?.zone(zone);
@@ -130,6 +139,7 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
       serving.invalidate(zone, slots);
     }
     announce(stale.map(({ zone }) => zone));
+    announceFound();
     const { batch = 0 } = replica ?? {};
     for (const { resolve } of waiting.filter((one) => one.batch <= batch)) resolve();
     waiting = waiting.filter((one) => one.batch > batch);
@@ -146,6 +156,7 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
     if (result.ok) {
       post({ kind: 'serving', lines: result.value.lines });
       announceOffered();
+      announceFound();
     } else {
       zones = before;
       post({ kind: 'refused', message: result.error });

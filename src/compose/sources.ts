@@ -11,7 +11,7 @@ export function sourcesOf(views: readonly ClusterView[]): ClusterSource[] {
       namespaces: view.namespaces,
       ...(view.labels !== undefined && { labels: view.labels }),
       ...(view.namespaceLabels !== undefined && { namespaceLabels: view.namespaceLabels }),
-      hasOnlyImportedSlices: !view.kinds.includes('Service'),
+      hasOnlyImportedSlices: view.kinds.includes('ServiceImport') && !view.kinds.includes('Service'),
     }),
     limits: {
       ...(view.qps !== undefined && { qps: view.qps }),

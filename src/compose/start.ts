@@ -14,10 +14,11 @@ import { createHistorySide } from './history-side.ts';
 import { createHttpSide } from './http.ts';
 import { liveStatus } from './live-status.ts';
 import type { ServerConfiguration, WriterStatus } from './messages.ts';
-import { createNotifySide, type NotifySide, notifyZones, offeredNotifyZone } from './notify.ts';
+import { createNotifySide, type NotifySide } from './notify.ts';
 import type { PlannedConfig } from './plan.ts';
 import { createSeed } from './randomness.ts';
 import { ServerThread, WriterThread } from './threads.ts';
+import { notifyZones, offeredTold } from './told.ts';
 import { type Understood, understand } from './understand.ts';
 import { VERSION } from './version.ts';
 
@@ -84,6 +85,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   for (const [i, server] of servers.entries()) {
     server.onVersions = (soas) => notify.publish(i, soas);
     server.onTransferred = notify.noteTransfer;
+    server.onFound = notify.setFound;
     server.onOffered = (versions) => notify.publishOffered(i, versions);
   }
   let isServing = false;
@@ -114,7 +116,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await Promise.all(servers.map((server) => server.loaded));
     await waitForClusters(writer, loaded.planned, logger);
     const lines = await serve(servers, sockets, loaded.serving, writer.status.batch);
-    notify.configure(notifyZones(loaded.config, loaded.planned), offeredNotifyZone(loaded.config));
+    notify.configure(notifyZones(loaded.config, loaded.planned), offeredTold(loaded.config, loaded.planned));
     isServing = true;
     writer.begin();
     control = await openControlOf(options.database, writer, notify, logger);
@@ -136,7 +138,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       logger.info('Reloading');
       try {
         const next = load(options);
-        const [targets, offered] = [notifyZones(next.config, next.planned), offeredNotifyZone(next.config)];
+        const [targets, offered] = [notifyZones(next.config, next.planned), offeredTold(next.config, next.planned)];
         await http.configure(next.config);
         await history.configure(next.config);
         await configureWriter(writer, next);

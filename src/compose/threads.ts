@@ -5,6 +5,7 @@ import { OperatorError } from '../errors.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
 import type { JournalLimits } from '../projection/journal.ts';
+import type { FoundAddresses } from './found.ts';
 import type { FromServer, FromWriter, ServerConfiguration, ToServer, ToWriter, WriterStatus } from './messages.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
 import type { ClusterView } from './plan.ts';
@@ -165,6 +166,8 @@ export class ServerThread {
   onVersions: ((soas: Extract<FromServer, { kind: 'versions' }>['soas']) => void) | undefined;
   /** Called when a client took a version. */
   onTransferred: ((zone: ZoneId | OfferedPlace, address: string, serial: Serial) => void) | undefined;
+  /** Called when clusters tell other addresses of secondaries. */
+  onFound: ((changed: readonly FoundAddresses[]) => void) | undefined;
   /** Called when zones that plugins offer have come, changed or gone. */
   onOffered: ((versions: readonly OfferedVersion[]) => void) | undefined;
 
@@ -199,6 +202,9 @@ export class ServerThread {
           break;
         case 'versions':
           this.onVersions?.(message.soas);
+          break;
+        case 'found':
+          this.onFound?.(message.changed);
           break;
         case 'offered':
           this.onOffered?.(message.versions);

@@ -5,6 +5,7 @@ import { MessageEncoder } from '../dns/encode.ts';
 import type { DomainName } from '../dns/name.ts';
 import type { RRset } from '../dns/rrset.ts';
 import type { Serial } from '../dns/serial.ts';
+import type { ClusterId } from '../ingest/event.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
@@ -13,13 +14,14 @@ import type { Zone } from '../projection/zone.ts';
 import type { HandlerFactory, ServingBlock } from '../serve/blocks.ts';
 import type { Handler, OfferedZone, Outcome, Request } from '../serve/chain.ts';
 import { createTransfer } from '../serve/plugins/transfer.ts';
-import { findStanza } from '../transfer/access.ts';
+import { type FindAddresses, findStanza } from '../transfer/access.ts';
 import { finishPlan, type OutgoingZone, outgoingZone, planTransfer, type TransferPlan } from '../transfer/plan.ts';
 import { Transfers } from '../transfer/respond.ts';
 import { withCatalogs } from './catalogs.ts';
-import { transferredZones } from './notify.ts';
+import { foundKey } from './found.ts';
 import type { OfferedPlace } from './offered.ts';
 import type { BlockZones } from './plan.ts';
+import { transferredZones } from './told.ts';
 
 export interface TransferOptions {
   /** Of this thread; it is not read before zones are served. */
@@ -27,6 +29,8 @@ export interface TransferOptions {
   readonly zoneOf: (id: ZoneId) => Zone | undefined;
   /** What a block serves, under the configuration that is being built. */
   readonly zonesOf: (block: ServingBlock) => BlockZones;
+  /** Of the secondaries that a cluster tells. */
+  readonly addressesOf: (cluster: ClusterId) => readonly string[];
   /** The place of a block in that configuration. */
   readonly placeOf: (block: ServingBlock) => number;
   /** A client took a version, or said that it has it. */
@@ -42,7 +46,7 @@ export interface TransferSide {
 }
 
 export function createTransferSide(options: TransferOptions): TransferSide {
-  const { journal, zoneOf, zonesOf, placeOf, onTransferred, logger, now } = options;
+  const { journal, zoneOf, zonesOf, addressesOf, placeOf, onTransferred, logger, now } = options;
   const transfers = new Transfers(logger, now);
   const encoder = new MessageEncoder();
   let reading: Promise<unknown> = Promise.resolve();
@@ -50,6 +54,11 @@ export function createTransferSide(options: TransferOptions): TransferSide {
     factory: (block, { siblings }) => {
       const ids = new Map(transferredZones(zonesOf(block)).map(({ apex, id }) => [apex, id]));
       const stanzas = block.options.transfer ?? [];
+      const { found, catalogs = [] } = zonesOf(block);
+      const findAddresses: FindAddresses = (target) => {
+        const cluster = found?.get(foundKey(target));
+        return cluster === undefined ? [] : addressesOf(cluster);
+      };
       const find = (apex: DomainName): OutgoingZone | 'incomplete' | undefined => {
         const id = ids.get(apex);
         if (id === undefined) return offered(siblings(), apex);
@@ -62,6 +71,7 @@ export function createTransferSide(options: TransferOptions): TransferSide {
           zone: find(request.question.name),
           journal: journal(),
           room: transfers.room,
+          find: findAddresses,
         });
       const carryOut = (request: Request, plan: TransferPlan): Outcome | undefined => {
         const edns = request.edns && { ...request.edns, version: 0, options: [] };
@@ -90,7 +100,7 @@ export function createTransferSide(options: TransferOptions): TransferSide {
         reading = done.catch(() => undefined);
         return done;
       });
-      return withCatalogs(handler, block, zonesOf(block).catalogs ?? [], zoneOf);
+      return withCatalogs(handler, block, catalogs, { zoneOf, find: findAddresses });
     },
     snapshot: () => transfers.snapshot(),
   };

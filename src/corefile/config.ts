@@ -40,10 +40,9 @@ export type {
   JournalSize,
   NotifyTiming,
   TransferOptions,
-  TransferTarget,
-  WantedCertificate,
 } from './options/transfer.ts';
 export { DEFAULT_NOTIFY } from './options/transfer.ts';
+export type { FoundTarget, TransferTarget, WantedCertificate } from './options/transfer-targets.ts';
 export type { AutoOptions, FileOptions, SecondaryOptions } from './options/zonefiles.ts';
 export type { BlockOptions } from './options.ts';
 export type { CorefileError, Outcome } from './outcome.ts';

@@ -74,4 +74,6 @@ export interface ZoneDefinition {
 
 export interface ZonePlan {
   readonly zones: readonly ZoneDefinition[];
+  /** Clusters that no zone is made of, looked at for addresses of secondaries; absent: none. */
+  readonly others?: readonly ClusterId[];
 }

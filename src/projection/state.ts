@@ -93,7 +93,8 @@ export function clusterOf(world: World, id: ClusterId): ClusterState {
 
 /** The clusters that a plan looks at. */
 export function clustersOfPlan(plan: ZonePlan): Set<ClusterId> {
-  return new Set(plan.zones.flatMap((zone) => zone.stanzas.map((stanza) => stanza.cluster)));
+  const ofZones = plan.zones.flatMap((zone) => zone.stanzas.map((stanza) => stanza.cluster));
+  return new Set([...ofZones, ...(plan.others ?? [])]);
 }
 /** A service's cluster IPs that are addresses. */
 export function clusterAddresses(entry: ServiceEntry): readonly string[] {

@@ -1,7 +1,7 @@
 /**
  * Who may have which zone: the `to` lines of `transfer`.
  */
-import type { TransferOptions, TransferTarget, WantedCertificate } from '../corefile/config.ts';
+import type { FoundTarget, TransferOptions, TransferTarget, WantedCertificate } from '../corefile/config.ts';
 import { writeIPv4, writeIPv6 } from '../dns/address.ts';
 import { type DomainName, isSubdomain, labelsOf } from '../dns/name.ts';
 
@@ -55,13 +55,20 @@ export function findStanza(stanzas: readonly TransferOptions[], name: DomainName
   return found;
 }
 
+/** The addresses that a cluster tells at this moment. */
+export type FindAddresses = (target: FoundTarget) => readonly string[];
+
 /** Does one of the targets admit the client? The port of an address is where NOTIFY goes, not where requests come from. */
-export function isPermitted(targets: readonly TransferTarget[], client: TransferClient): boolean {
+export function isPermitted(
+  targets: readonly TransferTarget[],
+  client: TransferClient,
+  find: FindAddresses = () => [],
+): boolean {
   return targets.some(
     (target) =>
       (target.key === undefined || target.key === client.key) &&
       (target.certificate === undefined || isShown(target.certificate, client.certificate)) &&
-      isAddressed(target, client.address),
+      isAddressed(target, client.address, find),
   );
 }
 
@@ -71,7 +78,7 @@ function isShown(wanted: WantedCertificate, shown: ClientCertificate | undefined
   return wanted.kind === 'pin' ? shown.pin === wanted.sha256 : shown.isTrusted && shown.isFor(wanted.name);
 }
 
-function isAddressed(target: TransferTarget, address: string): boolean {
+function isAddressed(target: TransferTarget, address: string, find: FindAddresses): boolean {
   switch (target.kind) {
     case 'any':
       return true;
@@ -79,6 +86,9 @@ function isAddressed(target: TransferTarget, address: string): boolean {
       return isInNetwork(address, target.address, undefined);
     case 'network':
       return isInNetwork(address, target.address, target.prefix);
+    case 'service':
+    case 'pods':
+      return find(target).some((found) => isInNetwork(address, found, undefined));
   }
 }
 

@@ -10,7 +10,7 @@ import type { ZoneId } from '../ingest/plan.ts';
 import type { SoaRecord } from '../projection/diff.ts';
 import type { ChangesetChain, PackedChangeset } from '../projection/journal.ts';
 import { isZoneSynced, soaRecord, type Zone, zoneRRsets } from '../projection/zone.ts';
-import { type ClientCertificate, clientOf, isPermitted } from './access.ts';
+import { type ClientCertificate, clientOf, type FindAddresses, isPermitted } from './access.ts';
 import { condense, condenseInSteps, countChanges } from './changesets.ts';
 
 /** A question for AXFR or IXFR, as far as it matters here. */
@@ -65,6 +65,8 @@ export interface TransferContext {
   readonly journal: ChangesetSource;
   /** Octets of changesets that may be held, besides what running transfers hold. */
   readonly room: number;
+  /** Absent: none are found. */
+  readonly find?: FindAddresses;
 }
 
 export type TransferPlan =
@@ -128,7 +130,8 @@ export function planTransfer(request: TransferRequest, context: TransferContext)
   if (stanza === undefined) return { kind: 'pass' };
   const unfit = faultOfTransport(request, stanza);
   if (unfit !== undefined) return refuse(Rcode.REFUSED, Ede.NOT_SUPPORTED, unfit);
-  if (!isPermitted(stanza.to, clientOf(request))) return refuse(Rcode.REFUSED, Ede.PROHIBITED, 'not permitted');
+  if (!isPermitted(stanza.to, clientOf(request), context.find))
+    return refuse(Rcode.REFUSED, Ede.PROHIBITED, 'not permitted');
   if (zone === undefined) return { kind: 'pass' };
   if (zone === 'incomplete') return refuse(Rcode.SERVFAIL, Ede.NOT_READY, 'the zone is not complete yet');
   const { soa } = zone;

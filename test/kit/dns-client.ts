@@ -64,12 +64,17 @@ const TRANSFER_TIMEOUT = 10_000;
 export class DnsClient {
   readonly port: number;
   readonly #why: () => string;
+  readonly #from: string | undefined;
   #id = 1;
 
-  /** @param why more to say when there is no reply */
-  constructor(port: number, why: () => string = () => '') {
+  /**
+   * @param why more to say when there is no reply
+   * @param from the address that transfers are asked for from
+   */
+  constructor(port: number, why: () => string = () => '', from?: string) {
     this.port = port;
     this.#why = why;
+    this.#from = from;
   }
 
   /** Asks one question. @throws NoReply */
@@ -169,7 +174,7 @@ export class DnsClient {
 
   /** Reads messages until the first SOA has come again at the end. */
   async #transfer(packet: Buffer): Promise<TransferRecord[]> {
-    const stream = await TcpMessages.open(this.port, TRANSFER_TIMEOUT);
+    const stream = await TcpMessages.open(this.port, TRANSFER_TIMEOUT, this.#from);
     if (!stream) throw new NoReply(`no TCP connection${this.#why()}`);
     const records: TransferRecord[] = [];
     try {

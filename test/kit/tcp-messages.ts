@@ -15,9 +15,13 @@ export class TcpMessages {
     socket.on('close', () => this.#end());
   }
 
-  /** @returns undefined when nobody accepts the connection in time */
-  static open(port: number, timeoutMs: number): Promise<TcpMessages | undefined> {
-    const socket = createConnection({ host: '127.0.0.1', port, noDelay: true });
+  /**
+   * @param from the address to connect from; absent: the system's choice
+   * @returns undefined when nobody accepts the connection in time
+   */
+  static open(port: number, timeoutMs: number, from?: string): Promise<TcpMessages | undefined> {
+    const local = from === undefined ? {} : { localAddress: from };
+    const socket = createConnection({ host: '127.0.0.1', port, noDelay: true, ...local });
     const stream = new TcpMessages(socket);
     return new Promise((resolve) => {
       const settle = (opened: TcpMessages | undefined) => {

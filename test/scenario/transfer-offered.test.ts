@@ -1,15 +1,12 @@
 /** Zones that are written down, handed to a secondary: told of at the start and of each change, and taken whole. */
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { MessageEncoder } from '../../src/dns/encode.ts';
-import { readQuery } from '../../src/dns/query.ts';
 import { TransferRefused } from '../kit/dns-client.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
+import { ZonesListener } from '../kit/zones-listener.ts';
 
 const zoneText = (apex: string, serial: number, address = '192.0.2.80') => `$ORIGIN ${apex}
 @ 60 IN SOA ns hostmaster ${serial} 7200 1800 86400 60
@@ -19,10 +16,7 @@ www 60 IN A ${address}
 `;
 
 describe('zones of file and auto', () => {
-  const socket = createSocket('udp4');
-  const encoder = new MessageEncoder();
-  /** The serials that were told, by zone. */
-  const told = new Map<string, number[]>();
+  let listener: ZonesListener;
   let server: TestServer;
 
   const write = (name: string, text: string) => {
@@ -33,22 +27,13 @@ describe('zones of file and auto', () => {
   };
   const isTold = (zone: string, serial: number) =>
     eventually(
-      () => told.get(zone)?.at(-1),
+      () => listener.last(zone),
       (last) => last === serial,
       `${zone} ${serial} is told`,
     );
 
   before(async () => {
-    socket.on('message', (packet, { address, port }) => {
-      const query = readQuery(packet);
-      if ('reject' in query || query.answer[0]?.rdata.type !== 'SOA') return;
-      const { name } = query.question;
-      told.set(name, [...(told.get(name) ?? []), query.answer[0].rdata.serial]);
-      const empty = { rcode: 0, isAuthoritative: true, answer: [], authority: [], additional: [] };
-      socket.send(encoder.encodeReply(query, empty, 512).message, port, address);
-    });
-    socket.bind(0, '127.0.0.1');
-    await once(socket, 'listening');
+    listener = await ZonesListener.open();
     server = await TestServer.prepare({
       corefile: `
 .:{{dns}} {
@@ -66,7 +51,7 @@ describe('zones of file and auto', () => {
         reload 100ms
     }
     transfer {
-        to 127.0.0.1:${socket.address().port}
+        to 127.0.0.1:${listener.port}
         notify 10ms
     }
 }
@@ -79,7 +64,7 @@ describe('zones of file and auto', () => {
     await server.answers();
   });
   after(async () => {
-    socket.close();
+    listener?.close();
     await server?.close();
   });
 
@@ -129,6 +114,6 @@ describe('zones of file and auto', () => {
       (error) => error instanceof TransferRefused,
       'the zone is gone',
     );
-    assert.deepEqual(told.get('one.auto.org.'), [11]);
+    assert.deepEqual(listener.told.get('one.auto.org.'), [11]);
   });
 });

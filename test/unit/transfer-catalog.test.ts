@@ -153,7 +153,7 @@ test('questions about it are answered to those who may transfer it', () => {
       { name: 'transfer', isPure: true, handle: (request, pass) => pass(request) },
       serving,
       served,
-      zone,
+      { zoneOf: zone },
     );
     return ask(entryOf({ '.': [handler, next] }).entry, question(owner, type));
   };

@@ -139,3 +139,25 @@ test('tls required: nothing else is known of tls', () => {
   assert.match(fault('transfer {\n to *\n tls wanted\n}'), /tls takes 'required'$/);
   assert.match(fault('transfer {\n to *\n tls\n}'), /Wrong argument count/);
 });
+
+test('to service and to pods: what a cluster tells', () => {
+  const targets = (line: string) => options(`transfer {\n ${line}\n}`).transfer?.[0]?.to;
+  assert.deepEqual(targets('to service dns nsd'), [
+    { kind: 'service', namespace: 'dns', which: 'nsd', port: 53, key: undefined },
+  ]);
+  assert.deepEqual(targets('to pods dns "tier in (b, a),app=knot" 5353 key k'), [
+    { kind: 'pods', namespace: 'dns', which: 'app=knot,tier in (a,b)', port: 5353, key: 'k.' },
+  ]);
+  for (const [line, problem] of [
+    ['to service', /Wrong argument count/],
+    ['to service dns', /Wrong argument count/],
+    ['to service dns nsd 53 54', /Wrong argument count/],
+    ['to service Dns nsd', /invalid namespace "Dns"$/],
+    ['to service dns a/b', /invalid service "a\/b"$/],
+    ['to service dns nsd http', /invalid port "http"$/],
+    ['to pods dns app=knot 70000', /invalid port "70000"$/],
+    ['to pods dns app=(', /invalid selector "app=\("/],
+  ] as const) {
+    assert.match(fault(`transfer {\n ${line}\n}`), problem, line);
+  }
+});

@@ -7,7 +7,7 @@ import { normalizeZones } from '../keys.ts';
 import { rcodeNumber } from '../mnemonics.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Directive } from '../parser.ts';
-import { readAddressPort } from './transfer.ts';
+import { readAddressPort } from './transfer-targets.ts';
 
 /** A server to forward to, as far as it can be known without looking anything up. */
 export type Upstream =

@@ -1,29 +1,12 @@
 import type { DomainName } from '../../dns/name.ts';
 import { parseName } from '../../dns/name.ts';
-import { parseAddress, parseNetwork, splitHostPort } from '../addresses.ts';
+import { parseAddress } from '../addresses.ts';
 import type { BlockContext } from '../controller.ts';
 import { Controller } from '../controller.ts';
 import { normalizeZones } from '../keys.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Directive } from '../parser.ts';
-
-/** Whom a zone may be handed to. Only an `address` gets NOTIFY. */
-export type TransferTarget = (
-  | { readonly kind: 'any' }
-  | { readonly kind: 'address'; readonly address: string; readonly port: number }
-  | { readonly kind: 'network'; readonly address: string; readonly prefix: number }
-) & {
-  /** The TSIG key that a request must be signed with, and that NOTIFY is signed with; undefined: unsigned will do. */
-  readonly key: DomainName | undefined;
-  /** The certificate that the client must have shown; absent: none will do. */
-  readonly certificate?: WantedCertificate;
-};
-
-/** A client's certificate: one for this name that the authority of `tls` vouches for, or any with this public key. */
-export type WantedCertificate =
-  | { readonly kind: 'name'; readonly name: string }
-  /** Base64 of the SHA-256 of the SubjectPublicKeyInfo, as in RFC 7858 §4.2. */
-  | { readonly kind: 'pin'; readonly sha256: string };
+import { readTargets, type TransferTarget } from './transfer-targets.ts';
 
 /** When targets are told of a new version: once none has followed for `delayMs`, and after `maxMs` at the latest. */
 export interface NotifyTiming {
@@ -69,7 +52,8 @@ export const DEFAULT_NOTIFY: NotifyTiming = { delayMs: 200, maxMs: 1000 };
  *
  * zonelog also takes prefixes (`to 10.0.0.0/8`) and, at the end of a `to` line, `key NAME`: a TSIG key for all targets
  * of that line, and `cert NAME|sha256/PIN`: the certificate that they show. `to key NAME` alone is anyone who has the
- * key. `tls required` refuses transfers but over TLS. `ixfr condensed|steps` is how several changes are sent. `notify DELAY [MAX]` (0.2 s, 1 s) or `notify off` says when
+ * key. `to service NAMESPACE NAME [PORT]` and `to pods NAMESPACE SELECTOR [PORT]` are the endpoints of a
+ * Service, and pods, of the block's first cluster. `tls required` refuses transfers but over TLS. `ixfr condensed|steps` is how several changes are sent. `notify DELAY [MAX]` (0.2 s, 1 s) or `notify off` says when
  * the targets are told of a new version; `journal [changes N] [size OCTETS] [age DURATION]` how much of the changes is
  * kept, for all zones: the most that any stanza asks for. `catalog ZONE [GROUP]` makes a catalog of the stanza's zones,
  * `coo MEMBER CATALOG` says in it that a zone goes over to another catalog.
@@ -115,46 +99,6 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
   return c.finish(all);
 }
 
-function readTargets(c: Controller): TransferTarget[] {
-  const words = c.args(1);
-  const credentials = readCredentials(c, words);
-  if (words.length === 0) return [{ kind: 'any', ...credentials }];
-  const targets: TransferTarget[] = [];
-  for (const word of words) {
-    const target = readTarget(word, credentials);
-    if (target) targets.push(target);
-    else c.err(`must specify an IP address: \`${word}'`);
-  }
-  return targets;
-}
-
-/** What a client must show besides its address. */
-type Credentials = Pick<TransferTarget, 'key' | 'certificate'>;
-
-/** Takes `key NAME` and `cert WHICH` off the end of the words. */
-function readCredentials(c: Controller, words: string[]): Credentials {
-  let credentials: Credentials = { key: undefined };
-  if (words.at(-1) === 'key' || words.at(-1) === 'cert') c.argErr();
-  for (let word = words.at(-2); word === 'key' || word === 'cert'; word = words.at(-2)) {
-    const [, text = ''] = words.splice(-2);
-    if (word === 'cert') credentials = { ...credentials, certificate: readCertificate(c, text) };
-    else credentials = { ...credentials, key: parseName(text) };
-    if (word === 'key' && credentials.key === undefined) c.err(`invalid key name ${JSON.stringify(text)}`);
-  }
-  return credentials;
-}
-
-/** Base64 of 32 octets. */
-const PIN = /^sha256\/([A-Za-z0-9+/]{43}=)$/;
-
-function readCertificate(c: Controller, text: string): WantedCertificate {
-  const [, sha256] = PIN.exec(text) ?? [];
-  if (sha256 !== undefined) return { kind: 'pin', sha256 };
-  const name = parseName(text);
-  if (name === undefined || text.includes('/')) c.err(`invalid certificate name or pin ${JSON.stringify(text)}`);
-  return { kind: 'name', name: text.toLowerCase().replace(/\.$/, '') };
-}
-
 function readTls(c: Controller): TransferOptions['tls'] {
   if (c.oneArg() !== 'required') c.err("tls takes 'required'");
   return 'required';
@@ -165,24 +109,6 @@ function readIxfr(c: Controller): TransferOptions['ixfr'] {
   if (word === 'condensed' || word === 'steps') return word;
   c.err("ixfr takes 'condensed' or 'steps'");
   return undefined;
-}
-
-function readTarget(word: string, credentials: Credentials): TransferTarget | undefined {
-  if (word === '*') return { kind: 'any', ...credentials };
-  const network = parseNetwork(word);
-  if (network) return { kind: 'network', address: network.text, prefix: network.prefix, ...credentials };
-  const target = readAddressPort(word, 53);
-  return target && { kind: 'address', address: target.host, port: target.port, ...credentials };
-}
-
-/** `IP`, `IP:PORT`, `[IP]:PORT` or `[IP]`, the address in canonical text. */
-export function readAddressPort(text: string, defaultPort: number): { host: string; port: number } | undefined {
-  const bare = parseAddress(text.replace(/^\[(.*)\]$/, '$1'));
-  if (bare) return { host: bare.text, port: defaultPort };
-  const split = splitHostPort(text);
-  if (typeof split === 'string') return undefined;
-  const address = parseAddress(split.host);
-  return address && { host: address.text, port: split.port };
 }
 
 function readSource(c: Controller, previous: string | undefined): string | undefined {

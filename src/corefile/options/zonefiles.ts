@@ -6,7 +6,7 @@ import type { Outcome } from '../outcome.ts';
 import type { Directive } from '../parser.ts';
 import type { Pattern } from '../patterns.ts';
 import { parsePattern } from '../patterns.ts';
-import { readAddressPort } from './transfer.ts';
+import { readAddressPort } from './transfer-targets.ts';
 
 /** A stanza of `file`. */
 export interface FileOptions {
