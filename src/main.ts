@@ -10,10 +10,17 @@ import { type RunningServer, startServer } from './compose/start.ts';
 import { VERSION } from './compose/version.ts';
 import { DIRECTIVES, defaultCorefile, isSupportedDirective } from './corefile/config.ts';
 import { OperatorError } from './errors.ts';
-import { createLogger } from './logger.ts';
+import { createLogger, type LogFormat, type Logger, logStyle } from './logger.ts';
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
-const logger = createLogger((line) => process.stdout.write(line));
+let isDebug = false;
+let logger = loggerOf('text');
+
+/** How this thread logs. */
+function loggerOf(format: LogFormat): Logger {
+  const style = logStyle(format, () => Date.now() / 1000);
+  return createLogger((line) => process.stdout.write(line), { isDebug: () => isDebug, style });
+}
 
 async function main(argv: readonly string[]): Promise<void> {
   if (COMMANDS.has(argv[0] ?? '')) {
@@ -60,7 +67,7 @@ async function demo(): Promise<void> {
   });
 }
 
-const QUIET = { port: 53, isQuiet: true };
+const QUIET = { port: 53, isQuiet: true, logFormat: 'text' } as const;
 
 async function serve(flags: ServerFlags): Promise<void> {
   const isMissing = flags.conf === undefined && !existsSync('Corefile');
@@ -71,13 +78,14 @@ async function serve(flags: ServerFlags): Promise<void> {
 }
 
 async function run(
-  flags: Pick<ServerFlags, 'port' | 'isQuiet' | 'pidfile'>,
+  flags: Pick<ServerFlags, 'port' | 'isQuiet' | 'pidfile' | 'logFormat'>,
   file: string,
   read: () => string,
   database: string,
 ): Promise<void> {
   const crash = /^([a-z-]+):(\d+)$/.exec(process.env.ZONELOG_CRASH_AT ?? '');
   let server: RunningServer | undefined;
+  logger = loggerOf(flags.logFormat);
   // First of all: the start may wait for a cluster, and answers are given before it has returned.
   handleSignals(() => server, flags.pidfile);
   server = await startServer({
@@ -91,8 +99,13 @@ async function run(
     clock: () => Date.now() / 1000,
     random: Math.random,
     processors: availableParallelism(),
-    print,
+    // The lines of the start are no log lines to CoreDNS; who wants objects wants nothing else.
+    print: flags.logFormat === 'text' ? print : logger.info,
     logger,
+    logFormat: flags.logFormat,
+    setDebug: (isWanted) => {
+      isDebug = isWanted;
+    },
     ...(crash && { crashAt: { point: crash[1] as string, count: Number(crash[2]) } }),
     onFatal: (message) => {
       logger.fatal(message);

@@ -3,6 +3,7 @@
  * after the first word without a dash is left over.
  */
 import { fail, ok, type Result } from '../errors.ts';
+import { LOG_FORMATS, type LogFormat } from '../logger.ts';
 
 export interface ServerFlags {
   readonly conf?: string;
@@ -10,6 +11,7 @@ export interface ServerFlags {
   readonly port: number;
   readonly pidfile?: string;
   readonly db?: string;
+  readonly logFormat: LogFormat;
   readonly isPluginList: boolean;
   readonly isVersion: boolean;
   readonly isQuiet: boolean;
@@ -23,6 +25,7 @@ const FLAGS: Readonly<Record<string, { readonly kind: Kind; readonly help: strin
   'dns.port': { kind: 'text', help: 'default port (default "53")' },
   p: { kind: 'text', help: 'default port (default "53")' },
   db: { kind: 'text', help: 'file of the event log (default "$STATE_DIRECTORY/zonelog.db", else "./zonelog.db")' },
+  'log-format': { kind: 'text', help: 'how log lines are written: text, as CoreDNS does, or json (default "text")' },
   pidfile: { kind: 'text', help: 'path to write the pid file to' },
   plugins: { kind: 'boolean', help: 'list the plugins, one a line, and exit' },
   quiet: { kind: 'boolean', help: 'no start output' },
@@ -69,6 +72,8 @@ export function parseServerFlags(argv: readonly string[]): Result<ServerFlags, s
   const port = values.get('p') ?? values.get('dns.port') ?? '53';
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) return fail(`invalid value "${port}" for -dns.port: not a port`);
   const text = (name: string) => values.get(name);
+  const logFormat = LOG_FORMATS.find((format) => format === (text('log-format') ?? 'text'));
+  if (logFormat === undefined) return fail(`invalid value "${text('log-format')}" for -log-format: not text or json`);
   const conf = text('conf');
   const pidfile = text('pidfile');
   const db = text('db');
@@ -77,6 +82,7 @@ export function parseServerFlags(argv: readonly string[]): Result<ServerFlags, s
     ...(pidfile !== undefined && { pidfile }),
     ...(db !== undefined && { db }),
     port: Number(port),
+    logFormat,
     isPluginList: text('plugins') === 'true',
     isVersion: text('version') === 'true',
     isQuiet: text('quiet') === 'true',

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Config, HistoryOptions } from '../corefile/config.ts';
 import { OperatorError } from '../errors.ts';
-import type { Logger } from '../logger.ts';
+import type { LogFormat, Logger } from '../logger.ts';
 import type { LiveStatus } from '../web/live.ts';
 import type { FromHistory, HistoryThreadData, ToHistory } from './history-thread.ts';
 
@@ -10,6 +10,7 @@ export interface HistorySideOptions {
   readonly database: string;
   readonly live: () => Promise<LiveStatus>;
   readonly logger: Logger;
+  readonly logFormat: LogFormat;
 }
 
 export interface HistorySide {
@@ -33,12 +34,16 @@ export function createHistorySide(options: HistorySideOptions): HistorySide {
   let restart: NodeJS.Timeout | undefined;
 
   async function start(wanted: Wanted): Promise<void> {
-    const thread = new HistoryThread({ ...wanted, file: options.database }, options.live, (why) => {
-      if (running?.thread !== thread) return;
-      running = undefined;
-      logger.error(`its thread died, and is begun anew: ${why}`);
-      again(wanted);
-    });
+    const thread = new HistoryThread(
+      { ...wanted, file: options.database, logFormat: options.logFormat },
+      options.live,
+      (why) => {
+        if (running?.thread !== thread) return;
+        running = undefined;
+        logger.error(`its thread died, and is begun anew: ${why}`);
+        again(wanted);
+      },
+    );
     const url = await thread.listening;
     running = { wanted, thread };
     logger.info(`listening on ${url}`);

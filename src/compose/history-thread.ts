@@ -12,7 +12,7 @@ import type { FastifyInstance } from 'fastify';
 import { type HistoryOptions, splitHostPort } from '../corefile/config.ts';
 import { OperatorError } from '../errors.ts';
 import { openHistory } from '../history/questions.ts';
-import { createLogger, type Logger } from '../logger.ts';
+import { createLogger, type LogFormat, type Logger, logStyle } from '../logger.ts';
 import { type Certificate, CertificateKeeper, loadCertificate, serverOptions } from '../serve/secure/certificate.ts';
 import { systemTimer } from '../serve/timer.ts';
 import { createApp } from '../web/app.ts';
@@ -29,6 +29,7 @@ export interface HistoryThreadData {
   /** The folder that files are relative to. */
   readonly root: string;
   readonly isDebug: boolean;
+  readonly logFormat: LogFormat;
 }
 
 /** Main to the thread. */
@@ -58,9 +59,9 @@ const UNKNOWN: LiveStatus = { clusters: [], secondaries: [] };
 
 async function run(main: MessagePort, data: HistoryThreadData): Promise<void> {
   const post = (message: FromHistory) => main.postMessage(message);
-  const logger = createLogger((line) => process.stdout.write(line), { isDebug: () => data.isDebug }).forPlugin(
-    'history',
-  );
+  const style = logStyle(data.logFormat, () => Date.now() / 1000);
+  const write = (line: string) => process.stdout.write(line);
+  const logger = createLogger(write, { isDebug: () => data.isDebug, style }).forPlugin('history');
   lowerPriority();
   const live = createLive((request) => post({ kind: 'live', request }));
   try {

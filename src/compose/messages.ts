@@ -19,6 +19,7 @@ export type ToWriter =
       readonly plan: ZonePlan;
       readonly clusters: readonly ClusterView[];
       readonly journal: JournalLimits;
+      readonly isDebug: boolean;
     }
   /** What is known is served: the clusters may be followed now. */
   | { readonly kind: 'begin' }

@@ -3,12 +3,15 @@
  * clock and randomness enter here.
  */
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { type Database, openReadOnly } from '../database.ts';
 import type { Serial } from '../dns/serial.ts';
 import { OperatorError } from '../errors.ts';
 import type { ZoneId } from '../ingest/plan.ts';
-import { createLogger } from '../logger.ts';
+import { createLineWriter } from '../line-writer.ts';
+import { createLogger, type LogFormat, logStyle } from '../logger.ts';
+import { gaugeFamily, type MetricFamily } from '../metrics.ts';
 import type { SoaRecord } from '../projection/diff.ts';
 import { JournalReader } from '../projection/journal.ts';
 import type { Replica, StaleAnswers } from '../projection/replica.ts';
@@ -35,18 +38,29 @@ export interface ServerThreadData {
   readonly writer: MessagePort;
   /** Serving threads in all; several share each address and port. */
   readonly threads: number;
-  readonly isDebug: boolean;
+  readonly logFormat: LogFormat;
   /** What all threads make the secrets of their own of (`cookie`). */
   readonly seed: Uint8Array;
   /** Where the writer puts the batch that all threads may show; absent when this is the only one. */
   readonly visible?: SharedArrayBuffer;
 }
 
+/** At the end, for lines that are on their way, milliseconds. */
+const FLUSH_MS = 2000;
+
 const NO_ZONES: BlockZones = { kubernetes: [], multicluster: [] };
 
-function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: ServerThreadData): void {
+function run(main: MessagePort, { writer, threads, logFormat, seed, visible }: ServerThreadData): void {
   const post = (message: FromServer) => main.postMessage(message);
-  const logger = createLogger((line) => process.stdout.write(line), { isDebug: () => isDebug });
+  const clock = () => Date.now() / 1000;
+  const style = logStyle(logFormat, clock);
+  let isDebug = false;
+  // A line for each query, or for each that failed, must neither hold up answers nor fill the memory.
+  const lines = createLineWriter(
+    (text, done) => process.stdout.write(text, () => done()),
+    (count) => style.line('WARNING', '', `${count} lines were dropped, as nobody took them`),
+  );
+  const logger = createLogger((line) => lines.write(line), { isDebug: () => isDebug, style });
   let replica: Replica | undefined;
   let db: Database | undefined;
   let following: Following | undefined;
@@ -56,7 +70,6 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
   const zoneOf = (id: ZoneId) => replica?.zone(id);
   const zonesOf = (block: ServingBlock) => zones.get(block) ?? NO_ZONES;
   const now = () => performance.now() / 1000;
-  const clock = () => Date.now() / 1000;
   const transfers = createTransferSide({
     journal: () => new JournalReader(db as Database),
     zoneOf,
@@ -84,7 +97,7 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
     endProcess: (message) => post({ kind: 'failed', message }),
     hostName: hostname(),
     version: `zonelog-${VERSION}`,
-    writeLine: (line) => process.stdout.write(line.endsWith('\n') ? line : `${line}\n`),
+    writeQuery: (entry) => lines.write(style.query(entry)),
   });
 
   /** Those who wait for a batch. */
@@ -154,6 +167,7 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
     zones = new Map(blocks.map((block, i) => [block, served[i] ?? NO_ZONES]));
     const result = await serving.configure(blocks, descriptors);
     if (result.ok) {
+      isDebug = blocks.some(({ plugins }) => plugins.includes('debug'));
       post({ kind: 'serving', lines: result.value.lines });
       announceOffered();
       announceFound();
@@ -161,6 +175,16 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
       zones = before;
       post({ kind: 'refused', message: result.error });
     }
+  };
+
+  const stop = async () => {
+    await serving.stop();
+    // Who reads our lines may have stopped reading.
+    await Promise.race([lines.flush(), sleep(FLUSH_MS, undefined, { ref: false })]);
+    db?.close();
+    post({ kind: 'stopped' });
+    main.close();
+    writer.close();
   };
 
   main.on('message', (message: ToServer) => {
@@ -186,18 +210,22 @@ function run(main: MessagePort, { writer, threads, isDebug, seed, visible }: Ser
         serve(message.configuration, message.batch).catch(fail);
         break;
       case 'metrics':
-        post({ kind: 'metrics', request: message.request, snapshot: [...serving.snapshot(), ...transfers.snapshot()] });
+        post({
+          kind: 'metrics',
+          request: message.request,
+          snapshot: [...serving.snapshot(), ...transfers.snapshot(), droppedLines(lines.dropped())],
+        });
         break;
       case 'stop':
-        serving.stop().then(() => {
-          db?.close();
-          post({ kind: 'stopped' });
-          main.close();
-          writer.close();
-        }, fail);
+        stop().catch(fail);
         break;
     }
   });
+}
+
+function droppedLines(count: number): MetricFamily {
+  const family = gaugeFamily('zonelog_log_lines_dropped_total', 'Log lines that nobody took.', [], [[[], count]]);
+  return { ...family, type: 'counter' };
 }
 
 function describe(error: unknown): string {

@@ -2,7 +2,7 @@
 
 import type { Config, Surroundings } from '../corefile/config.ts';
 import { fail, OperatorError, ok, type Result } from '../errors.ts';
-import type { Logger } from '../logger.ts';
+import type { LogFormat, Logger } from '../logger.ts';
 import { buildInfo, type MetricsSnapshot, mergeSnapshots } from '../metrics.ts';
 import { DEFAULT_JOURNAL_LIMITS, type JournalLimits } from '../projection/journal.ts';
 import { pointsOf } from '../serve/blocks.ts';
@@ -42,6 +42,10 @@ export interface StartOptions {
   /** Writes a line to the standard output. */
   readonly print: (line: string) => void;
   readonly logger: Logger;
+  /** Of the threads' own loggers. */
+  readonly logFormat: LogFormat;
+  /** Is told whether lines for debugging are wanted. */
+  readonly setDebug: (isDebug: boolean) => void;
   readonly crashAt?: { readonly point: string; readonly count: number };
   /** Something broke for good: the process should end. */
   readonly onFatal: (message: string) => void;
@@ -61,10 +65,9 @@ const WAIT_LINE_EVERY = 500;
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const { logger, print } = options;
   let loaded = load(options);
-  const isDebug = loaded.config.serverBlocks.some((block) => block.directives.has('debug'));
   const threads = threadsOf(loaded.config, options.processors);
   const visible = threads > 1 ? new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) : undefined;
-  const shared = { isDebug, ...(visible && { visible }) };
+  const shared = { logFormat: options.logFormat, ...(visible && { visible }) };
   const writer = new WriterThread(
     { ...shared, file: options.database, ...(options.crashAt && { crashAt: options.crashAt }) },
     options.onFatal,
@@ -101,6 +104,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     database: options.database,
     live: async () => liveStatus(writer.status, notify.status(), await writer.metrics(), options.clock()),
     logger,
+    logFormat: options.logFormat,
   });
 
   const stopThreads = async () => {
@@ -118,6 +122,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     const lines = await serve(servers, sockets, loaded.serving, writer.status.batch);
     notify.configure(notifyZones(loaded.config, loaded.planned), offeredTold(loaded.config, loaded.planned));
     isServing = true;
+    options.setDebug(isDebug(loaded.config));
     writer.begin();
     control = await openControlOf(options.database, writer, notify, logger);
     // Answers come first.
@@ -146,6 +151,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
         await serve(servers, sockets, next.serving, writer.status.batch);
         notify.configure(targets, offered);
         loaded = next;
+        options.setDebug(isDebug(loaded.config));
         logger.info('Reloading complete');
       } catch (error) {
         logger.error(`Restart failed: ${error instanceof Error ? error.message : String(error)}`);
@@ -188,7 +194,12 @@ function tryLoad(options: StartOptions): Result<Config, string> {
 }
 
 async function configureWriter(writer: WriterThread, { config, planned }: Understood): Promise<void> {
-  await writer.configure(planned.plan, planned.clusters, journalLimits(config));
+  const { plan, clusters } = planned;
+  await writer.configure({ plan, clusters, journal: journalLimits(config), isDebug: isDebug(config) });
+}
+
+function isDebug({ serverBlocks }: Config): boolean {
+  return serverBlocks.some((block) => block.directives.has('debug'));
 }
 
 /** The most that any stanza of `transfer` asks for. */

@@ -2,13 +2,11 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Serial } from '../dns/serial.ts';
 import { OperatorError } from '../errors.ts';
-import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
+import type { ZoneId } from '../ingest/plan.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
-import type { JournalLimits } from '../projection/journal.ts';
 import type { FoundAddresses } from './found.ts';
 import type { FromServer, FromWriter, ServerConfiguration, ToServer, ToWriter, WriterStatus } from './messages.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
-import type { ClusterView } from './plan.ts';
 import type { ServerThreadData } from './server-thread.ts';
 import type { WriterThreadData } from './writer-thread.ts';
 
@@ -121,9 +119,9 @@ export class WriterThread {
   }
 
   /** Puts a plan in force. Rejected with an OperatorError when it can't be. */
-  configure(plan: ZonePlan, clusters: readonly ClusterView[], journal: JournalLimits): Promise<void> {
+  configure(configuration: Omit<Extract<ToWriter, { kind: 'configure' }>, 'kind'>): Promise<void> {
     this.#configured = Promise.withResolvers();
-    this.#post({ kind: 'configure', plan, clusters, journal });
+    this.#post({ kind: 'configure', ...configuration });
     return this.#configured.promise;
   }
 

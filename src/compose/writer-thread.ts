@@ -4,7 +4,7 @@ import { openDatabase } from '../database.ts';
 import { OperatorError } from '../errors.ts';
 import { createConnector } from '../ingest/credentials.ts';
 import type { ClusterId } from '../ingest/event.ts';
-import { createLogger } from '../logger.ts';
+import { createLogger, type LogFormat, logStyle } from '../logger.ts';
 import type { FromWriter, ToWriter } from './messages.ts';
 import { VERSION } from './version.ts';
 import { createWriter, type Writer } from './writer.ts';
@@ -13,16 +13,18 @@ import { writerMetrics } from './writer-metrics.ts';
 /** What main hands to the thread when it makes it. */
 export interface WriterThreadData {
   readonly file: string;
-  readonly isDebug: boolean;
+  readonly logFormat: LogFormat;
   /** Where the batch that all serving threads may show is put; absent when there is one thread. */
   readonly visible?: SharedArrayBuffer;
   /** For tests: the process kills itself when it comes to this point for the `count`th time. */
   readonly crashAt?: { readonly point: string; readonly count: number };
 }
 
-function run(main: MessagePort, { file, isDebug, crashAt, visible }: WriterThreadData): void {
+function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThreadData): void {
   const post = (message: FromWriter) => main.postMessage(message);
-  const logger = createLogger((line) => process.stdout.write(line), { isDebug: () => isDebug });
+  let isDebug = false;
+  const style = logStyle(logFormat, () => Date.now() / 1000);
+  const logger = createLogger((line) => process.stdout.write(line), { isDebug: () => isDebug, style });
   let crashes = 0;
   const crashPoint = (name: string) => {
     if (name === crashAt?.point && ++crashes === crashAt.count) process.kill(process.pid, 'SIGKILL');
@@ -55,6 +57,7 @@ function run(main: MessagePort, { file, isDebug, crashAt, visible }: WriterThrea
   main.on('message', (message: ToWriter) => {
     switch (message.kind) {
       case 'configure':
+        isDebug = message.isDebug;
         writer.configure(message.plan, message.clusters, message.journal).then(
           () => post({ kind: 'configured', status: writer.status() }),
           (error: unknown) => {

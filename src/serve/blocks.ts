@@ -2,7 +2,7 @@
 import { type BlockConfig, type BlockOptions, DIRECTIVES, portOf, type Transport } from '../corefile/config.ts';
 import type { DomainName } from '../dns/name.ts';
 import { fail, OperatorError, ok, type Result } from '../errors.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger, QueryEntry } from '../logger.ts';
 import { composeChain, type Handler, type MaybePromise, type Outcome, type Request } from './chain.ts';
 import type { RunningBlock } from './entry.ts';
 import { describePoint, type ListenPoint } from './listen-point.ts';
@@ -39,8 +39,8 @@ export interface HandlerTools {
   readonly version: string;
   /** Ends the process with this line (`[FATAL] …`). Absent: the line is only logged. */
   readonly endProcess?: (line: string) => void;
-  /** Writes a whole line of the query log. */
-  readonly writeLine: (line: string) => void;
+  /** Shows a query in the log. */
+  readonly writeQuery: (entry: QueryEntry) => void;
   /**
    * Asks the server itself, on the listener that the request came from: whole block choice and chain. Undefined when
    * there is no reply, or when such questions are nested too deep.

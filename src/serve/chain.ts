@@ -153,12 +153,14 @@ export type Next = (request: Request) => MaybePromise<Outcome>;
 
 /** What was sent for a request. */
 export interface Sent {
-  readonly rcode: Rcode;
+  /** Undefined: nothing was sent; then there are no flags, records and octets either. */
+  readonly rcode: Rcode | undefined;
+  /** The message, the first one if there are several, of which only the header is there. */
+  readonly message: Buffer;
   /** The header's second 16 bits. */
   readonly flags: number;
-  /** Records in the answer and in the authority section. */
+  /** Records in the answer section. */
   readonly answers: number;
-  readonly authorities: number;
   /** Octets, of the first message if there are several. */
   readonly size: number;
   /** Octets of the request. */
@@ -177,8 +179,8 @@ export interface Handler {
    */
   readonly isPure?: boolean;
   handle(request: Request, next: Next): MaybePromise<Outcome>;
-  /** Called after each reply of the block, replies from the cache included. `sent` is undefined when there was none. */
-  observe?(request: Request, sent: Sent | undefined): void;
+  /** Called after each question of the block, those answered from the cache included. */
+  observe?(request: Request, sent: Sent): void;
   /** What it counts, under the names of its metrics. */
   metrics?(): MetricsSnapshot;
   /** What it knows of a request beside the answer, by the keys of CoreDNS's metadata (`kubernetes/service`, say). */

@@ -56,6 +56,22 @@ export function layoutOf(message: Uint8Array): Layout | undefined {
   return { questionEnd, ttlOffsets, optStart, end: at };
 }
 
+/** The types of the records in the authority section, as far as they can be read. */
+export function typesOfAuthority(message: Uint8Array): number[] {
+  const types: number[] = [];
+  let at = 12;
+  for (let i = 0; i < readU16(message, 4); i++) at = skipName(message, at) + 4;
+  const answers = readU16(message, 6);
+  const count = answers + readU16(message, 8);
+  for (let i = 0; i < count; i++) {
+    const fixed = skipName(message, at);
+    if (fixed < 0 || fixed + 10 > message.length) break;
+    if (i >= answers) types.push(readU16(message, fixed));
+    at = fixed + 10 + readU16(message, fixed + 8);
+  }
+  return types;
+}
+
 /** The offset after the name at `at`, or −1 when it passes the end. Where pointers lead is not looked at. */
 function skipName(message: Uint8Array, start: number): number {
   for (let at = start; at < message.length; ) {

@@ -35,6 +35,9 @@ export const MAX_KEPT_QUERY = 512;
 /** What observers are told of a transfer before its first message is made: QR, AA, one answer. */
 const STREAM_HEAD = Buffer.from([0, 0, 0x84, 0, 0, 1, 0, 1, 0, 0, 0, 0]);
 
+/** What observers are told of a question that is left without a reply. */
+const NOTHING = Buffer.alloc(12);
+
 /** A server block at work. */
 export interface RunningBlock {
   /** The name of its `view`; empty: none. */
@@ -159,7 +162,7 @@ export class Entry {
     generation: number,
   ): Outgoing {
     if (outcome.kind === 'none') {
-      for (const handler of block.observers) handler.observe?.(request, undefined);
+      this.#observe(block, request, undefined, NOTHING, packet.length, started);
       return undefined;
     }
     if (outcome.kind === 'stream') {
@@ -282,14 +285,21 @@ export class Entry {
     return slot;
   }
 
-  #observe(block: RunningBlock, request: Request, rcode: Rcode, message: Buffer, size: number, started: number): void {
+  #observe(
+    block: RunningBlock,
+    request: Request,
+    rcode: Rcode | undefined,
+    message: Buffer,
+    size: number,
+    started: number,
+  ): void {
     if (block.observers.length === 0) return;
     const sent: Sent = {
       rcode,
+      message,
       flags: message.readUInt16BE(2),
       answers: message.readUInt16BE(6),
-      authorities: message.readUInt16BE(8),
-      size: message === STREAM_HEAD ? 0 : message.length,
+      size: message === STREAM_HEAD || message === NOTHING ? 0 : message.length,
       requestSize: size,
       seconds: this.#options.now() - started,
     };

@@ -45,7 +45,7 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
     'errors',
     ({ options }, { logger }) => createErrors(options.errors ?? { stacktrace: false, consolidate: [] }, logger),
   ],
-  ['log', (block, tools) => createLog(block.options.log ?? [], tools.writeLine, createFindLabel(block, tools))],
+  ['log', (block, tools) => createLog(block.options.log ?? [], tools.writeQuery, createFindLabel(block, tools))],
   ['rrl', ({ options }, { now }) => (options.rrl ? createRrl(options.rrl, now) : undefined)],
   ['local', ({ options }) => createLocal(options.local ?? { localhostPrefix: true })],
   ['dns64', ({ options }, { askServer }) => (options.dns64 ? createDns64(options.dns64, askServer) : undefined)],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readMessage } from '../../src/dns/wire.ts';
-import { createLogger } from '../../src/logger.ts';
+import { createLogger, logStyle, TEXT_STYLE } from '../../src/logger.ts';
 import { createAny } from '../../src/serve/plugins/any.ts';
 import { createBufsize } from '../../src/serve/plugins/bufsize.ts';
 import { createChaos } from '../../src/serve/plugins/chaos.ts';
@@ -79,7 +79,9 @@ test('no packet brings the entry down, makes a plugin fail, or gets a reply that
         createErrors({ stacktrace: false, consolidate: [] }, quiet),
         createLog(
           [{ zone: nameOf('toy.test'), format: '{name} {>rflags} {rsize}', classes: new Set(['all']) }],
-          (line) => {
+          (entry) => {
+            const line = TEXT_STYLE.query(entry);
+            assert.ok(JSON.parse(logStyle('json', () => 0).query(entry)));
             assert.ok(line.indexOf('\n') === line.length - 1);
             logged += 1;
           },

@@ -3,7 +3,7 @@
 import type { BlockOptions } from '../../src/corefile/config.ts';
 import { parseType, rcodeText } from '../../src/dns/type-text.ts';
 import { parseZoneText, recordText } from '../../src/dns/zonefile.ts';
-import { createLogger } from '../../src/logger.ts';
+import { createLogger, TEXT_STYLE } from '../../src/logger.ts';
 import type { HandlerTools, ServingBlock } from '../../src/serve/blocks.ts';
 import type { Handler, Next, Outcome, Reply, Request } from '../../src/serve/chain.ts';
 import { emptyReply } from '../../src/serve/chain.ts';
@@ -87,7 +87,7 @@ export function toolsOf(parts: Partial<HandlerTools> = {}): ToolsKit {
     random: () => 0.5,
     hostName: 'host.test',
     version: 'zonelog-test',
-    writeLine: (line) => lines.push(line),
+    writeQuery: (entry) => lines.push(TEXT_STYLE.query(entry)),
     askServer: () => undefined,
     siblings: () => [],
     dropAnswers: () => {

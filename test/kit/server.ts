@@ -22,6 +22,8 @@ export interface ServerOptions {
   /** Default: `zonelog.db` in the server's folder. */
   readonly database?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** More of the command line. */
+  readonly args?: readonly string[];
   /** The database goes to a small file system of its own, of so many octets. Needs `hasPrivateMounts`. */
   readonly diskSize?: number;
 }
@@ -116,7 +118,7 @@ export class TestServer {
 
   /** The program and its arguments. */
   command(): string[] {
-    return [PROGRAM, '-conf', join(this.folder, 'Corefile'), '-db', this.database];
+    return [PROGRAM, '-conf', join(this.folder, 'Corefile'), '-db', this.database, ...(this.#options.args ?? [])];
   }
 
   /** Starts the process and waits for nothing. */

@@ -5,7 +5,7 @@ import { type DomainName, isSubdomain, parseName } from '../../src/dns/name.ts';
 import { Rcode, type Rdata, RRType } from '../../src/dns/rrset.ts';
 import { type Serial, toSerial } from '../../src/dns/serial.ts';
 import { parseType } from '../../src/dns/type-text.ts';
-import { createLogger } from '../../src/logger.ts';
+import { createLogger, TEXT_STYLE } from '../../src/logger.ts';
 import { AnswerCache, type AnswerCacheLimits } from '../../src/serve/answer-cache.ts';
 import type { HandlerFactory, ServingBlock } from '../../src/serve/blocks.ts';
 import { composeChain, type Handler } from '../../src/serve/chain.ts';
@@ -274,7 +274,7 @@ export function servingOf(
     random: () => 0.5,
     hostName: 'host.test',
     version: 'zonelog-test',
-    writeLine: (line) => lines.push(line),
+    writeQuery: (entry) => lines.push(TEXT_STYLE.query(entry)),
     reusePort: false,
     ...options,
   });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseZoneText } from '../../src/dns/zonefile.ts';
 import type { ZoneDefinition } from '../../src/ingest/plan.ts';
+import { TEXT_STYLE } from '../../src/logger.ts';
 import { emptyReply, type Next } from '../../src/serve/chain.ts';
 import { createFindLabel } from '../../src/serve/labels.ts';
 import { createAutopath, openAutopath } from '../../src/serve/plugins/autopath.ts';
@@ -189,8 +190,12 @@ test('metadata: the parts of a name and the client, in the log and for who asks'
   const siblings = () => [{ name: 'kubernetes', handle: () => emptyReply(0), ...known }];
   const lines: string[] = [];
   const block = blockOf(optionsOf('metadata\nlog . "{name} {/kubernetes/service} {/none/such}"'));
-  const log = createLog(block.options.log ?? [], (line) => lines.push(line), createFindLabel(block, { siblings }));
-  const sent = { rcode: 0, flags: 0, answers: 1, authorities: 0, size: 1, requestSize: 1, seconds: 0 };
+  const log = createLog(
+    block.options.log ?? [],
+    (entry) => lines.push(TEXT_STYLE.query(entry)),
+    createFindLabel(block, { siblings }),
+  );
+  const sent = { rcode: 0, message: Buffer.alloc(12), flags: 0, answers: 1, size: 1, requestSize: 1, seconds: 0 };
   log.observe?.(from('10.0.0.2', 'web.apps.svc.cluster.local'), sent);
   assert.deepEqual(lines, ['[INFO] web.apps.svc.cluster.local. web -\n']);
   const off = createFindLabel(blockOf({}), { siblings });

@@ -105,7 +105,7 @@ test('all plugins of the stock Corefile let answers be kept encoded', () => {
     random: () => 0.5,
     hostName: '',
     version: '',
-    writeLine() {},
+    writeQuery() {},
     askServer: () => undefined,
   };
   const built = buildBlock(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createLineWriter, createLogger } from '../../src/logger.ts';
+import { createLineWriter } from '../../src/line-writer.ts';
+import { createLogger, logStyle } from '../../src/logger.ts';
 import { createCounters, gaugeFamily, mergeSnapshots, renderMetrics } from '../../src/metrics.ts';
 import { countQuery, createTally, type SlotLabels } from '../../src/serve/tally.ts';
 import { ask, entryOf, question, ToyZone } from '../kit/serving.ts';
@@ -121,6 +122,40 @@ test('log lines: level, plugin, one line for one event, debug only when wished',
   ]);
 });
 
+test('as JSON a log line is an object with time, level, plugin and message', () => {
+  const lines: string[] = [];
+  const style = logStyle('json', () => 0);
+  const logger = createLogger((line) => lines.push(line), { style, isDebug: () => true });
+  logger.info('plain');
+  logger.forPlugin('x').warning('two\nlines "quoted"');
+  logger.debug('d');
+  const time = '1970-01-01T00:00:00.000Z';
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line)),
+    [
+      { time, level: 'info', message: 'plain' },
+      { time, level: 'warning', plugin: 'x', message: 'two\nlines "quoted"' },
+      { time, level: 'debug', message: 'd' },
+    ],
+  );
+  assert.ok(lines.every((line) => line.indexOf('\n') === line.length - 1));
+});
+
+test('whoever flushes waits until all lines were taken', async () => {
+  const waiting: (() => void)[] = [];
+  const lines = createLineWriter((_, done) => waiting.push(done), String);
+  await lines.flush();
+  lines.write('a\n');
+  let isFlushed = false;
+  const flushed = lines.flush().then(() => {
+    isFlushed = true;
+  });
+  await Promise.resolve();
+  assert.equal(isFlushed, false);
+  waiting.shift()?.();
+  await flushed;
+});
+
 test('lines of one turn go out as one text, in their order', () => {
   const texts: string[] = [];
   const turns: (() => void)[] = [];
@@ -129,6 +164,7 @@ test('lines of one turn go out as one text, in their order', () => {
       texts.push(text);
       done();
     },
+    String,
     (callback) => turns.push(callback),
   );
   lines.write('a\n');
@@ -149,6 +185,7 @@ test('when nobody takes the lines they are dropped, and that is said when somebo
       texts.push(text);
       waiting.push(done);
     },
+    (count) => `${count} lines were dropped\n`,
     () => {},
   );
   const line = `${'x'.repeat(999)}\n`;
@@ -161,7 +198,7 @@ test('when nobody takes the lines they are dropped, and that is said when somebo
   const kept = all.filter((text) => text.startsWith('x')).length;
   assert.ok(kept > 4000 && kept <= 4194, String(kept));
   assert.equal(lines.dropped(), 10_000 - kept);
-  const said = all.map((text) => Number(/plugin\/log: (\d+) lines were dropped/.exec(text)?.[1] ?? 0));
+  const said = all.map((text) => Number(/^(\d+) lines were dropped/.exec(text)?.[1] ?? 0));
   assert.equal(
     said.reduce((sum, n) => sum + n),
     lines.dropped(),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Rcode, RRType } from '../../src/dns/rrset.ts';
-import { createLogger } from '../../src/logger.ts';
+import { createLogger, logStyle, TEXT_STYLE } from '../../src/logger.ts';
 import { emptyReply, type Handler, type Reply } from '../../src/serve/chain.ts';
 import { createAny } from '../../src/serve/plugins/any.ts';
 import { createBufsize } from '../../src/serve/plugins/bufsize.ts';
@@ -246,7 +246,9 @@ const COMMON =
 test('log: the default format, as the peer writes it', () => {
   const lines: string[] = [];
   let now = 0;
-  const log = createLog([{ zone: nameOf('.'), format: COMMON, classes: new Set(['all']) }], (line) => lines.push(line));
+  const log = createLog([{ zone: nameOf('.'), format: COMMON, classes: new Set(['all']) }], (entry) =>
+    lines.push(TEXT_STYLE.query(entry)),
+  );
   const slow: Handler = {
     name: 'slow',
     handle(request, next) {
@@ -266,13 +268,88 @@ test('log: the default format, as the peer writes it', () => {
   ]);
 });
 
+test('log: classes of replies are those of the peer', () => {
+  const soa = new ToyZone();
+  const records = { answer: [address('a.test', '10.0.0.1')] };
+  const denied = { authority: [{ owner: soa.apex, type: RRType.SOA, ttl: 5, rdata: soa.soa() }] };
+  const target = { type: 'NS', target: nameOf('ns.test') } as const;
+  const delegation = { authority: [{ owner: nameOf('a.test'), type: RRType.NS, ttl: 5, rdata: target }] };
+  const replies: readonly (readonly [string, string, Partial<Reply>])[] = [
+    ['success', 'A', records],
+    ['success', 'A', {}],
+    ['success', 'A', delegation],
+    ['success', 'A', { ...records, ...denied }],
+    ['denial', 'A', denied],
+    ['denial', 'A', { ...denied, isAuthoritative: false }],
+    ['denial', 'A', { ...denied, rcode: Rcode.NXDOMAIN }],
+    ['denial', 'A', { rcode: Rcode.NXDOMAIN }],
+    ['error', 'A', { ...records, rcode: Rcode.NXDOMAIN }],
+    ['error', 'A', { rcode: Rcode.SERVFAIL }],
+    ['error', 'A', { rcode: Rcode.REFUSED }],
+    ['error', 'AXFR', records],
+  ];
+  for (const [expected, type, parts] of replies) {
+    const lines: string[] = [];
+    const rules = (['success', 'denial', 'error'] as const).map((name) =>
+      createLog([{ zone: nameOf('.'), format: name, classes: new Set([name]) }], ({ text }) => lines.push(text())),
+    );
+    const { entry } = entryOf({ '.': [...rules, last(parts)] });
+    ask(entry, question('a.test', type));
+    assert.deepEqual(lines, [expected], `${type} ${JSON.stringify(parts)}`);
+  }
+});
+
+test('log: a question that is left without a reply is an error', () => {
+  const lines: string[] = [];
+  const rules: LogRules = [
+    { zone: nameOf('.'), format: '{name} {rcode} {>rflags} {rsize}', classes: new Set(['error']) },
+  ];
+  const drop: Handler = { name: 'drop', handle: () => ({ kind: 'none' }) };
+  const { entry } = entryOf({ '.': [createLog(rules, (one) => lines.push(one.text())), drop] });
+  assert.equal(entry.answer(question('a.test', 'A'), { address: '192.0.2.1', port: 1 }), undefined);
+  assert.deepEqual(lines, ['a.test. - - 0']);
+});
+
+test('log: as JSON a line has what the format names, as fields', () => {
+  const lines: string[] = [];
+  const style = logStyle('json', () => 1_700_000_000.5);
+  const log = createLog(
+    [{ zone: nameOf('.'), format: `x ${COMMON} {/k8s/pod} {none}`, classes: new Set(['all']) }],
+    (entry) => lines.push(style.query(entry)),
+    (_, key) => (key === 'k8s/pod' ? 'a"b' : undefined),
+  );
+  const { entry } = entryOf({ '.': [log, last({})] });
+  ask(entry, question('A.Test', 'A', { id: 7 }));
+  assert.equal(lines[0]?.endsWith('\n'), true);
+  assert.deepEqual(JSON.parse(lines[0] ?? ''), {
+    time: '2023-11-14T22:13:20.500Z',
+    level: 'info',
+    plugin: 'log',
+    remote: '192.0.2.1',
+    port: 4000,
+    id: 7,
+    type: 'A',
+    class: 'IN',
+    name: 'a.test.',
+    proto: 'udp',
+    size: 24,
+    do: false,
+    bufsize: 512,
+    rcode: 'NOERROR',
+    rflags: 'qr,aa,rd',
+    rsize: 24,
+    duration: 0,
+    'k8s/pod': 'a"b',
+  });
+});
+
 test('log: the first rule whose zone fits decides, by the class of the reply', () => {
   const lines: string[] = [];
   const rules: LogRules = [
     { zone: nameOf('quiet.test'), format: 'quiet {name} {rcode} {/meta} {unknown}', classes: new Set(['error']) },
     { zone: nameOf('toy.test'), format: '{name} {rcode}', classes: new Set(['denial']) },
   ];
-  const log = createLog(rules, (line) => lines.push(line));
+  const log = createLog(rules, (entry) => lines.push(TEXT_STYLE.query(entry)));
   const zone = new ToyZone();
   zone.set('web', '10.0.0.1');
   const { entry } = entryOf({ '.': [log, zone.handler()] });
