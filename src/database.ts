@@ -50,7 +50,7 @@ const BESIDE_TIMEOUT = 30_000;
 export function openDatabase(file: string, migrations: string = MIGRATIONS): OwnedDatabase {
   if (file === ':memory:') {
     const db = new Sqlite(file);
-    configure(db);
+    configure(db, true);
     migrate(db, file, migrations);
     return { db, file, close: () => db.close() };
   }
@@ -59,8 +59,8 @@ export function openDatabase(file: string, migrations: string = MIGRATIONS): Own
   let db: Database | undefined;
   try {
     db = new Sqlite(file, { timeout: BUSY_TIMEOUT });
-    refuseForeign(db, file);
-    configure(db);
+    const isUsed = refuseForeign(db, file);
+    configure(db, !isUsed);
     checkPages(db, file);
     migrate(db, file, migrations);
   } catch (error) {
@@ -112,7 +112,7 @@ export function openReadOnly(file: string, migrations: string = MIGRATIONS): Dat
 export function openBeside(file: string): Database {
   try {
     const db = new Sqlite(file, { timeout: BESIDE_TIMEOUT, fileMustExist: true });
-    configure(db);
+    configure(db, false);
     db.pragma('synchronous = NORMAL');
     return db;
   } catch (error) {
@@ -175,9 +175,10 @@ function refuseForeign(db: Database, file: string): boolean {
   throw new OperatorError(`${file}: a SQLite database of another program: use another file`);
 }
 
-function configure(db: Database): void {
-  // Of effect in a file without tables only: what is removed can then be given back to the disk in small steps.
-  db.pragma('auto_vacuum = INCREMENTAL');
+function configure(db: Database, isNew: boolean): void {
+  // Of effect in a file without tables only: what is removed can then be given back to the disk in small steps. In another
+  // it is a write, and what is refused next is to be left as it was.
+  if (isNew) db.pragma('auto_vacuum = INCREMENTAL');
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
   db.pragma('foreign_keys = ON');
