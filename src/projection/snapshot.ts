@@ -2,6 +2,7 @@
  * Snapshots: the state of all clusters after a batch, so that a start reads a few megabytes instead of the whole log.
  * Written in parts, between which other work goes on; a snapshot counts only when its last part is there.
  */
+import { deflateSync, inflateSync } from 'node:zlib';
 import type { Database } from '../database.ts';
 import type { Serial } from '../dns/serial.ts';
 import { OperatorError } from '../errors.ts';
@@ -12,8 +13,15 @@ import type { ProjectorStart } from './projector.ts';
 import { EMPTY_WORLD, type World } from './state.ts';
 import { readHead, readWorld, writeState } from './state-text.ts';
 
-/** Snapshots kept: the newest, and the one before it in case the newest can't be read. */
-const KEPT = 2;
+/** The newest ones are kept: one to start from, and the one before it in case the newest can't be read. */
+const NEWEST = 2;
+
+/**
+ * Older ones are kept for questions about the past, which replay the log from the last one before: so many events apart, and
+ * farther where a snapshot is large, so that all together have at most so many octets for each event.
+ */
+const EVENTS_APART = 15_000;
+const OCTETS_PER_EVENT = 40;
 
 /**
  * Writes a snapshot step by step: each `next()` writes one part.
@@ -35,15 +43,36 @@ export function* writeSnapshot(
   const insert = db.prepare('INSERT INTO snapshot_part (batch, part, body) VALUES (?, ?, ?)');
   let number = 0;
   for (const text of texts) {
-    insert.run(batch, number++, text);
+    insert.run(batch, number++, deflateSync(text, { level: 1 }));
     yield;
   }
   db.transaction(() => {
     db.prepare('UPDATE snapshot SET is_complete = 1 WHERE batch = ?').run(batch);
-    db.prepare(
-      'DELETE FROM snapshot WHERE batch NOT IN (SELECT batch FROM snapshot WHERE is_complete = 1 ORDER BY batch DESC LIMIT ?)',
-    ).run(KEPT);
+    thinOut(db, batch);
   })();
+}
+
+/** Deletes snapshots that stand too close to others, and none of the newest. */
+function thinOut(db: Database, newest: number): void {
+  const octets = db
+    .prepare<[number], number>('SELECT sum(length(body)) FROM snapshot_part WHERE batch = ?')
+    .pluck()
+    .get(newest);
+  const apart = Math.max(EVENTS_APART, (octets ?? 0) / OCTETS_PER_EVENT);
+  const older = db
+    .prepare<[number], { batch: number; position: number | null }>(
+      `SELECT snapshot.batch, first + count AS position FROM snapshot LEFT JOIN batch USING (batch)
+       WHERE is_complete = 1 ORDER BY snapshot.batch DESC LIMIT -1 OFFSET ?`,
+    )
+    .all(NEWEST)
+    .reverse();
+  const drop = db.prepare<[number]>('DELETE FROM snapshot WHERE batch = ?');
+  let last: number | undefined;
+  for (const { batch, position } of older) {
+    // The batch of the first one may have been removed from the log.
+    if (last !== undefined && position !== null && position < last + apart) drop.run(batch);
+    else last = position ?? 0;
+  }
 }
 
 /**
@@ -72,9 +101,13 @@ export function readSnapshot(db: Database, until: number): ProjectorStart {
   })();
 }
 
-function partsOf(db: Database, batch: number): Iterable<string> {
-  return db
-    .prepare<[number], string>('SELECT body FROM snapshot_part WHERE batch = ? ORDER BY part')
+function* partsOf(db: Database, batch: number): Generator<string> {
+  const bodies = db
+    .prepare<[number], Buffer>('SELECT body FROM snapshot_part WHERE batch = ? ORDER BY part')
     .pluck()
     .iterate(batch);
+  for (const body of bodies) yield (body[0] === PLAIN ? body : inflateSync(body)).toString();
 }
+
+/** What JSON begins with; what is deflated begins with 0x78 (RFC 1950). */
+const PLAIN = '{'.charCodeAt(0);
