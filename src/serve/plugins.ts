@@ -8,6 +8,7 @@ import { openAuto } from './plugins/auto.ts';
 import { openAutopath } from './plugins/autopath.ts';
 import { createBufsize } from './plugins/bufsize.ts';
 import { openCache } from './plugins/cache/open-cache.ts';
+import { createCancel } from './plugins/cancel.ts';
 import { createChaos } from './plugins/chaos.ts';
 import { createDns64 } from './plugins/dns64.ts';
 import { createErratic } from './plugins/erratic.ts';
@@ -15,7 +16,7 @@ import { createErrors } from './plugins/errors.ts';
 import { openFile } from './plugins/file.ts';
 import { createHeader } from './plugins/header.ts';
 import { openHosts } from './plugins/hosts.ts';
-import { createLoadbalance } from './plugins/loadbalance.ts';
+import { openLoadbalance } from './plugins/loadbalance.ts';
 import { createLocal } from './plugins/local.ts';
 import { createLog } from './plugins/log.ts';
 import { createMinimal } from './plugins/minimal.ts';
@@ -38,7 +39,7 @@ function passing(name: string): Handler {
 export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, HandlerFactory>([
   ['prometheus', () => passing('prometheus')],
   ['metadata', () => passing('metadata')],
-  ['cancel', () => passing('cancel')],
+  ['cancel', ({ options }) => createCancel(options.cancel?.timeoutMs ?? 5001, systemTimer)],
   ['nsid', ({ options }, { hostName }) => createNsid(options.nsid?.data ?? hostName)],
   ['bufsize', ({ options }) => createBufsize(options.bufsize ?? 1232)],
   [
@@ -51,7 +52,7 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
   ['dns64', ({ options }, { askServer }) => (options.dns64 ? createDns64(options.dns64, askServer) : undefined)],
   ['any', () => createAny()],
   ['chaos', ({ options }, own) => createChaos(options.chaos ?? { version: undefined, authors: undefined }, own)],
-  ['loadbalance', ({ options }, { random }) => createLoadbalance(options.loadbalance ?? ROUND_ROBIN, random)],
+  ['loadbalance', (block, tools) => openLoadbalance(block, tools)],
   [
     'rewrite',
     (block, tools) =>
@@ -86,5 +87,3 @@ export const PLUGINS: ReadonlyMap<string, HandlerFactory> = new Map<string, Hand
     (block, tools) => (block.options.view ? createView(block.options.view, createFindLabel(block, tools)) : undefined),
   ],
 ]);
-
-const ROUND_ROBIN = { policy: 'round_robin', weightFile: undefined, reloadMs: 30_000, prefer: [] } as const;

@@ -88,10 +88,7 @@ test('no packet brings the entry down, makes a plugin fail, or gets a reply that
         ),
         createAny(),
         createChaos({ version: 'v', authors: undefined }, { version: 'o', hostName: 'h' }),
-        createLoadbalance(
-          { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] },
-          () => random(1000) / 1000,
-        ),
+        createLoadbalance([], () => random(1000) / 1000),
         createMinimal(),
         zone.handler(),
         createWhoami(),

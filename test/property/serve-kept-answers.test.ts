@@ -73,10 +73,7 @@ test('a kept balanced answer has the same records each time, and each address co
       const zone = new ToyZone();
       const addresses = Array.from({ length: count }, (_, i) => `10.0.0.${i}`);
       zone.set('web', ...addresses);
-      const balance = createLoadbalance(
-        { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] },
-        random,
-      );
+      const balance = createLoadbalance([], random);
       const { entry } = entryOf({ '.': [balance, zone.handler()] });
       const firsts = new Map<string, number>();
       const wanted = addresses.map((address) => `web.toy.test 5 A ${address}`).toSorted();
@@ -98,10 +95,7 @@ test('a kept balanced answer has the same records each time, and each address co
 test('a truncated balanced answer shows other addresses each time', () => {
   const zone = new ToyZone();
   zone.set('web', ...Array.from({ length: 100 }, (_, i) => `10.0.0.${i}`));
-  const balance = createLoadbalance(
-    { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] },
-    () => 0.3,
-  );
+  const balance = createLoadbalance([], () => 0.3);
   const { entry } = entryOf({ '.': [balance, zone.handler()] });
   const seen = new Set<string>();
   for (let i = 0; i < 16; i++) {

@@ -6,6 +6,7 @@ import { TEXT_STYLE } from '../../src/logger.ts';
 import { emptyReply, type Next } from '../../src/serve/chain.ts';
 import { createFindLabel } from '../../src/serve/labels.ts';
 import { createAutopath, openAutopath } from '../../src/serve/plugins/autopath.ts';
+import { createErratic } from '../../src/serve/plugins/erratic.ts';
 import { createClientKnowledge, partsOf } from '../../src/serve/plugins/kubernetes-clients.ts';
 import { createLog } from '../../src/serve/plugins/log.ts';
 import { searchListOf } from '../../src/serve/plugins/search-list.ts';
@@ -23,6 +24,7 @@ import {
 import { given } from '../kit/given.ts';
 import { askHandler, blockOf, requestOf, toolsOf } from '../kit/handlers.ts';
 import { optionsOf } from '../kit/options.ts';
+import { nameOf } from '../kit/serving.ts';
 import { temporaryFolder } from '../kit/temporary.ts';
 
 const PATH = ['apps.svc.cluster.local', 'svc.cluster.local', 'cluster.local', 'corp.example', '.'].map(name);
@@ -200,6 +202,20 @@ test('metadata: the parts of a name and the client, in the log and for who asks'
   assert.deepEqual(lines, ['[INFO] web.apps.svc.cluster.local. web -\n']);
   const off = createFindLabel(blockOf({}), { siblings });
   assert.equal(off(from('10.0.0.2', 'web.apps.svc.cluster.local'), 'kubernetes/service'), undefined);
+});
+
+test('autopath @erratic: the list of the peer, though kubernetes stands in the block too', () => {
+  const asked: string[] = [];
+  const erratic = createErratic({ drop: 0, truncate: 0, delay: 0, delayMs: 0, large: false }, () => () => {});
+  const kubernetes = { name: 'kubernetes', handle: () => emptyReply(0), searchPath: () => [nameOf('wrong')] };
+  const { tools } = toolsOf({ siblings: () => [kubernetes, erratic] });
+  const handler = openAutopath(blockOf(optionsOf('autopath @erratic\nkubernetes cluster.local\nerratic')), tools);
+  const next: Next = ({ question }) => {
+    asked.push(question.name);
+    return emptyReply(3);
+  };
+  void handler.handle(requestOf('www.a.example.org', 'A'), next);
+  assert.deepEqual(asked, ['www.a.example.org.', 'www.b.example.org.', 'www.']);
 });
 
 test('metadata: names of ServiceImports and zonal names have parts of their own', () => {

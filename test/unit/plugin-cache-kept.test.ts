@@ -61,10 +61,7 @@ test('addresses turn round, each order with the TTL of the moment', async () => 
   const cached = new Cached('cache', () => ({
     answer: ['1', '2', '3'].map((last) => `www.test.\t100\tIN\tA\t192.0.2.${last}`).join('\n'),
   }));
-  const balance = createLoadbalance(
-    { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] },
-    () => 0.5,
-  );
+  const balance = createLoadbalance([], () => 0.5);
   const { ask } = entryFor(cached, [balance]);
   const firsts = new Set<string | undefined>();
   for (let i = 0; i < 9; i++) {

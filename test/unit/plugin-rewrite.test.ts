@@ -148,6 +148,25 @@ test('rewrite edns0: options for the servers behind', async () => {
   await assert.rejects(ask('rewrite edns0 local set 65001 0x123', 'a.test'), /hexadecimal/);
 });
 
+test('rewrite edns0: what comes back to the client', async () => {
+  const option = (code: number, ...octets: number[]) => ({ code, data: Buffer.from(octets) });
+  const edns = (...options: ReturnType<typeof option>[]) => ({
+    edns: { version: 0, udpSize: 1232, isDnssecOk: false, options },
+  });
+  const back = async (rule: string, parts: Partial<Request>, own: Partial<Reply> = {}) =>
+    (await ask(`rewrite edns0 ${rule}`, 'a.test', parts, own)).reply.ednsOptions?.map(
+      ({ code, data }) => `${code} ${Buffer.from(data).toString('hex')}`,
+    );
+  const upstream = { ednsOptions: [option(65_001, 9), option(3, 1, 2)] };
+  assert.deepEqual(await back('local set 65001 0x09', edns(), upstream), ['65001 09', '3 0102'], 'as it comes');
+  assert.deepEqual(await back('local set 65001 0x09 revert', edns(), upstream), ['3 0102'], 'what was added is gone');
+  const replaced = await back('local replace 65001 0x09 revert', edns(option(65_001, 1)), upstream);
+  assert.deepEqual(replaced, ['65001 01', '3 0102'], 'what was changed is changed back');
+  assert.deepEqual(await back('nsid unset', edns(option(3), option(10, 1))), ['10 01'], 'echoes are of what is left');
+  assert.deepEqual(await back('nsid set', edns()), [], 'nobody gets an echo of what he did not send');
+  assert.deepEqual(await back('nsid append revert', edns(), upstream), ['65001 09']);
+});
+
 test('rewrite: a name that is none is an error', async () => {
   const long = `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(50)}.test`;
   const { rcode, reply, asked } = await ask(`rewrite name suffix .test .${'e'.repeat(30)}.test`, long);

@@ -8,7 +8,6 @@ import { createBufsize } from '../../src/serve/plugins/bufsize.ts';
 import { createChaos } from '../../src/serve/plugins/chaos.ts';
 import { createErrors, formatGoDuration } from '../../src/serve/plugins/errors.ts';
 import { createHeader } from '../../src/serve/plugins/header.ts';
-import { createLoadbalance } from '../../src/serve/plugins/loadbalance.ts';
 import { createLog, type LogRules } from '../../src/serve/plugins/log.ts';
 import { createMinimal } from '../../src/serve/plugins/minimal.ts';
 import { createNsid } from '../../src/serve/plugins/nsid.ts';
@@ -144,40 +143,6 @@ test('header: flags of questions and replies', () => {
     [false, true, false, true],
   );
   assert.deepEqual(run({ on: 'query', action: 'clear', flags: ['rd'] }), [true, false, false, false]);
-});
-
-test('loadbalance: CNAMEs stay in front, other records keep their order, addresses and MX move', () => {
-  const cname = {
-    owner: nameOf('a.test'),
-    type: RRType.CNAME,
-    ttl: 5,
-    rdata: { type: 'CNAME', target: nameOf('b.test') },
-  } as const;
-  const answer = [cname, ...[1, 2, 3, 4].map((i) => address('b.test', `10.0.0.${i}`))];
-  const randoms = [0, 0.9, 0.1, 0.5, 0.2, 0.8, 0.4];
-  const options = { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] } as const;
-  const balance = createLoadbalance(options, () => randoms.shift() ?? 0.3);
-  const { entry } = entryOf({ '.': [balance, last({ answer })] });
-  const orders = [1, 2].map((id) => ask(entry, question('a.test', 'A', { id })).answer);
-  assert.notDeepEqual(orders[0], orders[1]);
-  for (const order of orders) {
-    assert.equal(order[0], 'a.test 5 CNAME b.test');
-    assert.deepEqual(
-      order.slice(1).toSorted(),
-      answer.slice(1).map((r) => `b.test 5 A ${'address' in r.rdata ? r.rdata.address : ''}`),
-    );
-  }
-});
-
-test('loadbalance prefer: addresses of the networks first, and then nothing is kept in another order', () => {
-  const zone = new ToyZone();
-  zone.set('web', '10.0.0.1', '192.168.3.4', '10.9.9.9', '192.168.200.1');
-  const prefer = [{ text: '192.168.0.0', bytes: [192, 168, 0, 0], prefix: 17 }];
-  const options = { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer } as const;
-  const { entry } = entryOf({ '.': [createLoadbalance(options, Math.random), zone.handler()] });
-  for (let i = 0; i < 10; i++) {
-    assert.equal(ask(entry, question('web.toy.test', 'A')).answer[0], 'web.toy.test 5 A 192.168.3.4');
-  }
 });
 
 test('transfer: takes AXFR and IXFR, passes on what is not its business', () => {

@@ -16,7 +16,7 @@ import { reasonOf } from '../watched-file.ts';
 import { searchListOf } from './search-list.ts';
 
 /** Plugins that know search lists. */
-const KNOWING: ReadonlySet<string> = new Set(['kubernetes', 'kubernetai']);
+const KNOWING: ReadonlySet<string> = new Set(['kubernetes', 'kubernetai', 'erratic']);
 
 /** @throws OperatorError when the search list can't be had from there */
 export function openAutopath({ options, plugins }: ServingBlock, { siblings }: HandlerTools): Handler {
@@ -27,7 +27,10 @@ export function openAutopath({ options, plugins }: ServingBlock, { siblings }: H
     }
     const know = (request: Request) =>
       siblings()
-        .find((handler) => handler.searchPath !== undefined)
+        // The stanzas of `kubernetai` are those of `kubernetes` where a block has both.
+        .find(
+          ({ name, searchPath }) => searchPath !== undefined && (name === 'erratic') === (source.name === 'erratic'),
+        )
         ?.searchPath?.(request);
     return createAutopath(zones, know);
   }

@@ -1,11 +1,15 @@
 /** `erratic`: answers A and AAAA questions for every name, and now and then drops, delays or truncates: for tests of clients. */
 import type { ErraticOptions } from '../../corefile/config.ts';
+import { type DomainName, ROOT } from '../../dns/name.ts';
 import { Rcode, type ResourceRecord, RRType } from '../../dns/rrset.ts';
 import { emptyReply, type Handler, type Outcome, type Request } from '../chain.ts';
 import type { Timer } from '../timer.ts';
 
 /** Records of a `large` answer: more than fit into 512 octets uncompressed. */
 const LARGE = 30;
+
+/** What `autopath @erratic` gets: the peer's, for tests. */
+const SEARCH_PATH: readonly DomainName[] = [...(['a.example.org.', 'b.example.org.'] as DomainName[]), ROOT];
 
 export function createErratic({ drop, truncate, delay, delayMs, large }: ErraticOptions, timer: Timer): Handler {
   let count = 0;
@@ -14,6 +18,7 @@ export function createErratic({ drop, truncate, delay, delayMs, large }: Erratic
     name: 'erratic',
     // What it answers has no source, and it asks nobody else.
     isPure: true,
+    searchPath: () => SEARCH_PATH,
     handle(request) {
       const turn = count;
       count += 1;

@@ -1,20 +1,56 @@
 /** `loadbalance`: the addresses of an answer in another order each time, so that clients spread over them. */
+import path from 'node:path';
 import type { BlockOptions, Network } from '../../corefile/config.ts';
-import { writeIPv4, writeIPv6 } from '../../dns/address.ts';
 import { Rcode, type ResourceRecord, RRType } from '../../dns/rrset.ts';
 import { OperatorError } from '../../errors.ts';
-import { type Handler, mapOutcome, type Reply } from '../chain.ts';
+import type { HandlerTools, ServingBlock } from '../blocks.ts';
+import { type Handler, mapOutcome, type Reply, type Request } from '../chain.ts';
+import { isInNetwork, octetsOf } from '../networks.ts';
 import { isBalanced } from '../rotation.ts';
+import { systemTimer, type Timer } from '../timer.ts';
+import { readFileNow, watchFile } from '../watched-file.ts';
+import { parseWeights, type Weights, weightOf } from './weights.ts';
 
 export type LoadbalanceOptions = NonNullable<BlockOptions['loadbalance']>;
 
+const ROUND_ROBIN: LoadbalanceOptions = { policy: 'round_robin', weightFile: undefined, reloadMs: 0, prefer: [] };
+
+/** @throws OperatorError when the file of weights is of no use */
+export function openLoadbalance(
+  { options }: ServingBlock,
+  { random, logger }: Pick<HandlerTools, 'random' | 'logger'>,
+  timer: Timer = systemTimer,
+): Handler {
+  const { loadbalance = ROUND_ROBIN, root } = options;
+  const { weightFile, reloadMs, prefer } = loadbalance;
+  if (weightFile === undefined) return createLoadbalance(prefer, random);
+  const file = path.resolve(root ?? '', weightFile);
+  const known = readFileNow(file);
+  let weights: Weights = new Map();
+  const take = (text: string): string | undefined => {
+    const read = parseWeights(text, file);
+    if (!read.ok) return read.error;
+    weights = read.value;
+    logger.info(`Successfully reloaded weight file ${file}`);
+    return undefined;
+  };
+  if (!known.ok && reloadMs === 0) throw new OperatorError(known.error);
+  if (!known.ok)
+    logger.warning(`Failed to open weight file:${known.error}. Will try again in ${Math.round(reloadMs / 1000)}s`);
+  const wrong = known.ok ? take(known.value.text) : undefined;
+  if (wrong !== undefined) throw new OperatorError(wrong);
+  const close = watchFile(file, reloadMs, timer, known.ok ? known.value : undefined, (changed) => {
+    const error = changed.ok ? take(changed.value.text) : changed.error;
+    if (error !== undefined) logger.error(error);
+  });
+  return { ...createWeighted(() => weights, prefer, random), close };
+}
+
 /**
+ * @param prefer addresses in these networks come first
  * @param random from 0 up to, but not including, 1
- * @throws OperatorError for `weighted`
  */
-export function createLoadbalance(options: LoadbalanceOptions, random: () => number): Handler {
-  if (options.policy === 'weighted') throw new OperatorError('the weighted policy is not supported by zonelog');
-  const { prefer } = options;
+export function createLoadbalance(prefer: readonly Network[], random: () => number): Handler {
   return {
     name: 'loadbalance',
     isPure: true,
@@ -26,6 +62,55 @@ export function createLoadbalance(options: LoadbalanceOptions, random: () => num
       });
     },
   };
+}
+
+/** One address comes first, the more often the more it weighs. What is first is drawn anew each time: nothing is kept. */
+export function createWeighted(weights: () => Weights, prefer: readonly Network[], random: () => number): Handler {
+  return {
+    name: 'loadbalance',
+    handle(request, next) {
+      return mapOutcome(next(request), (done) => {
+        if (done.kind !== 'reply' || done.rcode !== Rcode.NOERROR || !isWeighted(request)) return done;
+        const { source: _, aging: __, ...reply } = done;
+        const answer = withDrawnFirst(reply.answer, weights(), random);
+        const additional = withDrawnFirst(reply.additional, weights(), random);
+        const drawn: Reply = { ...reply, answer, additional };
+        return prefer.length === 0 ? drawn : preferred(drawn, prefer);
+      });
+    },
+  };
+}
+
+function isWeighted({ question: { type } }: Request): boolean {
+  return type === RRType.A || type === RRType.AAAA || type === RRType.SRV;
+}
+
+/** CNAMEs, then the rest, then addresses with the one drawn in the first place, then MX, as the peer has it. */
+function withDrawnFirst(
+  records: readonly ResourceRecord[],
+  weights: Weights,
+  random: () => number,
+): readonly ResourceRecord[] {
+  const addresses = records.filter(isAddress);
+  if (addresses.length === 0) return records;
+  const shares = addresses.map(({ owner, rdata }) =>
+    rdata.type === 'A' || rdata.type === 'AAAA' ? weightOf(weights, owner, rdata.address) : 1,
+  );
+  let left = Math.floor(random() * shares.reduce((sum, share) => sum + share, 0));
+  let at = 0;
+  while (left >= (shares[at] as number)) left -= shares[at++] as number;
+  [addresses[0], addresses[at]] = [addresses[at] as ResourceRecord, addresses[0] as ResourceRecord];
+  const others = records.filter((record) => !isAddress(record));
+  return [
+    ...others.filter(({ type }) => type === RRType.CNAME),
+    ...others.filter(({ type }) => type !== RRType.CNAME && type !== RRType.MX),
+    ...addresses,
+    ...others.filter(({ type }) => type === RRType.MX),
+  ];
+}
+
+function isAddress({ type }: ResourceRecord): boolean {
+  return type === RRType.A || type === RRType.AAAA;
 }
 
 function isWorthIt(answer: readonly ResourceRecord[]): boolean {
@@ -55,29 +140,15 @@ function shuffle<T>(items: T[], random: () => number): T[] {
 
 /** Addresses in the networks first, in the order of these. Such an order is not free: the reply is not kept. */
 function preferred(reply: Reply, networks: readonly Network[]): Reply {
-  const rank = (record: ResourceRecord): number => {
-    const { rdata } = record;
-    if (rdata.type !== 'A' && rdata.type !== 'AAAA') return -1;
-    const at = networks.findIndex((network) => isInside(rdata.address, network));
+  const rank = ({ rdata }: ResourceRecord): number => {
+    const octets = rdata.type === 'A' || rdata.type === 'AAAA' ? octetsOf(rdata.address) : undefined;
+    const at = octets === undefined ? -1 : networks.findIndex((network) => isInNetwork(octets, network));
     return at < 0 ? networks.length : at;
   };
-  const { source: _, isOrderFree: __, ...rest } = reply;
-  const addresses = reply.answer.filter(({ type }) => type === RRType.A || type === RRType.AAAA);
+  const { source: _, aging: __, isOrderFree: ___, ...rest } = reply;
+  const addresses = reply.answer.filter(isAddress);
   const sorted = addresses.toSorted((a, b) => rank(a) - rank(b));
-  const first = reply.answer.findIndex(({ type }) => type === RRType.A || type === RRType.AAAA);
-  if (first < 0) return { ...rest };
-  const answer = [...reply.answer];
-  answer.splice(first, addresses.length, ...sorted);
-  return { ...rest, answer };
-}
-
-function isInside(address: string, network: Network): boolean {
-  const octets = new Uint8Array(network.bytes.length);
-  const isRead = octets.length === 4 ? writeIPv4(address, octets, 0) : writeIPv6(address, octets, 0);
-  if (!isRead) return false;
-  for (let i = 0, left = network.prefix; left > 0; i++, left -= 8) {
-    const mask = left >= 8 ? 0xff : (0xff << (8 - left)) & 0xff;
-    if (((octets[i] as number) & mask) !== ((network.bytes[i] as number) & mask)) return false;
-  }
-  return true;
+  const first = reply.answer.findIndex(isAddress);
+  if (first < 0) return rest;
+  return { ...rest, answer: reply.answer.toSpliced(first, addresses.length, ...sorted) };
 }

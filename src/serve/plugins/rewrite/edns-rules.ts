@@ -16,8 +16,15 @@ const SUBNET = 8;
 /** The payload size of an OPT that the question did not have, octets. */
 const NEW_OPT: Edns = { version: 0, udpSize: 4096, isDnssecOk: false, options: [] };
 
+/** What a rule makes of a request. */
+export interface ChangedEdns {
+  readonly request: Request;
+  /** Undoes it in the options of a reply (`revert`); absent: they are as they come. */
+  readonly undo?: (options: readonly EdnsOption[]) => readonly EdnsOption[];
+}
+
 /** @returns undefined when the rule does not apply to the request */
-export type ChangeEdns = (request: Request) => Request | undefined;
+export type ChangeEdns = (request: Request) => ChangedEdns | undefined;
 
 /** Does the outcome depend on who asks, or on what plugins know of it? */
 export function dependsOnClient({ option, action, args }: EdnsRule): boolean {
@@ -26,12 +33,12 @@ export function dependsOnClient({ option, action, args }: EdnsRule): boolean {
 
 /** @throws OperatorError for a variable or data that can't be had */
 export function compileEdnsRule(rule: EdnsRule, findLabel: FindLabel): ChangeEdns {
-  const { option, action, args } = rule;
+  const { option, action, args, revert } = rule;
   const code = option === 'local' ? Number(args[0]) : option === 'nsid' ? NSID : SUBNET;
   if (action === 'unset') {
     return (request) => {
       const options = request.edns?.options.filter((one) => one.code !== code);
-      return options === undefined ? request : withOptions(request, options);
+      return { request: options === undefined ? request : withOptions(request, options) };
     };
   }
   const makeData = dataMaker(rule, findLabel);
@@ -40,9 +47,19 @@ export function compileEdnsRule(rule: EdnsRule, findLabel: FindLabel): ChangeEdn
     if (data === undefined) return undefined;
     const options = request.edns?.options ?? [];
     const at = options.findIndex((one) => one.code === code);
-    if (at < 0) return action === 'replace' ? undefined : withOptions(request, [...options, { code, data }]);
-    if (action === 'append') return option === 'local' ? withOptions(request, [...options, { code, data }]) : undefined;
-    return withOptions(request, options.with(at, { code, data }));
+    const isAdded = at < 0 ? action !== 'replace' : action === 'append' && option === 'local';
+    if (!isAdded && (at < 0 || action === 'append')) return undefined;
+    const changed = withOptions(request, isAdded ? [...options, { code, data }] : options.with(at, { code, data }));
+    return revert ? { request: changed, undo: undoing(code, isAdded ? undefined : options[at]) } : { request: changed };
+  };
+}
+
+/** In the place of the first option of that code: the one before; undefined: none. */
+function undoing(code: number, before: EdnsOption | undefined): ChangedEdns['undo'] & object {
+  return (options) => {
+    const at = options.findIndex((one) => one.code === code);
+    if (at < 0) return options;
+    return before === undefined ? options.toSpliced(at, 1) : options.with(at, before);
   };
 }
 

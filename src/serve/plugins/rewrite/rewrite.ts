@@ -4,6 +4,7 @@ import { type DomainName, parseName } from '../../../dns/name.ts';
 import { Rcode } from '../../../dns/rrset.ts';
 import { emptyReply, type Handler, type MaybePromise, type Outcome, type Reply, type Request } from '../../chain.ts';
 import type { FindLabel } from '../../labels.ts';
+import { echoedOptions } from '../../reply-encoding.ts';
 import type { AskServer } from '../../static-zone/answer.ts';
 import { compileCnameRule } from './cname-rule.ts';
 import { compileEdnsRule, dependsOnClient } from './edns-rules.ts';
@@ -76,11 +77,19 @@ function changeReply(outcome: Outcome, { request, onReply }: Rewritten, original
   if (outcome.kind !== 'reply') return outcome;
   const isRenamed = request.question.name !== original.question.name;
   // Names are those of another question: nothing in them is to be spelled as this one is.
-  let reply: MaybePromise<Reply> = isRenamed ? { ...outcome, isLowerCase: true } : outcome;
+  const named: Reply = isRenamed ? { ...outcome, isLowerCase: true } : outcome;
+  let reply: MaybePromise<Reply> = withEchoes(named, request, original);
   for (const change of onReply) {
     reply = reply instanceof Promise ? reply.then((done) => change(done, request)) : change(reply, request);
   }
   return reply;
+}
+
+/** Options are echoed as the plugins behind saw them, as the peer has it; those that the client did not send are left out. */
+function withEchoes(reply: Reply, request: Request, original: Request): Reply {
+  if (request.edns === original.edns || reply.ednsOptions !== undefined) return reply;
+  const sent = new Set(original.edns?.options.map(({ code }) => code));
+  return { ...reply, ednsOptions: echoedOptions(request).filter(({ code }) => sent.has(code)) };
 }
 
 function compileRule(rule: RewriteRule, { askServer, findLabel }: RewriteTools): CompiledRule['apply'] {
@@ -111,7 +120,11 @@ function compileRule(rule: RewriteRule, { askServer, findLabel }: RewriteTools):
       const change = compileEdnsRule(rule, findLabel);
       return (request) => {
         const changed = change(request);
-        return changed && { request: changed, onReply: [] };
+        if (changed === undefined) return undefined;
+        const { undo } = changed;
+        const revert = (reply: Reply): Reply =>
+          undo && reply.ednsOptions ? { ...reply, ednsOptions: undo(reply.ednsOptions) } : reply;
+        return { request: changed.request, onReply: [revert] };
       };
     }
   }
