@@ -1,5 +1,6 @@
 /** What is to be listed and watched, where, and what comes of it. */
 import type { ClusterId, WatchedKind } from './event.ts';
+import type { ServerAddress } from './resolver-exchange.ts';
 
 /** One list and watch. */
 export interface FeedSpec {
@@ -36,6 +37,8 @@ export interface ClusterSource {
   readonly connection: ConnectionOptions;
   readonly feeds: readonly FeedSpec[];
   readonly limits: ClusterLimits;
+  /** Who is asked for the addresses of its load balancers' host names; absent: the system's resolvers. */
+  readonly resolvers?: readonly ServerAddress[];
 }
 
 /** What happens on a feed, in the order in which it happens. */

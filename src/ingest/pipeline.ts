@@ -16,6 +16,7 @@ import { equalJson } from './delta.ts';
 import type { Batch, ClusterId, WatchedKind } from './event.ts';
 import { type ClusterSource, type FeedSpec, feedName } from './feed.ts';
 import { DEFAULT_TUNING, type FeedStatus, type FeedTuning } from './feed-tuning.ts';
+import { followHosts, type HostNameOptions } from './host-names.ts';
 import { createIngestCounters, describeCommits, describeFeeds } from './ingest-metrics.ts';
 import { followFeed } from './kube.ts';
 import type { EventLog } from './log.ts';
@@ -44,6 +45,8 @@ export interface IngestOptions {
   readonly admitDeletions?: AdmitDeletions;
   readonly tuning?: Partial<FeedTuning>;
   readonly commitTuning?: Partial<CommitTuning>;
+  /** How host names of load balancers are looked up. Default: they are not. */
+  readonly hostNames?: HostNameOptions;
 }
 
 /** One list and watch, now. */
@@ -73,6 +76,8 @@ export interface Ingest {
   reconfigure(sources: readonly ClusterSource[]): Promise<void>;
   /** Lets deletions happen that were not admitted. */
   release(cluster: ClusterId): void;
+  /** The host names whose addresses are needed from here on, of all clusters that are followed. */
+  resolveHosts(needed: ReadonlyMap<ClusterId, ReadonlySet<string>>): void;
   /** Stops following, and commits what has come. */
   stop(): Promise<void>;
 }
@@ -108,10 +113,20 @@ export function startIngest(options: IngestOptions): Ingest {
     onFolded(batch, steps) {
       for (const event of batch.events) if ('cluster' in event) counters.events.add([event.cluster, event.kind]);
       for (const { reconciler } of clusters.values()) reconciler.settle(batch.events);
+      hosts?.settle(batch.events);
       for (const step of steps) if (step.trigger !== undefined) observeProgramming(step, step.trigger);
     },
   });
   committer.logHealth$.subscribe(createLogReporter(logger));
+
+  const hosts =
+    options.hostNames &&
+    followHosts(options.hostNames, {
+      clock,
+      known,
+      committer,
+      serversOf: (cluster) => clusters.get(cluster)?.source.resolvers,
+    });
 
   function makeClient(source: ClusterSource): ApiClient {
     const { connection, limits } = source;
@@ -259,12 +274,19 @@ export function startIngest(options: IngestOptions): Ingest {
       const logFailure = health.status === 'ok' ? undefined : `${health.message} (${health.code})`;
       return { feeds: feedsHealth(), logFailure, waiting: committer.waiting };
     },
-    metrics: () => [...counters.families(), ...describeFeeds(feedsHealth()), ...describeCommits(committer)],
+    metrics: () => [
+      ...counters.families(),
+      ...describeFeeds(feedsHealth()),
+      ...describeCommits(committer),
+      ...(hosts?.metrics() ?? []),
+    ],
     reconfigure,
     release(cluster) {
       for (const step of clusters.get(cluster)?.reconciler.release() ?? []) take(cluster, step);
     },
+    resolveHosts: (needed) => hosts?.follow(needed),
     async stop() {
+      hosts?.stop();
       const running = [...clusters.values()];
       clusters.clear();
       const stopped = running.map(stopCluster);
