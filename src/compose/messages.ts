@@ -8,6 +8,7 @@ import type { SoaRecord } from '../projection/diff.ts';
 import type { JournalLimits } from '../projection/journal.ts';
 import type { ReplicaUpdate } from '../projection/replica.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
+import type { Taken } from '../transfer/respond.ts';
 import type { FoundAddresses } from './found.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
 import type { BlockZones, ClusterView } from './plan.ts';
@@ -106,7 +107,7 @@ export type FromServer =
       readonly kind: 'transferred';
       readonly zone: ZoneId | OfferedPlace;
       readonly address: string;
-      readonly serial: Serial;
+      readonly taken: Taken;
     }
   /** The zones are as of the log: answers can be given. */
   | { readonly kind: 'loaded' }

@@ -8,6 +8,9 @@ import type { Logger } from '../logger.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
 import type { SoaRecord } from '../projection/diff.ts';
 import { Notifier, type NotifyTarget, type NotifyZone } from '../transfer/notify.ts';
+import type { Taken } from '../transfer/respond.ts';
+import type { SecondaryStatus } from '../transfer/secondaries.ts';
+import { type Behind, VersionTimes } from '../transfer/version-times.ts';
 import type { FoundAddresses } from './found.ts';
 import { OfferedIds, type OfferedPlace, type OfferedVersion } from './offered.ts';
 import { type OfferedTold, type ToldZone, targetsNow } from './told.ts';
@@ -23,7 +26,12 @@ export interface NotifySideOptions {
   readonly clock: () => number;
   /** 0 ≤ n < 1. */
   readonly random: () => number;
+  /** Where what is known of secondaries outlives the process. */
+  readonly kept: { load(): readonly SecondaryStatus[]; save(statuses: readonly SecondaryStatus[]): void };
 }
+
+/** Between two looks whether there is something to be kept, milliseconds. */
+const KEEP_EVERY = 5_000;
 
 export interface NotifySide {
   /**
@@ -38,13 +46,13 @@ export interface NotifySide {
   /** Clusters tell other addresses of secondaries. */
   setFound(changed: readonly FoundAddresses[]): void;
   /** A client took a version. */
-  noteTransfer(zone: ZoneId | OfferedPlace, address: string, serial: Serial): void;
+  noteTransfer(zone: ZoneId | OfferedPlace, address: string, taken: Taken): void;
   status(): readonly TransferStatus[];
   snapshot(): MetricsSnapshot;
   close(): void;
 }
 
-export function createNotifySide({ threads, logger, now, clock, random }: NotifySideOptions): NotifySide {
+export function createNotifySide({ threads, logger, now, clock, random, kept }: NotifySideOptions): NotifySide {
   const sockets = createSockets((packet, from) => notifier.receive(packet, from), logger);
   const notifier = new Notifier({
     send: sockets.send,
@@ -59,6 +67,18 @@ export function createNotifySide({ threads, logger, now, clock, random }: Notify
   });
   const seen = Array.from({ length: threads }, () => new Map<ZoneId, SoaRecord>());
   const published = new Map<ZoneId, Serial>();
+  const times = new Map<ZoneId, VersionTimes>();
+  notifier.secondaries.restore(kept.load());
+  let keptChanges = notifier.secondaries.changes;
+  const keep = () => {
+    const { changes } = notifier.secondaries;
+    if (changes === keptChanges) return;
+    keptChanges = changes;
+    kept.save(notifier.secondaries.all());
+  };
+  const keeping = setInterval(keep, KEEP_EVERY).unref();
+  const behind = ({ zone, transferred }: SecondaryStatus): Behind | undefined =>
+    transferred && times.get(zone)?.since(transferred.serial, clock());
   const ids = new OfferedIds();
   let isConfigured = false;
   let planned: readonly ToldZone[] = [];
@@ -73,14 +93,18 @@ export function createNotifySide({ threads, logger, now, clock, random }: Notify
       return { zone, apex, timing, targets: targetsNow(told, (cluster) => found.get(cluster) ?? []) };
     });
     const known = new Set(zones.map(({ zone }) => zone));
-    for (const map of [published, ...seen]) for (const id of map.keys()) if (!known.has(id)) map.delete(id);
+    for (const map of [published, times, ...seen]) for (const id of map.keys()) if (!known.has(id)) map.delete(id);
     notifier.configure(zones);
+    notifier.secondaries.keepOnly(known);
   };
   const publish = (thread: number, zone: ZoneId, soa: SoaRecord) => {
     seen[thread]?.set(zone, soa);
     const oldest = oldestOf(seen.map((versions) => versions.get(zone)));
     if (oldest === undefined || oldest.rdata.serial === published.get(zone)) return;
     published.set(zone, oldest.rdata.serial);
+    const history = times.get(zone) ?? new VersionTimes();
+    times.set(zone, history);
+    history.add(oldest.rdata.serial, clock());
     notifier.publish(zone, oldest);
   };
   /** Takes back what a thread has no more. @returns whether no thread has it */
@@ -117,18 +141,23 @@ export function createNotifySide({ threads, logger, now, clock, random }: Notify
       if (gone.length > 0 || ids.all().length !== before) configure();
       for (const [id, soa] of there) publish(thread, id, soa);
     },
-    noteTransfer(zone, address, serial) {
+    noteTransfer(zone, address, taken) {
       const id = typeof zone === 'string' ? zone : ids.find(zone);
-      if (id !== undefined) notifier.secondaries.transfer(id, address, serial);
+      if (id !== undefined) notifier.secondaries.transfer(id, address, taken);
     },
     status: () =>
       [...published].map(([zone, serial]) => ({
         zone,
         serial,
-        secondaries: notifier.secondaries.all().filter((secondary) => secondary.zone === zone),
+        secondaries: notifier.secondaries.of(zone).map((secondary) => {
+          const lag = behind(secondary);
+          return lag === undefined ? secondary : { ...secondary, behind: lag };
+        }),
       })),
-    snapshot: () => notifier.snapshot(),
+    snapshot: () => notifier.snapshot((secondary) => behind(secondary)?.seconds),
     close() {
+      clearInterval(keeping);
+      keep();
       notifier.close();
       sockets.close();
     },

@@ -76,7 +76,7 @@ function run(main: MessagePort, { writer, threads, logFormat, seed, visible }: S
     zonesOf,
     addressesOf: (cluster) => addressesIn(replica?.world.clusters[cluster]),
     placeOf: (block) => [...zones.keys()].indexOf(block),
-    onTransferred: (zone, address, serial) => post({ kind: 'transferred', zone, address, serial }),
+    onTransferred: (zone, address, taken) => post({ kind: 'transferred', zone, address, taken }),
     logger: logger.forPlugin('transfer'),
     now,
   });

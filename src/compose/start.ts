@@ -14,9 +14,10 @@ import { createHistorySide } from './history-side.ts';
 import { createHttpSide } from './http.ts';
 import { liveStatus } from './live-status.ts';
 import type { ServerConfiguration, WriterStatus } from './messages.ts';
-import { createNotifySide, type NotifySide } from './notify.ts';
+import { createNotifySide, type NotifySide, type NotifySideOptions } from './notify.ts';
 import type { PlannedConfig } from './plan.ts';
 import { createSeed } from './randomness.ts';
+import { readSecondaries, secondariesPath, writeSecondaries } from './secondaries-file.ts';
 import { ServerThread, WriterThread } from './threads.ts';
 import { notifyZones, offeredTold } from './told.ts';
 import { type Understood, understand } from './understand.ts';
@@ -84,6 +85,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     now: options.now,
     clock: options.clock,
     random: options.random,
+    kept: keptSecondaries(options.database, logger),
   });
   for (const [i, server] of servers.entries()) {
     server.onVersions = (soas) => notify.publish(i, soas);
@@ -182,6 +184,20 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     logger,
   });
   return running;
+}
+
+function keptSecondaries(database: string, logger: Logger): NotifySideOptions['kept'] {
+  const file = secondariesPath(database);
+  return {
+    load: () => readSecondaries(file),
+    save(statuses) {
+      try {
+        writeSecondaries(file, statuses);
+      } catch (error) {
+        logger.warning(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    },
+  };
 }
 
 function tryLoad(options: StartOptions): Result<Config, string> {

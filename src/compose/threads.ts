@@ -1,9 +1,9 @@
 /** Main's view of the threads: what it asks of them, as promises. */
 import { MessageChannel, Worker } from 'node:worker_threads';
-import type { Serial } from '../dns/serial.ts';
 import { OperatorError } from '../errors.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
+import type { Taken } from '../transfer/respond.ts';
 import type { FoundAddresses } from './found.ts';
 import type { FromServer, FromWriter, ServerConfiguration, ToServer, ToWriter, WriterStatus } from './messages.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
@@ -163,7 +163,7 @@ export class ServerThread {
   /** Called when zones went over to versions. */
   onVersions: ((soas: Extract<FromServer, { kind: 'versions' }>['soas']) => void) | undefined;
   /** Called when a client took a version. */
-  onTransferred: ((zone: ZoneId | OfferedPlace, address: string, serial: Serial) => void) | undefined;
+  onTransferred: ((zone: ZoneId | OfferedPlace, address: string, taken: Taken) => void) | undefined;
   /** Called when clusters tell other addresses of secondaries. */
   onFound: ((changed: readonly FoundAddresses[]) => void) | undefined;
   /** Called when zones that plugins offer have come, changed or gone. */
@@ -208,7 +208,7 @@ export class ServerThread {
           this.onOffered?.(message.versions);
           break;
         case 'transferred':
-          this.onTransferred?.(message.zone, message.address, message.serial);
+          this.onTransferred?.(message.zone, message.address, message.taken);
           break;
         case 'metrics':
           this.#metrics.answer(message.request, message.snapshot);

@@ -4,7 +4,6 @@ import { unmapAddress } from '../dns/address.ts';
 import { MessageEncoder } from '../dns/encode.ts';
 import type { DomainName } from '../dns/name.ts';
 import type { RRset } from '../dns/rrset.ts';
-import type { Serial } from '../dns/serial.ts';
 import type { ClusterId } from '../ingest/event.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
@@ -16,7 +15,7 @@ import type { Handler, OfferedZone, Outcome, Request } from '../serve/chain.ts';
 import { createTransfer } from '../serve/plugins/transfer.ts';
 import { type FindAddresses, findStanza } from '../transfer/access.ts';
 import { finishPlan, type OutgoingZone, outgoingZone, planTransfer, type TransferPlan } from '../transfer/plan.ts';
-import { Transfers } from '../transfer/respond.ts';
+import { type Taken, Transfers } from '../transfer/respond.ts';
 import { withCatalogs } from './catalogs.ts';
 import { foundKey } from './found.ts';
 import type { OfferedPlace } from './offered.ts';
@@ -34,7 +33,7 @@ export interface TransferOptions {
   /** The place of a block in that configuration. */
   readonly placeOf: (block: ServingBlock) => number;
   /** A client took a version, or said that it has it. */
-  readonly onTransferred: (zone: ZoneId | OfferedPlace, address: string, serial: Serial) => void;
+  readonly onTransferred: (zone: ZoneId | OfferedPlace, address: string, taken: Taken) => void;
   readonly logger: Logger;
   /** Seconds, monotonic. */
   readonly now: () => number;
@@ -75,22 +74,15 @@ export function createTransferSide(options: TransferOptions): TransferSide {
         });
       const carryOut = (request: Request, plan: TransferPlan): Outcome | undefined => {
         const edns = request.edns && { ...request.edns, version: 0, options: [] };
-        const done = transfers.respond(plan, request, { encoder, edns, seal: request.seal });
-        if (!('soa' in plan)) return done;
         const { name: apex } = request.question;
         const id = ids.get(apex) ?? { block: placeOf(block), apex };
-        const taken = () => onTransferred(id, unmapAddress(request.remote.address), plan.soa.rdata.serial);
-        if (done?.kind === 'stream') {
-          return {
-            ...done,
-            onEnd: (end) => {
-              done.onEnd(end);
-              if (end === 'sent') taken();
-            },
-          };
-        }
-        if (plan.kind === 'current' && plan.why === 'equal') taken();
-        return done;
+        return transfers.respond(plan, request, {
+          encoder,
+          edns,
+          seal: request.seal,
+          limits: findStanza(stanzas, apex)?.limits,
+          onTaken: (taken) => onTransferred(id, unmapAddress(request.remote.address), taken),
+        });
       };
       const handler = createTransfer((request) => {
         const plan = decide(request);

@@ -39,6 +39,7 @@ export type {
   CatalogOptions,
   JournalSize,
   NotifyTiming,
+  TransferLimits,
   TransferOptions,
 } from './options/transfer.ts';
 export { DEFAULT_NOTIFY } from './options/transfer.ts';

@@ -171,8 +171,9 @@ export class Notifier {
     state.isFailing = false;
   }
 
-  snapshot(): MetricsSnapshot {
-    return [this.#sent.family(), this.#results.family(), ...this.secondaries.snapshot()];
+  /** @param lagOf as in `Secondaries.snapshot` */
+  snapshot(lagOf?: Parameters<Secondaries['snapshot']>[0]): MetricsSnapshot {
+    return [this.#sent.family(), this.#results.family(), ...this.secondaries.snapshot(lagOf)];
   }
 
   /** Takes back all that waits. */

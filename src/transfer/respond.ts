@@ -2,6 +2,7 @@
  * Carries out what was planned for a transfer request: the one switch that picks the generator, logs and counts.
  */
 
+import type { TransferLimits } from '../corefile/config.ts';
 import { MAX_MESSAGE, udpLimit } from '../dns/encode.ts';
 import type { DomainName } from '../dns/name.ts';
 import { Rcode, type ResourceRecord } from '../dns/rrset.ts';
@@ -35,10 +36,27 @@ export interface TransferStream {
   readonly onEnd: (outcome: 'sent' | 'broken') => void;
 }
 
-/** Transfers that may run at a time in one thread; who comes then is refused and tries again. */
-export const MAX_TRANSFERS = 100;
+/** Transfers that may run at a time in one thread, in all and to one address; who comes then is refused and tries again. */
+export const DEFAULT_LIMITS: TransferLimits = { all: 100, perClient: 50 };
 /** Octets of changesets that they may hold together. */
 export const MAX_HELD = 64 * 1024 * 1024;
+
+/** A version that a client has now. */
+export interface Taken {
+  readonly serial: Serial;
+  /** `current`: it had it. */
+  readonly kind: 'full' | 'incremental' | 'current';
+  readonly records: number;
+  readonly octets: number;
+  readonly seconds: number;
+}
+
+/** What the configuration and the caller have to say of one transfer. */
+export interface RespondOptions extends PackOptions {
+  readonly limits?: TransferLimits | undefined;
+  /** Called when all was handed to the system to be sent. */
+  readonly onTaken?: (taken: Taken) => void;
+}
 
 /** What transfers of one thread have in common. */
 export class Transfers {
@@ -47,18 +65,20 @@ export class Transfers {
   readonly #requests: CounterSet;
   readonly #records: CounterSet;
   readonly #octets: CounterSet;
-  readonly #limit: number;
+  readonly #now: () => number;
   #running = 0;
+  /** By the client's address. */
+  readonly #clients = new Map<string, number>();
   #held = 0;
 
   /**
    * @param logger its lines carry `plugin/transfer: `
    * @param now seconds, monotonic
    */
-  constructor(logger: Logger, now: () => number, limit = MAX_TRANSFERS) {
+  constructor(logger: Logger, now: () => number) {
     this.#logger = logger;
     this.#refusals = new LimitedLines((text) => logger.info(text), now);
-    this.#limit = limit;
+    this.#now = now;
     this.#requests = createCounters(
       'zonelog_transfer_requests_total',
       'Requests for zone transfers, by what was done.',
@@ -90,7 +110,7 @@ export class Transfers {
   respond(
     plan: TransferPlan,
     request: TransferRequest & TransferQuery,
-    pack: PackOptions,
+    pack: RespondOptions,
   ): TransferReply | TransferStream | undefined {
     const { name, type } = request.question;
     const kind = typeText(type);
@@ -110,6 +130,9 @@ export class Transfers {
               `${plan.soa.rdata.serial} SOA serial`,
           );
         }
+        if (plan.why === 'equal') {
+          pack.onTaken?.({ serial: plan.soa.rdata.serial, kind: 'current', records: 0, octets: 0, seconds: 0 });
+        }
         // As the peer does: no AA where there is nothing to transfer.
         return single(Rcode.NOERROR, [plan.soa]);
       case 'long':
@@ -128,7 +151,7 @@ export class Transfers {
     soa: ResourceRecord & { readonly rdata: { readonly serial: Serial } },
     records: readonly ResourceRecord[],
     request: TransferRequest & TransferQuery,
-    pack: PackOptions,
+    pack: RespondOptions,
   ): TransferReply {
     const { name, type } = request.question;
     const [first] = packMessages(request, records, { ...pack, limit: MAX_MESSAGE, seal: undefined });
@@ -138,6 +161,8 @@ export class Transfers {
     this.#records.add([typeText(type)], records.length);
     this.#octets.add([typeText(type)], first.length);
     this.#logger.info(endText('sent', 'incremental', records.length, name, request.remote.address, soa.rdata.serial));
+    const octets = first.length;
+    pack.onTaken?.({ serial: soa.rdata.serial, kind: 'incremental', records: records.length, octets, seconds: 0 });
     return { ...single(Rcode.NOERROR, records), isAuthoritative: true };
   }
 
@@ -146,20 +171,25 @@ export class Transfers {
     soa: ResourceRecord & { readonly rdata: { readonly serial: Serial } },
     records: Iterable<ResourceRecord>,
     request: TransferRequest & TransferQuery,
-    pack: PackOptions,
+    pack: RespondOptions,
     held = 0,
     why = 'asked',
   ): TransferReply | TransferStream {
     const { name, type } = request.question;
     const kind = typeText(type);
     const { address } = request.remote;
-    if (this.#running >= this.#limit) {
+    const { all, perClient } = pack.limits ?? DEFAULT_LIMITS;
+    const own = this.#clients.get(address) ?? 0;
+    if (this.#running >= all || own >= perClient) {
       this.#requests.add([kind, 'refused']);
-      this.#logRefusal(`Refused ${kind} of zone "${name}" to ${address}: ${this.#running} transfers are running`);
+      const many = own >= perClient ? `${own} transfers to it` : `${this.#running} transfers`;
+      this.#logRefusal(`Refused ${kind} of zone "${name}" to ${address}: ${many} are running`);
       return { ...single(Rcode.REFUSED, []), ede: { code: 0, text: 'too many transfers' } };
     }
     this.#requests.add([kind, outcome]);
     this.#running += 1;
+    this.#clients.set(address, own + 1);
+    const began = this.#now();
     this.#held += held;
     const tally = { records: 0, octets: 0 };
     const messages = packMessages(request, counted(records, tally), pack);
@@ -170,10 +200,14 @@ export class Transfers {
       onEnd: (end) => {
         this.#running -= 1;
         this.#held -= held;
+        const left = (this.#clients.get(address) ?? 1) - 1;
+        if (left > 0) this.#clients.set(address, left);
+        else this.#clients.delete(address);
         this.#records.add([kind], tally.records);
         this.#octets.add([kind], tally.octets);
         const reason = why === 'asked' ? '' : `, instead of differences: ${why}`;
         this.#logger.info(`${endText(end, outcome, tally.records, name, address, serial)}${reason}`);
+        if (end === 'sent') pack.onTaken?.({ serial, kind: outcome, ...tally, seconds: this.#now() - began });
       },
     };
   }

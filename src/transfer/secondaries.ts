@@ -2,11 +2,20 @@
 import type { Serial } from '../dns/serial.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import { gaugeFamily, type MetricsSnapshot } from '../metrics.ts';
+import type { Taken } from './respond.ts';
 
 /** A serial, and when it came to be; Unix seconds. */
 export interface Reached {
   readonly serial: Serial;
   readonly time: number;
+}
+
+/** A transfer that came to its end. */
+export interface LastTransfer extends Reached {
+  readonly kind: 'full' | 'incremental';
+  readonly records: number;
+  readonly octets: number;
+  readonly seconds: number;
 }
 
 /** One secondary of one zone. */
@@ -19,6 +28,8 @@ export interface SecondaryStatus {
   readonly acknowledged?: Reached;
   /** The last version that it took or found it had. */
   readonly transferred?: Reached;
+  /** The last transfer that had records. */
+  readonly last?: LastTransfer;
 }
 
 interface Place {
@@ -32,6 +43,8 @@ const MAX_OTHERS = 100;
 export class Secondaries {
   readonly #clock: () => number;
   readonly #zones = new Map<ZoneId, Map<string, SecondaryStatus>>();
+  /** Rises with everything that becomes known. */
+  changes = 0;
 
   /** @param clock Unix seconds */
   constructor(clock: () => number) {
@@ -50,6 +63,11 @@ export class Secondaries {
     this.#zones.set(zone, after);
   }
 
+  /** Forgets all zones but these. */
+  keepOnly(zones: ReadonlySet<ZoneId>): void {
+    for (const zone of this.#zones.keys()) if (!zones.has(zone)) this.#zones.delete(zone);
+  }
+
   drop(zone: ZoneId): void {
     this.#zones.delete(zone);
   }
@@ -57,29 +75,47 @@ export class Secondaries {
   acknowledge(zone: ZoneId, { address, port }: Place, serial: Serial): void {
     const key = keyOf(address, port);
     const status = this.#of(zone).get(key);
+    this.changes += 1;
     if (status !== undefined) this.#of(zone).set(key, { ...status, acknowledged: this.#reached(serial) });
   }
 
   /** A client took a version: each secondary at its address, or it is remembered as one more. */
-  transfer(zone: ZoneId, address: string, serial: Serial): void {
+  transfer(zone: ZoneId, address: string, { serial, kind, records, octets, seconds }: Taken): void {
     const all = this.#of(zone);
+    this.changes += 1;
     const transferred = this.#reached(serial);
+    const changes = {
+      transferred,
+      ...(kind !== 'current' && { last: { ...transferred, kind, records, octets, seconds } }),
+    };
     const told = [...all].filter(([, status]) => status.address === address && status.port !== undefined);
-    for (const [key, status] of told) all.set(key, { ...status, transferred });
+    for (const [key, status] of told) all.set(key, { ...status, ...changes });
     if (told.length > 0) return;
     const key = keyOf(address, undefined);
+    const before = all.get(key);
     // Put at the end: the first of the map is the one that was not seen for the longest time.
     all.delete(key);
-    all.set(key, { zone, address, transferred });
+    all.set(key, { ...before, zone, address, ...changes });
     const others = [...all].filter(([, status]) => status.port === undefined);
     for (const [oldest] of others.slice(0, Math.max(0, others.length - MAX_OTHERS))) all.delete(oldest);
+  }
+
+  /** What was known before a restart; to be called before `expect`. */
+  restore(statuses: readonly SecondaryStatus[]): void {
+    for (const status of statuses) this.#of(status.zone).set(keyOf(status.address, status.port), status);
+  }
+
+  /** Those of one zone. */
+  of(zone: ZoneId): SecondaryStatus[] {
+    return [...(this.#zones.get(zone)?.values() ?? [])];
   }
 
   all(): SecondaryStatus[] {
     return [...this.#zones.values()].flatMap((zone) => [...zone.values()]);
   }
 
-  snapshot(): MetricsSnapshot {
+  /** @param lagOf seconds that a secondary is behind; undefined: not known */
+  snapshot(lagOf: (status: SecondaryStatus) => number | undefined = () => undefined): MetricsSnapshot {
     const told = this.all().filter(({ port }) => port !== undefined);
     const samples = (reached: (status: SecondaryStatus) => Reached | undefined) =>
       told.flatMap((status) => {
@@ -100,6 +136,16 @@ export class Secondaries {
         'Serial of the last version that a secondary took.',
         labels,
         samples(({ transferred }) => transferred),
+        'max',
+      ),
+      gaugeFamily(
+        'zonelog_secondary_lag_seconds',
+        'For how long there has been a version that a secondary has not got.',
+        labels,
+        told.flatMap((status) => {
+          const lag = lagOf(status);
+          return lag === undefined ? [] : [[[status.zone, keyOf(status.address, status.port)], lag] as const];
+        }),
         'max',
       ),
     ];

@@ -122,7 +122,7 @@ describe('NOTIFY of a server with two serving threads', () => {
     );
     assert.match(
       stdout,
-      /^ZONE +SERIAL +SECONDARY +ACKNOWLEDGED +TAKEN\ncluster\.local\. +\d+ +127\.0\.0\.1:\d+ +\d+ at /,
+      /^ZONE +SERIAL +SECONDARY +ACKNOWLEDGED +TAKEN +BEHIND +LAST TRANSFER\ncluster\.local\. +\d+ +127\.0\.0\.1:\d+ +\d+ at /,
     );
   });
 

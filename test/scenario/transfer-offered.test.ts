@@ -1,8 +1,11 @@
 /** Zones that are written down, handed to a secondary: told of at the start and of each change, and taken whole. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import type { TransferStatus } from '../../src/compose/transfer-status.ts';
 import { TransferRefused } from '../kit/dns-client.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
@@ -115,5 +118,26 @@ describe('zones of file and auto', () => {
       'the zone is gone',
     );
     assert.deepEqual(listener.told.get('one.auto.org.'), [11]);
+  });
+
+  test('what a secondary took is known after a restart', async () => {
+    const last = async () => {
+      const { stdout } = await promisify(execFile)(server.command()[0] as string, [
+        'transfers',
+        '--db',
+        server.database,
+        '-o',
+        'json',
+      ]);
+      const zones = JSON.parse(stdout) as readonly TransferStatus[];
+      return zones.find(({ zone }) => zone === 'example.org.')?.secondaries[0]?.last;
+    };
+    const before = await last();
+    assert.deepEqual([before?.serial, before?.kind, before?.records], [2, 'full', 5]);
+    await server.stop();
+    server.spawn();
+    await server.answers();
+    await isTold('example.org.', 2);
+    assert.deepEqual(await last(), before);
   });
 });

@@ -161,3 +161,12 @@ test('to service and to pods: what a cluster tells', () => {
     assert.match(fault(`transfer {\n ${line}\n}`), problem, line);
   }
 });
+
+test('limit: transfers at a time, in all and to one address', () => {
+  assert.deepEqual(transfer('limit 10')?.limits, { all: 10, perClient: 10 });
+  assert.deepEqual(transfer('limit 10 3')?.limits, { all: 10, perClient: 3 });
+  for (const line of ['limit 0', 'limit 1 0', 'limit many', 'limit 100000']) {
+    assert.match(fault(`transfer {\n to *\n ${line}\n}`), /limit takes one or two numbers/);
+  }
+  assert.match(fault('transfer {\n to *\n limit\n}'), /Wrong argument count/);
+});

@@ -288,8 +288,15 @@ test('clients that are not told are remembered for what they took, the last hund
   const self = bench();
   self.configure([one]);
   const { secondaries } = self.notifier;
-  secondaries.transfer(ZONE, '192.0.2.1', toSerial(5));
-  for (let i = 0; i < 150; i++) secondaries.transfer(ZONE, `198.51.100.${i}`, toSerial(i));
+  const taken = (serial: number) => ({
+    serial: toSerial(serial),
+    kind: 'full' as const,
+    records: 3,
+    octets: 99,
+    seconds: 1,
+  });
+  secondaries.transfer(ZONE, '192.0.2.1', taken(5));
+  for (let i = 0; i < 150; i++) secondaries.transfer(ZONE, `198.51.100.${i}`, taken(i));
   const all = secondaries.all();
   assert.equal(all.length, 101);
   assert.deepEqual(all[0], {
@@ -297,6 +304,7 @@ test('clients that are not told are remembered for what they took, the last hund
     address: '192.0.2.1',
     port: 53,
     transferred: { serial: 5, time: UNIX },
+    last: { ...taken(5), time: UNIX },
   });
   assert.equal(all.at(-1)?.address, '198.51.100.149');
   assert.equal(all[1]?.address, '198.51.100.50');

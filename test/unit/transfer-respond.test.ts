@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { TransferLimits } from '../../src/corefile/config.ts';
 import { MessageEncoder } from '../../src/dns/encode.ts';
 import { type RRset, RRType } from '../../src/dns/rrset.ts';
 import { readMessage } from '../../src/dns/wire.ts';
 import { createLogger } from '../../src/logger.ts';
 import type { TransferPlan } from '../../src/transfer/plan.ts';
-import { type TransferStream, Transfers } from '../../src/transfer/respond.ts';
+import { type Taken, type TransferStream, Transfers } from '../../src/transfer/respond.ts';
 import { name, record, soa } from '../kit/records.ts';
 
 const encoder = new MessageEncoder();
@@ -14,19 +15,22 @@ const newest = soa('z.', 9);
 interface Bench {
   readonly lines: string[];
   time: number;
-  respond(plan: TransferPlan, type?: number, udpSize?: number): ReturnType<Transfers['respond']>;
+  readonly taken: Taken[];
+  respond(plan: TransferPlan, type?: number, udpSize?: number, address?: string): ReturnType<Transfers['respond']>;
   room(): number;
   /** `name labels` of each counter to its value. */
   metrics(): Record<string, unknown>;
 }
 
-function bench(limit?: number): Bench {
+function bench(limits?: TransferLimits): Bench {
   const lines: string[] = [];
+  const taken: Taken[] = [];
   const logger = createLogger((line) => lines.push(line.trimEnd())).forPlugin('transfer');
   const self: Bench = {
     lines,
     time: 0,
-    respond: (plan, type = RRType.AXFR, udpSize?: number) =>
+    taken,
+    respond: (plan, type = RRType.AXFR, udpSize?: number, address = '192.0.2.1') =>
       transfers.respond(
         plan,
         {
@@ -35,9 +39,14 @@ function bench(limit?: number): Bench {
           question: { name: name('z.'), spelling: 'z.', type, class: 1 },
           authority: [],
           transport: udpSize === undefined ? 'tcp' : 'udp',
-          remote: { address: '192.0.2.1' },
+          remote: { address },
         },
-        { encoder, edns: udpSize ? { version: 0, udpSize, isDnssecOk: false, options: [] } : undefined },
+        {
+          encoder,
+          limits,
+          onTaken: (one) => taken.push(one),
+          edns: udpSize ? { version: 0, udpSize, isDnssecOk: false, options: [] } : undefined,
+        },
       ),
     room: () => transfers.room,
     metrics: () =>
@@ -47,7 +56,7 @@ function bench(limit?: number): Bench {
           .flatMap((family) => family.samples.map((s) => [[family.name, ...s.labels].join(' '), s.value])),
       ),
   };
-  const transfers = new Transfers(logger, () => self.time, limit);
+  const transfers = new Transfers(logger, () => self.time);
   return self;
 }
 
@@ -185,16 +194,48 @@ test('what transfers hold of the journal is counted, and given back at their end
 });
 
 test('no more than so many transfers run at a time', () => {
-  const { respond, lines, metrics } = bench(2);
+  const { respond, lines, metrics } = bench({ all: 2, perClient: 2 });
   const first = stream(respond(full));
   respond(full);
   const third = respond(full);
   assert.ok(third?.kind === 'reply');
   assert.deepEqual([third.rcode, third.ede], [5, { code: 0, text: 'too many transfers' }]);
-  assert.match(lines[0] as string, /Refused AXFR of zone "z\." to 192\.0\.2\.1: 2 transfers are running/);
+  assert.match(lines[0] as string, /Refused AXFR of zone "z\." to 192\.0\.2\.1: 2 transfers to it are running/);
   first.onEnd('broken');
   stream(respond(full));
   assert.equal(metrics().zonelog_transfers_running, 2);
+});
+
+test('one address takes no more than its share of them', () => {
+  const { respond, lines, metrics } = bench({ all: 3, perClient: 1 });
+  const first = stream(respond(full));
+  assert.equal(respond(full)?.kind, 'reply');
+  stream(respond(full, RRType.AXFR, undefined, '192.0.2.2'));
+  stream(respond(full, RRType.AXFR, undefined, '192.0.2.3'));
+  assert.equal(respond(full, RRType.AXFR, undefined, '192.0.2.4')?.kind, 'reply');
+  assert.deepEqual(
+    lines.map((line) => line.replace(/.*" to /, '')),
+    ['192.0.2.1: 1 transfers to it are running', '192.0.2.4: 3 transfers are running'],
+  );
+  first.onEnd('sent');
+  stream(respond(full));
+  assert.equal(metrics().zonelog_transfers_running, 3);
+});
+
+test('what a client took is told: of which kind, how much, for how long', () => {
+  const self = bench();
+  const one = stream(self.respond(full));
+  drain(one);
+  self.time = 2;
+  one.onEnd('sent');
+  stream(self.respond(full)).onEnd('broken');
+  self.respond({ kind: 'current', soa: newest, why: 'equal' }, RRType.IXFR);
+  self.respond({ kind: 'current', soa: newest, why: 'newer' }, RRType.IXFR);
+  const [{ octets, ...whole } = assert.fail(), current, ...more] = self.taken;
+  assert.deepEqual(whole, { serial: 9, kind: 'full', records: 4, seconds: 2 });
+  assert.ok(octets > 50);
+  assert.deepEqual(current, { serial: 9, kind: 'current', records: 0, octets: 0, seconds: 0 });
+  assert.equal(more.length, 0);
 });
 
 test('refused requests fill no log: ten lines a second, the others as a number', () => {

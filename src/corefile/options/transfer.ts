@@ -14,6 +14,13 @@ export interface NotifyTiming {
   readonly maxMs: number;
 }
 
+/** Transfers that may run at a time in each serving thread. */
+export interface TransferLimits {
+  readonly all: number;
+  /** To one address. */
+  readonly perClient: number;
+}
+
 /** How much of each zone's changes is kept for incremental transfers, at least. */
 export interface JournalSize {
   readonly changes?: number;
@@ -41,6 +48,7 @@ export interface TransferOptions {
   readonly tls?: 'required';
   /** How several changes are sent: as one, or each by itself; absent: as one if they are few. */
   readonly ixfr?: 'condensed' | 'steps';
+  readonly limits?: TransferLimits;
   readonly journal?: JournalSize;
   readonly catalog?: CatalogOptions;
 }
@@ -53,7 +61,7 @@ export const DEFAULT_NOTIFY: NotifyTiming = { delayMs: 200, maxMs: 1000 };
  * zonelog also takes prefixes (`to 10.0.0.0/8`) and, at the end of a `to` line, `key NAME`: a TSIG key for all targets
  * of that line, and `cert NAME|sha256/PIN`: the certificate that they show. `to key NAME` alone is anyone who has the
  * key. `to service NAMESPACE NAME [PORT]` and `to pods NAMESPACE SELECTOR [PORT]` are the endpoints of a
- * Service, and pods, of the block's first cluster. `tls required` refuses transfers but over TLS. `ixfr condensed|steps` is how several changes are sent. `notify DELAY [MAX]` (0.2 s, 1 s) or `notify off` says when
+ * Service, and pods, of the block's first cluster. `limit ALL [PER_CLIENT]` bounds the transfers at a time. `tls required` refuses transfers but over TLS. `ixfr condensed|steps` is how several changes are sent. `notify DELAY [MAX]` (0.2 s, 1 s) or `notify off` says when
  * the targets are told of a new version; `journal [changes N] [size OCTETS] [age DURATION]` how much of the changes is
  * kept, for all zones: the most that any stanza asks for. `catalog ZONE [GROUP]` makes a catalog of the stanza's zones,
  * `coo MEMBER CATALOG` says in it that a zone goes over to another catalog.
@@ -70,6 +78,7 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
     let catalog: CatalogOptions | undefined;
     let tls: TransferOptions['tls'];
     let ixfr: TransferOptions['ixfr'];
+    let limits: TransferLimits | undefined;
     const leaving: NonNullable<CatalogOptions['leaving']>[number][] = [];
     while (c.nextBlock()) {
       if (c.value === 'to') to.push(...readTargets(c));
@@ -77,6 +86,7 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
       else if (c.value === 'notify') notify = readNotify(c);
       else if (c.value === 'tls') tls = readTls(c);
       else if (c.value === 'ixfr') ixfr = readIxfr(c);
+      else if (c.value === 'limit') limits = readLimits(c);
       else if (c.value === 'journal') journal = { ...journal, ...readJournal(c) };
       else if (c.value === 'catalog') catalog = readCatalog(c, catalog);
       else if (c.value === 'coo') leaving.push(...readLeaving(c));
@@ -92,6 +102,7 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
       ...(notify && { notify }),
       ...(tls && { tls }),
       ...(ixfr && { ixfr }),
+      ...(limits && { limits }),
       ...(journal && { journal }),
       ...(catalog && { catalog: leaving.length > 0 ? { ...catalog, leaving } : catalog }),
     });
@@ -109,6 +120,12 @@ function readIxfr(c: Controller): TransferOptions['ixfr'] {
   if (word === 'condensed' || word === 'steps') return word;
   c.err("ixfr takes 'condensed' or 'steps'");
   return undefined;
+}
+
+function readLimits(c: Controller): TransferLimits {
+  const [all = 0, perClient = all] = c.args(1, 2).map((word) => (/^\d{1,5}$/.test(word) ? Number(word) : 0));
+  if (all < 1 || perClient < 1) c.err('limit takes one or two numbers of transfers, from 1 to 99999');
+  return { all, perClient };
 }
 
 function readSource(c: Controller, previous: string | undefined): string | undefined {

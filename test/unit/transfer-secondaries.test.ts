@@ -1,0 +1,96 @@
+/** What is known of secondaries: how far behind they are, what a restart remembers, how it is shown. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { readSecondaries, secondariesPath, writeSecondaries } from '../../src/compose/secondaries-file.ts';
+import { transferLines } from '../../src/compose/transfer-status.ts';
+import { toSerial } from '../../src/dns/serial.ts';
+import { Secondaries, type SecondaryStatus } from '../../src/transfer/secondaries.ts';
+import { VersionTimes } from '../../src/transfer/version-times.ts';
+import { temporaryFolder } from '../kit/temporary.ts';
+
+const status: SecondaryStatus = {
+  zone: 'z.',
+  address: '192.0.2.53',
+  port: 53,
+  acknowledged: { serial: toSerial(7), time: 100 },
+  transferred: { serial: toSerial(6), time: 90 },
+  last: { serial: toSerial(6), time: 90, kind: 'incremental', records: 12, octets: 1340, seconds: 0.0042 },
+};
+
+test('who has an older version is behind since the first one that it has not got', () => {
+  const times = new VersionTimes();
+  assert.equal(times.since(toSerial(1), 100), undefined);
+  for (const [serial, time] of [
+    [1, 10],
+    [2, 20],
+    [3, 25],
+  ] as const) {
+    times.add(toSerial(serial), time);
+  }
+  assert.deepEqual(times.since(toSerial(3), 100), { versions: 0, seconds: 0 });
+  assert.deepEqual(times.since(toSerial(1), 100), { versions: 2, seconds: 80 });
+  // Not known, or not any more: at least all that are.
+  assert.deepEqual(times.since(toSerial(99), 100), { versions: 3, seconds: 90 });
+});
+
+test('of very many versions the last ones are remembered', () => {
+  const times = new VersionTimes();
+  for (let i = 1; i <= 100_000; i++) times.add(toSerial(i), i);
+  assert.deepEqual(times.since(toSerial(99_500), 100_000), { versions: 500, seconds: 499 });
+  const first = times.since(toSerial(1), 100_000);
+  assert.ok(first !== undefined && first.versions >= 1000 && first.versions <= 2000);
+});
+
+test('the file gives back what was written; a broken one nothing', (t) => {
+  const file = secondariesPath(path.join(temporaryFolder(t).path, 'zonelog.db'));
+  assert.deepEqual(readSecondaries(file), []);
+  writeSecondaries(file, [status, { zone: 'y.', address: '2001:db8::1' }]);
+  assert.deepEqual(readSecondaries(file), [status, { zone: 'y.', address: '2001:db8::1' }]);
+  for (const text of [
+    '',
+    '{}',
+    '[1]',
+    '[{"zone":"z."}]',
+    '[{"zone":"z.","address":"a","transferred":{"serial":"1"}}]',
+  ]) {
+    writeFileSync(file, text);
+    assert.deepEqual(readSecondaries(file), [], text);
+  }
+});
+
+test('what was known before a restart is known of those who are still told, and of who else took the zone', () => {
+  const secondaries = new Secondaries(() => 200);
+  secondaries.restore([status, { ...status, address: '192.0.2.54' }, { zone: 'z.', address: '192.0.2.99' }]);
+  secondaries.restore([{ ...status, zone: 'gone.' }]);
+  secondaries.expect('z.', [{ address: '192.0.2.53', port: 53 }]);
+  secondaries.keepOnly(new Set(['z.']));
+  assert.deepEqual(secondaries.all(), [status, { zone: 'z.', address: '192.0.2.99' }]);
+});
+
+test('a client that finds that it has the version keeps what is known of its last transfer', () => {
+  const secondaries = new Secondaries(() => 200);
+  secondaries.expect('z.', [{ address: '192.0.2.53', port: 53 }]);
+  const taken = { serial: toSerial(1), kind: 'full' as const, records: 5, octets: 99, seconds: 1 };
+  secondaries.transfer('z.', '192.0.2.53', taken);
+  secondaries.transfer('z.', '192.0.2.53', { ...taken, kind: 'current', records: 0, octets: 0, seconds: 0 });
+  const [one] = secondaries.of('z.');
+  assert.deepEqual(one?.last, { ...taken, time: 200 });
+  assert.deepEqual(one?.transferred, { serial: 1, time: 200 });
+});
+
+test('the table has a line for each secondary, and one for a zone without any', () => {
+  const lines = transferLines([
+    { zone: 'z.', serial: toSerial(7), secondaries: [{ ...status, behind: { versions: 1, seconds: 9.6 } }] },
+    { zone: 'y.', serial: toSerial(1), secondaries: [] },
+  ]);
+  assert.deepEqual(
+    lines.map((line) => line.replaceAll(/ {2,}/g, '|')),
+    [
+      'ZONE|SERIAL|SECONDARY|ACKNOWLEDGED|TAKEN|BEHIND|LAST TRANSFER',
+      'z.|7|192.0.2.53:53|7 at 1970-01-01T00:01:40Z|6 at 1970-01-01T00:01:30Z|1 version, 10 s|incremental, 12 records, 1.3 kB in 4 ms',
+      'y.|1|-|-|-|-|-',
+    ],
+  );
+});
