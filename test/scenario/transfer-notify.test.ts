@@ -160,9 +160,11 @@ describe('NOTIFY of a server with two serving threads', () => {
     try {
       other.spawn();
       const { code } = await other.ended;
-      assert.deepEqual(
-        [code, other.said()],
-        [1, "plugin/transfer: key 'nowhere.' is in no tsig stanza of the server block"],
+      assert.equal(code, 1);
+      // On a slow machine it may be waiting for the cluster before it comes to this.
+      assert.equal(
+        other.said().trimEnd().split('\n').at(-1),
+        "plugin/transfer: key 'nowhere.' is in no tsig stanza of the server block",
       );
     } finally {
       await other.close();

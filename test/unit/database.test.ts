@@ -44,7 +44,12 @@ test('a second server is refused, in this process and in another one, until the 
   writeFileSync(
     script,
     `import { openDatabase } from ${JSON.stringify(module)};
-     try { openDatabase(process.argv[2]); process.send('owned'); setInterval(() => {}, 1000); }
+     try {
+       // Kept, or it would be collected, and the ownership with it.
+       globalThis.owned = openDatabase(process.argv[2]);
+       process.send('owned');
+       setInterval(() => {}, 1000);
+     }
      catch (error) { process.send(error.message); process.disconnect(); }`,
   );
   const refused = fork(script, [file]);
