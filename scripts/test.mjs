@@ -32,7 +32,7 @@ const DEFAULT = [
 const NEEDS_BUILD = /^(?:test\/)?(?:scenario|conformance|peer|e2e|long|bench)/;
 /** Minutes that a run of node --test may take, and one test in it unless it says otherwise: what takes longer hangs. */
 const LIMITS = { e2e: { run: 40, test: 35 }, peer: { run: 20, test: 5 }, long: { run: 15, test: 6 } };
-const DEFAULT_LIMIT = { run: 10, test: 2 };
+const DEFAULT_LIMIT = { run: 20, test: 4 };
 const CONCURRENCY = 2;
 
 const names = process.argv.slice(2);
