@@ -1,4 +1,4 @@
-/** The plugins that answer from zones, joined to the serving side: `kubernetes`, `kubernetai`, `multicluster`. */
+/** The plugins that answer from zones, joined to the serving side: `kubernetes`, `kubernetai`, `multicluster`, `k8s_gateway`. */
 import { readFileSync } from 'node:fs';
 import { isReverseZone } from '../corefile/config.ts';
 import type { DomainName } from '../dns/name.ts';
@@ -23,7 +23,7 @@ export function zoneFactories(
   zoneOf: (id: ZoneId) => Zone | undefined,
 ): [string, HandlerFactory][] {
   const make = (
-    plugin: 'kubernetes' | 'kubernetai' | 'multicluster',
+    plugin: 'kubernetes' | 'kubernetai' | 'multicluster' | 'k8s_gateway',
     stanzas: readonly (readonly ServedZone[])[],
     tools: HandlerTools,
   ): Handler => ({
@@ -39,7 +39,8 @@ export function zoneFactories(
         return outcome?.kind === 'reply' ? outcome : undefined;
       },
     }),
-    ...(plugin !== 'multicluster' && createClientKnowledge({ plugin, stanzas, zoneOf, hostSearch: hostSearch() })),
+    ...((plugin === 'kubernetes' || plugin === 'kubernetai') &&
+      createClientKnowledge({ plugin, stanzas, zoneOf, hostSearch: hostSearch() })),
     isPure: true,
   });
   return [
@@ -63,6 +64,7 @@ export function zoneFactories(
       },
     ],
     ['multicluster', (block, tools) => make('multicluster', zonesOf(block).multicluster, tools)],
+    ['k8s_gateway', (block, tools) => make('k8s_gateway', zonesOf(block).gateway ?? [], tools)],
   ];
 }
 

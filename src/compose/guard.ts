@@ -6,7 +6,7 @@ import type { ClusterId } from '../ingest/event.ts';
 import type { AdmitDeletions, MissingObjects } from '../ingest/reconcile.ts';
 import type { Logger } from '../logger.ts';
 import type { ClusterState } from '../projection/state.ts';
-import type { DeletionGuard } from './plan.ts';
+import type { DeletionGuard } from './views.ts';
 
 export interface GuardOptions {
   /** The guard of a cluster; undefined: none. */

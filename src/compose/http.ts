@@ -38,7 +38,8 @@ export function createHttpSide(options: HttpSideOptions): HttpSide {
   const readiness = (): Readiness => {
     const waiting = options.unready();
     const unready = waiting.filter(({ plugin }) => isContinuous || !wasReady.has(plugin));
-    if (options.isServing() && waiting.length === 0) wasReady.add('kubernetes').add('kubernetai').add('multicluster');
+    if (options.isServing() && waiting.length === 0)
+      wasReady.add('kubernetes').add('kubernetai').add('multicluster').add('k8s_gateway');
     const names = [...new Set(unready.map(({ plugin }) => plugin))];
     return {
       unready: options.isServing() ? names : [...names, 'server'].slice(0, Math.max(1, names.length)),

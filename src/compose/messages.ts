@@ -11,7 +11,8 @@ import type { ServingBlock } from '../serve/blocks.ts';
 import type { Taken } from '../transfer/respond.ts';
 import type { FoundAddresses } from './found.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
-import type { BlockZones, ClusterView } from './plan.ts';
+import type { BlockZones } from './plan.ts';
+import type { ClusterView } from './views.ts';
 
 /** Main to the writer. */
 export type ToWriter =
@@ -38,6 +39,8 @@ export interface ClusterStatus {
   readonly isSynced: boolean;
   /** Why it can't be reached at the moment, by kind. */
   readonly lost: readonly string[];
+  /** Kinds that the server has not got or does not let us list: nothing of them is served. */
+  readonly lacking: readonly { readonly kind: string; readonly reason: string }[];
 }
 
 export interface WriterStatus {

@@ -12,42 +12,8 @@ import type { MemberZone, StanzaPlan, ZoneDefinition, ZoneId, ZoneKind, ZonePlan
 
 import { findStanza } from '../transfer/access.ts';
 import { foundKey } from './found.ts';
-
-/** How the API server of a stanza is reached, and what of it is looked at. */
-export interface ClusterView {
-  readonly id: ClusterId;
-  readonly connection:
-    | { readonly kind: 'in-cluster' }
-    | { readonly kind: 'kubeconfig'; readonly file: string; readonly context?: string }
-    | {
-        readonly kind: 'endpoint';
-        readonly url: string;
-        readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };
-      };
-  /** Union of what its stanzas need. */
-  readonly kinds: readonly WatchedKind[];
-  readonly namespaces: readonly string[];
-  readonly namespaceLabels?: string;
-  readonly labels?: string;
-  readonly qps?: number;
-  readonly burst?: number;
-  readonly maxInflight?: number;
-  /** Deletions that a list claims are held when they are more than this; absent: never. */
-  readonly guard?: DeletionGuard;
-  /** Where the first stanza stands, for messages. */
-  readonly file: string;
-  readonly line: number;
-}
-
-/** When a list that lacks known objects is not believed at once. */
-export interface DeletionGuard {
-  /** Percentage of the known objects of a kind. */
-  readonly percent: number;
-  /** Milliseconds for which they are held then. */
-  readonly holdMs: number;
-}
-
-const DEFAULT_GUARD: DeletionGuard = { percent: 50, holdMs: 3_600_000 };
+import { partsOfGateway } from './plan-gateway.ts';
+import { type ClusterView, type ViewDraft, viewCluster, viewOfKubernetes, viewOfMulticluster } from './views.ts';
 
 export interface PlannedConfig {
   readonly plan: ZonePlan;
@@ -69,6 +35,8 @@ export interface BlockZones {
   /** Those of `kubernetes` and of `kubernetai`, which are one chain. */
   readonly kubernetes: readonly (readonly ServedZone[])[];
   readonly multicluster: readonly (readonly ServedZone[])[];
+  /** Those of `k8s_gateway`; absent: none. */
+  readonly gateway?: readonly (readonly ServedZone[])[];
   /** Those of `transfer`. */
   readonly catalogs?: readonly ServedZone[];
   /** Where addresses of its secondaries are found, by `foundKey`. */
@@ -95,18 +63,19 @@ export function planConfig(config: Config, localAddresses: (block: BlockConfig) 
       multicluster: (block.options.multicluster ?? []).map(({ zones }) =>
         zones.flatMap((apex) => servedOf(apex, isReverseZone(apex) ? 'reverse' : 'clusterset')),
       ),
+      gateway: (block.options.k8s_gateway ?? []).map(({ zones }) => zones.flatMap((apex) => servedOf(apex, 'gateway'))),
       catalogs,
       found: findingViews(block, clusters),
     };
   });
   const others = [...new Set(blocks.flatMap(({ found }) => [...(found?.values() ?? [])]))].sort();
   const stanzas = config.serverBlocks.flatMap(kubernetesStanzas);
-  const isMulticluster = config.serverBlocks.some((block) => block.options.multicluster !== undefined);
+  const isWaiting = config.serverBlocks.some(({ options }) => options.multicluster ?? options.k8s_gateway);
   return {
     plan: { zones, ...(others.length > 0 && { others }) },
     clusters: [...clusters.values()],
     blocks,
-    startupTimeoutMs: Math.max(0, ...stanzas.map((s) => s.startupTimeoutMs), isMulticluster ? 5000 : 0),
+    startupTimeoutMs: Math.max(0, ...stanzas.map((s) => s.startupTimeoutMs), isWaiting ? 5000 : 0),
   };
 }
 
@@ -134,7 +103,7 @@ function kindOfZone(options: KubernetesOptions, apex: DomainName): ZoneKind {
   return isReverseZone(apex) ? 'reverse' : 'cluster';
 }
 
-interface ZonePart {
+export interface ZonePart {
   readonly apex: DomainName;
   readonly kind: ZoneKind;
   readonly stanza: StanzaPlan;
@@ -151,6 +120,7 @@ function definitionsOf(
     ...(block.options.kubernetes ?? []).flatMap((options) => partsOfKubernetes('kubernetes', options, clusters)),
     ...(block.options.kubernetai ?? []).flatMap((options) => partsOfKubernetes('kubernetai', options, clusters)),
     ...(block.options.multicluster ?? []).flatMap((options) => partsOfMulticluster(options, clusters)),
+    ...(block.options.k8s_gateway ?? []).flatMap((options) => partsOfGateway(options, clusters)),
   ];
   return [...Map.groupBy(parts, zoneKey).values()].map((group) => {
     const { apex, kind } = group[0] as ZonePart;
@@ -274,47 +244,6 @@ function needsOf(
   return needs;
 }
 
-type ViewDraft = Omit<ClusterView, 'id'>;
-
-function viewOfKubernetes(options: KubernetesOptions, kinds: readonly WatchedKind[]): ViewDraft {
-  const { kubeconfig, endpoint, tls } = options;
-  return {
-    connection: kubeconfig
-      ? { kind: 'kubeconfig', file: kubeconfig.file, ...(kubeconfig.context && { context: kubeconfig.context }) }
-      : endpoint
-        ? { kind: 'endpoint', url: endpoint, ...(tls && { tls: { cert: tls.cert, key: tls.key, ca: tls.ca } }) }
-        : { kind: 'in-cluster' },
-    kinds,
-    namespaces: [...options.namespaces].sort(),
-    ...(options.namespaceLabels !== undefined && { namespaceLabels: options.namespaceLabels }),
-    ...(options.labels !== undefined && { labels: options.labels }),
-    ...(options.apiserverQps !== undefined && { qps: options.apiserverQps }),
-    ...(options.apiserverBurst !== undefined && { burst: options.apiserverBurst }),
-    ...(options.apiserverMaxInflight !== undefined && { maxInflight: options.apiserverMaxInflight }),
-    ...(options.guard !== 'off' && { guard: guardOf(options.guard) }),
-    file: options.file,
-    line: options.line,
-  };
-}
-
-function guardOf(guard: { readonly percent: number; readonly holdMs: number | undefined } | undefined): DeletionGuard {
-  return guard === undefined ? DEFAULT_GUARD : { percent: guard.percent, holdMs: guard.holdMs ?? DEFAULT_GUARD.holdMs };
-}
-
-function viewOfMulticluster(options: MulticlusterOptions, kinds: readonly WatchedKind[]): ViewDraft {
-  const { kubeconfig } = options;
-  return {
-    connection: kubeconfig
-      ? { kind: 'kubeconfig', file: kubeconfig.file, ...(kubeconfig.context && { context: kubeconfig.context }) }
-      : { kind: 'in-cluster' },
-    kinds,
-    namespaces: [],
-    guard: DEFAULT_GUARD,
-    file: options.file,
-    line: options.line,
-  };
-}
-
 /** Views of the block's first cluster, each of what one target of `transfer` needs and of nothing else. */
 function findingViews(block: BlockConfig, clusters: Map<ClusterId, ClusterView>): Map<string, ClusterId> {
   const [first] = kubernetesStanzas(block);
@@ -325,6 +254,7 @@ function findingViews(block: BlockConfig, clusters: Map<ClusterId, ClusterView>)
       const draft: ViewDraft = {
         connection: first === undefined ? { kind: 'in-cluster' } : viewOfKubernetes(first, []).connection,
         kinds: [target.kind === 'pods' ? 'Pod' : 'EndpointSlice'],
+        dispensable: [],
         namespaces: [target.namespace],
         labels: target.kind === 'pods' ? target.which : `kubernetes.io/service-name=${target.which}`,
         file: first?.file ?? '',
@@ -334,30 +264,4 @@ function findingViews(block: BlockConfig, clusters: Map<ClusterId, ClusterView>)
     }
   }
   return found;
-}
-
-/** Registers the view; stanzas that look at the same share it. */
-function viewCluster(draft: ViewDraft, clusters: Map<ClusterId, ClusterView>): ClusterId {
-  const id = clusterIdOf(draft);
-  const known = clusters.get(id);
-  const kinds = [...new Set([...(known?.kinds ?? []), ...draft.kinds])];
-  clusters.set(id, { ...(known ?? { ...draft, id }), kinds });
-  return id;
-}
-
-/** How operators will see the cluster named: its server or context, and what narrows the view. */
-function clusterIdOf({ connection, namespaces, namespaceLabels, labels }: ViewDraft): ClusterId {
-  const filters = new URLSearchParams();
-  if (namespaces.length > 0) filters.set('namespaces', namespaces.join(','));
-  if (namespaceLabels !== undefined) filters.set('namespace_labels', namespaceLabels);
-  if (labels !== undefined) filters.set('labels', labels);
-  const query = filters.size > 0 ? `?${decodeURIComponent(filters.toString().replaceAll('+', ' '))}` : '';
-  switch (connection.kind) {
-    case 'in-cluster':
-      return `in-cluster${query}` as ClusterId;
-    case 'endpoint':
-      return `${connection.url.replace(/\/$/, '')}${query}` as ClusterId;
-    case 'kubeconfig':
-      return `${connection.file}${connection.context ? `#${connection.context}` : ''}${query}` as ClusterId;
-  }
 }

@@ -1,6 +1,6 @@
 /** From the views that the configuration needs to what ingest follows. */
 import { type ClusterSource, planFeeds } from '../ingest/feed.ts';
-import type { ClusterView } from './plan.ts';
+import type { ClusterView } from './views.ts';
 
 export function sourcesOf(views: readonly ClusterView[]): ClusterSource[] {
   return views.map((view) => ({
@@ -10,6 +10,7 @@ export function sourcesOf(views: readonly ClusterView[]): ClusterSource[] {
       kinds: view.kinds,
       namespaces: view.namespaces,
       ...(view.labels !== undefined && { labels: view.labels }),
+      ...(view.serviceSelectors !== undefined && { serviceSelectors: view.serviceSelectors }),
       ...(view.namespaceLabels !== undefined && { namespaceLabels: view.namespaceLabels }),
       hasOnlyImportedSlices: view.kinds.includes('ServiceImport') && !view.kinds.includes('Service'),
     }),

@@ -279,8 +279,9 @@ async function waitForClusters(writer: WriterThread, planned: PlannedConfig, log
       writer.onStatus = undefined;
       if (isTimeout) {
         plugin.warning('starting server with unsynced Kubernetes API');
-        for (const { id, isSynced: has, lost } of writer.status.clusters) {
-          if (!has) plugin.warning(`${id}: ${lost.length > 0 ? lost.join('; ') : 'no complete list yet'}`);
+        for (const { id, isSynced: has, lost, lacking } of writer.status.clusters) {
+          const reasons = [...lost, ...lacking.map(({ kind, reason }) => `${kind}: ${reason}`)];
+          if (!has) plugin.warning(`${id}: ${reasons.length > 0 ? reasons.join('; ') : 'no complete list yet'}`);
         }
       }
       resolve();
@@ -318,6 +319,9 @@ function unreadyPlugins({ planned }: Understood, status: WriterStatus): { plugin
 function troublesOf({ clusters, logFailure }: WriterStatus): string[] {
   return [
     ...clusters.flatMap(({ id, lost }) => lost.map((reason) => `answers are from the log: ${id}: ${reason}`)),
+    ...clusters.flatMap(({ id, lacking }) =>
+      lacking.map(({ kind, reason }) => `nothing is served of ${kind}: ${id}: ${reason}`),
+    ),
     ...(logFailure === undefined ? [] : [`changes wait: the event log can't be written: ${logFailure}`]),
   ];
 }

@@ -95,6 +95,7 @@ export function transferredZones(zones: BlockZones | undefined): { readonly id: 
   for (const { apex, id } of [
     ...(zones?.kubernetes ?? []),
     ...(zones?.multicluster ?? []),
+    ...(zones?.gateway ?? []),
     zones?.catalogs ?? [],
   ].flat()) {
     if (!found.has(apex)) found.set(apex, { id, apex });

@@ -42,5 +42,11 @@ export function writerMetrics(writer: Writer): MetricsSnapshot {
       ['cluster'],
       clusters.map(({ id, lost }) => [[id], lost.length] as const),
     ),
+    gaugeFamily(
+      'zonelog_cluster_lacking',
+      'Kinds of objects that the API server has not got or does not let us list: nothing of them is served. 1 for each.',
+      ['cluster', 'kind'],
+      clusters.flatMap(({ id, lacking }) => lacking.map(({ kind }) => [[id, kind], 1] as const)),
+    ),
   ];
 }

@@ -20,9 +20,9 @@ import { factsAt, keysAt, type World } from '../projection/state.ts';
 import { type Follower, type Serials, startFollower } from './follower.ts';
 import { createGuard } from './guard.ts';
 import type { ClusterStatus, WriterStatus } from './messages.ts';
-import type { ClusterView } from './plan.ts';
 import { createRetryingStore } from './retrying-store.ts';
 import { sourcesOf } from './sources.ts';
+import type { ClusterView } from './views.ts';
 
 export interface WriterOptions {
   readonly database: OwnedDatabase;
@@ -109,9 +109,7 @@ export function createWriter(options: WriterOptions): Writer {
       released = mergeSerials(released, serials);
       for (const follower of followers) follower.send(batch, serials);
       lastReleased = batch.batch;
-      if (
-        batch.events.some((e) => e.kind === 'ClusterSynced' || e.kind === 'ClusterLost' || e.kind === 'PlanApplied')
-      ) {
+      if (batch.events.some((e) => STATUS_EVENTS.has(e.kind))) {
         options.onStatus(status());
       }
     }
@@ -169,6 +167,10 @@ export function createWriter(options: WriterOptions): Writer {
           id: view.id,
           isSynced: isSynced(view, projector.world),
           lost: Object.entries(state?.lost ?? {}).map(([kind, reason]) => `${kind}: ${reason}`),
+          lacking: view.kinds.flatMap((kind) => {
+            const reason = state?.lacking[kind];
+            return reason === undefined ? [] : [{ kind, reason }];
+          }),
         };
       }),
       ...(failure !== undefined && { logFailure: failure }),
@@ -271,9 +273,15 @@ export function createWriter(options: WriterOptions): Writer {
   };
 }
 
+/** What changes how clusters stand. */
+const STATUS_EVENTS: ReadonlySet<string> = new Set(['ClusterSynced', 'ClusterLost', 'ClusterLacks', 'PlanApplied']);
+
 /** Was everything that a view needs listed once, now or in the log? */
 function isSynced(view: ClusterView, world: World): boolean {
-  return view.kinds.every((kind) => world.clusters[view.id]?.synced[kind] === true);
+  const state = world.clusters[view.id];
+  return view.kinds.every(
+    (kind) => state?.synced[kind] === true || (view.dispensable.includes(kind) && state?.lacking[kind] !== undefined),
+  );
 }
 
 /** A configuration that can't work is refused at the start; a server that is away is not. @throws OperatorError */

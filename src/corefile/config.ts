@@ -22,7 +22,7 @@ export type { ChaosOptions, LoadbalanceOptions } from './options/answering.ts';
 export type { CacheLimits, CacheOptions } from './options/cache.ts';
 export type { AutopathOptions, ExternalOptions } from './options/external.ts';
 export type { ForwardOptions, Upstream } from './options/forward.ts';
-export type { GatewayOptions, GatewayResource } from './options/gateway.ts';
+export type { ExternalDnsPart, GatewayOptions, GatewayResource } from './options/gateway.ts';
 export { type HistoryOptions, isLoopback } from './options/history.ts';
 export type { HostsOptions } from './options/hosts.ts';
 export type { Kubeconfig, KubernetesOptions, NameServer, PodMode } from './options/kubernetes.ts';

@@ -47,6 +47,29 @@ export function parseLabelSelector(text: string): Outcome<string> {
   return accept(formatSelector(sorted));
 }
 
+/** Do the labels of an object meet all of the requirements? */
+export function isSelected(requirements: readonly Requirement[], labels: Readonly<Record<string, unknown>>): boolean {
+  return requirements.every(({ key, operator, values }) => {
+    const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+    const text = typeof value === 'string' ? value : undefined;
+    switch (operator) {
+      case 'exists':
+        return text !== undefined;
+      case '!':
+        return text === undefined;
+      case '!=':
+      case 'notin':
+        return text === undefined || !values.includes(text);
+      case '<':
+        return text !== undefined && /^-?\d+$/.test(text) && BigInt(text) < BigInt(values[0] ?? '0');
+      case '>':
+        return text !== undefined && /^-?\d+$/.test(text) && BigInt(text) > BigInt(values[0] ?? '0');
+      default:
+        return text !== undefined && values.includes(text);
+    }
+  });
+}
+
 function format({ key, operator, values }: Requirement): string {
   switch (operator) {
     case 'exists':

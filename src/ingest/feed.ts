@@ -8,6 +8,8 @@ export interface FeedSpec {
   /** Only this namespace (for Namespace itself: only the one of this name); '' is all. */
   readonly scope: string;
   readonly labelSelector?: string;
+  /** An object that none of these label selectors selects is as if it were not there. Absent: all are. */
+  readonly anyOf?: readonly string[];
 }
 
 /** How an API server is reached. */
@@ -64,6 +66,8 @@ export interface ViewOptions {
   readonly namespaces: readonly string[];
   /** Selector for services, endpoint slices and pods. */
   readonly labels?: string;
+  /** Selectors for services, one of which must select them. Absent: all. */
+  readonly serviceSelectors?: readonly string[];
   /** Selector for namespaces. */
   readonly namespaceLabels?: string;
   /** Endpoint slices are only wanted for ServiceImports. */
@@ -77,7 +81,13 @@ export function planFeeds(view: ViewOptions): FeedSpec[] {
   const scopes = view.namespaces.length === 0 ? [''] : [...new Set(view.namespaces)].sort();
   return view.kinds.flatMap((kind) => {
     const labelSelector = selectorOf(view, kind);
-    return scopes.map((scope) => ({ kind, scope, ...(labelSelector !== undefined && { labelSelector }) }));
+    const anyOf = kind === 'Service' && (view.serviceSelectors?.length ?? 0) > 1 ? view.serviceSelectors : undefined;
+    return scopes.map((scope) => ({
+      kind,
+      scope,
+      ...(labelSelector !== undefined && { labelSelector }),
+      ...(anyOf && { anyOf }),
+    }));
   });
 }
 
@@ -85,6 +95,9 @@ function selectorOf(view: ViewOptions, kind: WatchedKind): string | undefined {
   switch (kind) {
     case 'Namespace':
       return view.namespaceLabels;
+    case 'Service':
+      // The server can't be asked for one or another.
+      return view.serviceSelectors?.length === 1 ? view.serviceSelectors[0] : view.labels;
     case 'ServiceImport':
       return undefined;
     case 'EndpointSlice':
@@ -93,6 +106,15 @@ function selectorOf(view: ViewOptions, kind: WatchedKind): string | undefined {
     default:
       return view.labels;
   }
+}
+
+/**
+ * What the position of a feed is kept under: one of another selection says nothing about this one. The scope itself where
+ * all is taken.
+ */
+export function positionScope({ scope, labelSelector, anyOf }: FeedSpec): string {
+  const selectors = anyOf ?? (labelSelector === undefined ? [] : [labelSelector]);
+  return [scope, ...selectors].join('?');
 }
 
 /** A feed's name within its cluster. */

@@ -14,7 +14,7 @@ import { type CommitTuning, Committer, DEFAULT_COMMIT_TUNING, type LogHealth } f
 import type { Connector } from './credentials.ts';
 import { equalJson } from './delta.ts';
 import type { Batch, ClusterId, WatchedKind } from './event.ts';
-import { type ClusterSource, type FeedSpec, feedName } from './feed.ts';
+import { type ClusterSource, type FeedSpec, feedName, positionScope } from './feed.ts';
 import { DEFAULT_TUNING, type FeedStatus, type FeedTuning } from './feed-tuning.ts';
 import { followHosts, type HostNameOptions } from './host-names.ts';
 import { createIngestCounters, describeCommits, describeFeeds } from './ingest-metrics.ts';
@@ -166,7 +166,7 @@ export function startIngest(options: IngestOptions): Ingest {
     const sync = known.sync(source.id, feed.kind);
     let position =
       mayResume && (sync === 'synced' || sync === 'lost')
-        ? log.watchPosition(source.id, feed.kind, feed.scope)
+        ? log.watchPosition(source.id, feed.kind, positionScope(feed))
         : undefined;
     const signals$ = defer(() =>
       followFeed({

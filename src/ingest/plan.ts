@@ -2,6 +2,7 @@
  * What zones are made from which clusters: the part of the configuration that decides records. It is logged whenever it
  * changes, so that a replay of the log gives the same zones and serials.
  */
+import type { ExternalDnsPart, GatewayResource } from '../corefile/config.ts';
 import type { DomainName } from '../dns/name.ts';
 import type { ClusterId, WatchedKind } from './event.ts';
 
@@ -10,9 +11,36 @@ export type ZoneId = string;
 
 export type PodMode = 'disabled' | 'insecure' | 'verified';
 
+/** What a stanza of `k8s_gateway` makes the names of one zone from. */
+export interface GatewayPlan {
+  /** The first that has anything for a name owns it. */
+  readonly resources: readonly GatewayResource[];
+  /** Only Ingresses of these classes; absent: all. */
+  readonly ingressClasses?: readonly string[];
+  /** Only Gateways of these classes; absent: all. */
+  readonly gatewayClasses?: readonly string[];
+  readonly nodeAddressType: 'InternalIP' | 'ExternalIP';
+  /** The zone's name servers; one at least, the primary first. */
+  readonly servers: readonly GatewayServer[];
+  /** All zones of the stanza: a host in one of them is absolute, others are relative to the zone as well. */
+  readonly zones: readonly DomainName[];
+  /** Host names of load balancers are CNAME records. Absent: their addresses stand for them. */
+  readonly isAliased?: boolean;
+  /** Routes without hosts have those of their Gateways' listeners. Absent: they have none. */
+  readonly inheritsHosts?: boolean;
+  /** What of external-dns' is heeded: TTLs, annotated targets, the other record types of a DNSEndpoint. Absent: nothing. */
+  readonly externalDns?: readonly ExternalDnsPart[];
+}
+
+export interface GatewayServer {
+  readonly name: DomainName;
+  /** Canonical text; absent: what the objects of that name have. */
+  readonly addresses?: readonly string[];
+}
+
 /** One stanza's part in one zone. */
 export interface StanzaPlan {
-  readonly plugin: 'kubernetes' | 'kubernetai' | 'multicluster';
+  readonly plugin: 'kubernetes' | 'kubernetai' | 'multicluster' | 'k8s_gateway';
   readonly cluster: ClusterId;
   /** Where PTR records of this stanza point: its first zone that is no reverse one. */
   readonly primary: DomainName;
@@ -33,15 +61,18 @@ export interface StanzaPlan {
   readonly isMerged?: boolean;
   /** Names at or below these go on to the next stanza when this one has not got them; absent: no fallthrough. */
   readonly fallthrough?: readonly DomainName[];
-  /** The kinds that must have been listed before this stanza may deny a name. */
+  /** Of `k8s_gateway`; absent for the others. */
+  readonly gateway?: GatewayPlan;
+  /** The kinds that must have been listed before this stanza may deny a name; in a gateway zone, those it has not got count. */
   readonly needs: readonly WatchedKind[];
 }
 
 /**
  * `cluster`: names of services and pods. `clusterset`: names of ServiceImports (KEP-1645). `reverse`: PTR records.
- * `catalog`: a list of zones for secondaries (RFC 9432), made from no cluster. `secondary`: what another server has.
+ * `gateway`: hosts of Ingresses, load balancers, routes and the like. `catalog`: a list of zones for secondaries
+ * (RFC 9432), made from no cluster. `secondary`: what another server has.
  */
-export type ZoneKind = 'cluster' | 'clusterset' | 'reverse' | 'catalog' | 'secondary';
+export type ZoneKind = 'cluster' | 'clusterset' | 'reverse' | 'gateway' | 'catalog' | 'secondary';
 
 /** A zone in a catalog. */
 export interface MemberZone {

@@ -5,6 +5,7 @@
  * after a watch broke) gives the events that were missed, deletions included, and these only when it is complete.
  * Versions are opaque; what counts is the order in which things are said, and whether facts are equal.
  */
+import { isSelected, parseSelector } from '../corefile/selectors.ts';
 import type {
   Cause,
   ClusterEvent,
@@ -15,7 +16,8 @@ import type {
   UpsertEvent,
   WatchedKind,
 } from './event.ts';
-import { type FeedSignal, type FeedSpec, feedName } from './feed.ts';
+import { type FeedSignal, type FeedSpec, feedName, positionScope } from './feed.ts';
+import { isJson, member } from './json-fields.ts';
 import type { WatchPosition } from './log.ts';
 import { equalFacts, identify, normalize, type RejectReason, triggerTimeOf } from './normalize.ts';
 import type { Fault } from './normalize-gateway.ts';
@@ -64,6 +66,7 @@ export interface Rejection {
 
 interface FeedState {
   readonly feed: FeedSpec;
+  readonly isSelected: (object: unknown) => boolean;
   /** Keys that the list in progress has shown. */
   seen: Set<string> | undefined;
   /** Completely listed, or resumed where a complete list was followed to. */
@@ -94,7 +97,9 @@ export class ClusterReconciler {
    * any: a kind is synced when all of its feeds are.
    */
   addFeed(feed: FeedSpec): void {
-    this.#feeds.set(feedName(feed), { feed, seen: undefined, isComplete: false, isFailing: false, held: new Set() });
+    const isSelected = selectionOf(feed.anyOf);
+    const begun = { seen: undefined, isComplete: false, isFailing: false, held: new Set<string>() };
+    this.#feeds.set(feedName(feed), { feed, isSelected, ...begun });
   }
 
   removeFeed(feed: FeedSpec): void {
@@ -180,7 +185,7 @@ export class ClusterReconciler {
       if (key !== undefined) this.#show(state, key);
       return { events: [], rejected: [{ kind, ...normalized }] };
     }
-    switch (normalized.status) {
+    switch (state.isSelected(object) ? normalized.status : 'gone') {
       case 'gone':
         return { ...NOTHING, events: this.#delete(kind, normalized.key, normalized.cause) };
       case 'ending':
@@ -231,7 +236,8 @@ export class ClusterReconciler {
    */
   #at(state: FeedState, resourceVersion: string, step: Step): Step {
     if (state.held.size > 0 || state.seen !== undefined) return step;
-    const { kind, scope } = state.feed;
+    const { kind } = state.feed;
+    const scope = positionScope(state.feed);
     return { ...step, position: { cluster: this.#cluster, kind, scope, resourceVersion } };
   }
 
@@ -307,6 +313,19 @@ const NOTHING: Step = { events: [], rejected: [] };
 
 function pendingName(kind: ObjectKind, key: string): string {
   return `${kind} ${key}`;
+}
+
+/** Does any of these label selectors select an object? Without any all are selected. */
+function selectionOf(texts: readonly string[] | undefined): (object: unknown) => boolean {
+  if (texts === undefined) return () => true;
+  const selectors = texts.flatMap((text) => {
+    const parsed = parseSelector(text);
+    return parsed.ok ? [parsed.value] : [];
+  });
+  return (object) => {
+    const labels = isJson(object) ? member(member(object, 'metadata'), 'labels') : {};
+    return selectors.some((requirements) => isSelected(requirements, labels));
+  };
 }
 
 function isInScope(kind: WatchedKind, scope: string, key: string): boolean {

@@ -2,6 +2,7 @@
 import { childOf, type DomainName, isSubdomain, labelsBelow, parentOf } from '../dns/name.ts';
 import type { RRset } from '../dns/rrset.ts';
 import { addressPath } from './address-tree.ts';
+import { hostNames, ownersOfHosts } from './hosted.ts';
 import { defaultServer } from './nameservers.ts';
 import { reverseName } from './records/reverse.ts';
 import { importAddresses } from './state.ts';
@@ -35,7 +36,8 @@ export function* changedOwners(before: Zone, after: Zone, touched: Touched | und
   const seen = new Set<string>();
   for (const cluster of clustersOf(after, touched)) {
     if (hasReverseNames(after)) yield* reverseChanges(before, after, cluster, seen);
-    if (after.definition.kind !== 'reverse') yield* forwardChanges(before, after, cluster, seen);
+    if (after.definition.kind === 'gateway') yield* hostChanges(before, after, cluster, seen);
+    else if (after.definition.kind !== 'reverse') yield* forwardChanges(before, after, cluster, seen);
   }
 }
 
@@ -71,6 +73,24 @@ function* forwardChanges(
       yield* podChanges(before, after, namespace, address);
     }
   }
+}
+
+function* hostChanges(before: Zone, after: Zone, cluster: TouchedCluster, seen: Set<string>): Generator<OwnerChange> {
+  for (const owner of ownersOfHosts(after, cluster.hosts)) {
+    for (const name of [owner, ...hiddenNames(before, after, owner)]) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      yield [name, recordsAt(before, name), recordsAt(after, name)];
+    }
+  }
+}
+
+/** A wildcard hides names of later stanzas, and shows them when it goes. */
+function hiddenNames(before: Zone, after: Zone, owner: DomainName): DomainName[] {
+  const parent = parentOf(owner);
+  if (!owner.startsWith('*.') || parent === undefined || after.definition.stanzas.length === 1) return [];
+  const names = [before, after].flatMap((zone) => [...hostNames(zone, parent)]);
+  return names.filter((name) => parentOf(name) === parent);
 }
 
 function* serviceChanges(before: Zone, after: Zone, namespace: string, service: string): Generator<OwnerChange> {
@@ -136,6 +156,9 @@ function isSameServers(before: Zone, after: Zone): boolean {
 
 /** Where it shows when the name servers change: names of services change with their services. */
 function serverOwners({ apex, definition }: Zone): DomainName[] {
+  if (definition.kind === 'gateway') {
+    return [apex, ...definition.stanzas.flatMap(({ gateway }) => gateway?.servers.map(({ name }) => name) ?? [])];
+  }
   return definition.kind === 'clusterset' ? [apex, defaultServer(apex)] : [apex];
 }
 
@@ -168,7 +191,7 @@ function groupByOwner(sets: Iterable<RRset>): Map<DomainName, RRset[]> {
  * own name, for others the name itself. Answers about a service depend on nothing else than that service.
  */
 export function answerSlot(zone: Zone, name: DomainName): DomainName {
-  if (isReverseName(zone, name)) return name;
+  if (isReverseName(zone, name) || zone.definition.kind === 'gateway') return name;
   const extra = (labelsBelow(name, zone.apex)?.length ?? 0) - 3;
   let slot = name;
   for (let i = 0; i < extra; i++) slot = parentOf(slot) as DomainName;
@@ -185,6 +208,13 @@ export function touchedSlots(before: Zone | undefined, after: Zone, touched: Tou
     if (cluster.namespaces.size > 0) return 'all';
     if (hasReverseNames(after)) for (const address of cluster.addresses) addReverseSlots(slots, address, after.apex);
     if (after.definition.kind === 'reverse') continue;
+    if (after.definition.kind === 'gateway') {
+      const owners = ownersOfHosts(after, cluster.hosts);
+      // Answers for the names that a wildcard stands for can't be listed.
+      if (owners.some((owner) => owner.startsWith('*.'))) return 'all';
+      for (const owner of owners) addSlotsUp(slots, owner, after.apex);
+      continue;
+    }
     const services = after.definition.kind === 'clusterset' ? cluster.imports : cluster.services;
     for (const key of services) {
       const [namespace = '', service = ''] = key.split('/');
@@ -202,6 +232,11 @@ export function touchedSlots(before: Zone | undefined, after: Zone, touched: Tou
 function addReverseSlots(slots: Set<DomainName>, address: string, apex: DomainName): void {
   const name = reverseName(addressPath(address));
   if (!isSubdomain(name, apex)) return;
+  addSlotsUp(slots, name, apex);
+}
+
+/** A name and those above it, up to the apex. */
+function addSlotsUp(slots: Set<DomainName>, name: DomainName, apex: DomainName): void {
   for (let at: DomainName | undefined = name; at !== undefined && at !== apex; at = parentOf(at)) slots.add(at);
   slots.add(apex);
 }

@@ -3,7 +3,8 @@
  * Every change tells which hosts it may have given other records.
  */
 import { isAddressText, parseHostList, parseTarget } from '../dns/host-name.ts';
-import type { FactsOf, ServiceFacts } from '../ingest/event.ts';
+import { parseTtl } from '../dns/rdata-text.ts';
+import type { FactsOf, NoteFacts, ServiceFacts } from '../ingest/event.ts';
 import { addHost, EMPTY_HOST_NODE, type HostNode, removeHost, withoutText, withText } from './host-tree.ts';
 import { PersistentMap } from './persistent-map.ts';
 
@@ -138,8 +139,15 @@ export function isResolvedToEndpoints({ annotations }: ServiceFacts): boolean {
   return annotations?.['k8s-gateway.dns/resolve-endpoints'] === 'true';
 }
 
-/** What external-dns' annotation says in place of the service's own targets. */
-export function noteTargets({ annotations }: ServiceFacts): readonly string[] {
+/** What external-dns' annotations say of a service. */
+export function noteOfService(facts: ServiceFacts): NoteFacts {
+  const target = noteTargets(facts);
+  const text = facts.annotations?.['external-dns.alpha.kubernetes.io/ttl'];
+  const ttl = text === undefined ? undefined : parseTtl(text);
+  return { ...(target.length > 0 && { target }), ...(ttl !== undefined && ttl > 0 && { ttl }) };
+}
+
+function noteTargets({ annotations }: ServiceFacts): readonly string[] {
   const text = annotations?.['external-dns.alpha.kubernetes.io/target'];
   return text === undefined ? NO_HOSTS : text.split(',').flatMap((target) => parseTarget(target.trim()) ?? []);
 }

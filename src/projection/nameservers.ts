@@ -3,6 +3,7 @@ import { childOf, type DomainName, parseName } from '../dns/name.ts';
 import type { StanzaPlan, ZoneDefinition } from '../ingest/plan.ts';
 import { findAddress } from './address-tree.ts';
 import { serviceSlot } from './records/cluster.ts';
+import { serverAddresses } from './records/gateway.ts';
 import type { ClusterState } from './state.ts';
 
 export interface NameServer {
@@ -19,6 +20,7 @@ export interface NameServer {
  */
 export function nameserversOf(definition: ZoneDefinition, clusters: readonly ClusterState[]): readonly NameServer[] {
   if (definition.nameservers !== undefined) return definition.nameservers;
+  if (definition.kind === 'gateway') return gatewayServers(definition, clusters);
   const name = defaultServer(definition.apex);
   if (definition.kind === 'cluster' || definition.kind === 'clusterset') {
     for (const [i, stanza] of definition.stanzas.entries()) {
@@ -29,6 +31,18 @@ export function nameserversOf(definition: ZoneDefinition, clusters: readonly Clu
     }
   }
   return [{ name, addresses: definition.localAddresses }];
+}
+
+/** Those of the first stanza; the others' are names like any. */
+function gatewayServers({ apex, stanzas }: ZoneDefinition, clusters: readonly ClusterState[]): NameServer[] {
+  const [stanza] = stanzas;
+  const [cluster] = clusters;
+  if (stanza?.gateway === undefined || cluster === undefined) return [];
+  const part = { stanza, gateway: stanza.gateway, cluster, apex };
+  return stanza.gateway.servers.map(({ name, addresses }) => ({
+    name,
+    addresses: addresses ?? serverAddresses(part, name),
+  }));
 }
 
 /** The name server of a zone that has none with a name of its own. */

@@ -6,12 +6,12 @@
  * of an owner name when asked (projection/records/). A version is pinned by keeping the object.
  */
 import { childOf, compareNames, type DomainName, isSubdomain, labelsBelow, ROOT } from '../dns/name.ts';
-import { type Rdata, type ResourceRecord, type RRset, RRType, type SoaRdata } from '../dns/rrset.ts';
-import { type Serial, toSerial } from '../dns/serial.ts';
+import { type Rdata, type RRset, RRType } from '../dns/rrset.ts';
+import type { Serial } from '../dns/serial.ts';
 import type { StanzaPlan, ZoneDefinition, ZoneId } from '../ingest/plan.ts';
 import { exists, type FoundName } from './found-name.ts';
-import { defaultServer, type NameServer, nameserversOf } from './nameservers.ts';
-import { catalogOwners } from './records/catalog.ts';
+import { hostNames, partOf, probeHost, serverNames, wildcardOf } from './hosted.ts';
+import { type NameServer, nameserversOf } from './nameservers.ts';
 import { exposedNamespace, hasPod, podAddress, podLabel, serviceSlot } from './records/cluster.ts';
 import { importSlot } from './records/clusterset.ts';
 import { isConflict, mergeSlots } from './records/merged.ts';
@@ -20,10 +20,11 @@ import { addressSets, findInSlot, type Slot, setsOfSlot } from './records/slot.t
 import { findTransferred, transferredSets } from './records/transferred.ts';
 import type { ClusterState } from './state.ts';
 import type { TransferredZone } from './transferred.ts';
+import { ownSets, soaRecord } from './zone-apex.ts';
 
 export type { FoundName, TransferredZone };
 // What names are made from that nobody can list (serve/synth.ts).
-export { addressSets, exposedNamespace, findInSlot, placeOfReverse, podAddress, type Slot };
+export { addressSets, exposedNamespace, findInSlot, placeOfReverse, podAddress, type Slot, soaRecord, wildcardOf };
 
 export interface Zone {
   readonly id: ZoneId;
@@ -54,31 +55,6 @@ export function makeSecondaryZone(definition: ZoneDefinition, content: Transferr
   return { id, apex, definition, clusters: [], nameservers: [], serial: content?.soa?.rdata.serial, content };
 }
 
-/** TTL of a SOA record at most, in seconds: what a denial may be cached for (RFC 2308 §5). */
-const MAX_SOA_TTL = 300;
-
-/** The SOA record of this version; serial 0 before the first published one. */
-export function soaRecord(zone: Zone): ResourceRecord & { readonly rdata: SoaRdata } {
-  if (zone.content?.soa !== undefined) return zone.content.soa;
-  const ttl = zoneTtl(zone);
-  const rdata: SoaRdata = {
-    type: 'SOA',
-    mname: zone.definition.nameservers?.[0]?.name ?? defaultServer(zone.apex),
-    rname: childOf('hostmaster', zone.apex),
-    serial: zone.serial ?? toSerial(0),
-    refresh: 7200,
-    retry: 1800,
-    expire: 86400,
-    minimum: ttl,
-  };
-  return { owner: zone.apex, type: RRType.SOA, ttl: Math.min(ttl, MAX_SOA_TTL), rdata };
-}
-
-/** TTL of the zone's own records, seconds: that of the first stanza. */
-function zoneTtl(zone: Zone): number {
-  return zone.definition.stanzas[0]?.ttl ?? 5;
-}
-
 /**
  * Has every stanza been synced, now or in the log? Before that the zone must not be transferred. A secondary zone must have
  * been transferred, and not be expired.
@@ -89,7 +65,10 @@ export function isZoneSynced(zone: Zone): boolean {
 }
 
 export function isStanzaSynced(stanza: StanzaPlan, cluster: ClusterState | undefined): boolean {
-  return stanza.needs.every((kind) => cluster?.synced[kind] === true);
+  const isDispensable = stanza.gateway !== undefined;
+  return stanza.needs.every(
+    (kind) => cluster?.synced[kind] === true || (isDispensable && cluster?.lacking[kind] !== undefined),
+  );
 }
 
 /** What the zone knows of a name. */
@@ -97,17 +76,17 @@ export function findName(zone: Zone, name: DomainName): FoundName {
   if (zone.definition.kind === 'secondary') return findTransferred(zone.content, name);
   const own = apexOwners(zone).get(name);
   if (own !== undefined) return exists(own);
-  const found = isReverseName(zone, name)
-    ? findReverse(zone, name)
-    : findForward(zone, name, labelsBelow(name, zone.apex));
+  const found = findOwned(zone, name);
   if (found.status !== 'absent') return found;
   for (const owner of apexOwners(zone).keys()) if (isSubdomain(owner, name)) return { status: 'emptyNonTerminal' };
   return found;
 }
 
-/** `dns-version` is a promise about the form of the names below `svc` (Kubernetes DNS specification 1.1.0). */
-const SCHEMA_VERSION: RRset['rdatas'] = [{ type: 'TXT', texts: ['1.1.0'] }];
-const SCHEMA_VERSION_TTL = 28800;
+function findOwned(zone: Zone, name: DomainName): FoundName {
+  if (zone.definition.kind === 'gateway') return findHosted(zone, name);
+  if (isReverseName(zone, name)) return findReverse(zone, name);
+  return findForward(zone, name, labelsBelow(name, zone.apex));
+}
 
 const apexOwnersOf = new WeakMap<Zone, Map<DomainName, readonly RRset[]>>();
 
@@ -115,32 +94,15 @@ const apexOwnersOf = new WeakMap<Zone, Map<DomainName, readonly RRset[]>>();
 function apexOwners(zone: Zone): Map<DomainName, readonly RRset[]> {
   const known = apexOwnersOf.get(zone);
   if (known !== undefined) return known;
-  const ttl = zoneTtl(zone);
-  const owners = new Map<DomainName, readonly RRset[]>();
-  const names = zone.nameservers.map(({ name }): Rdata => ({ type: 'NS', target: name }));
-  const soa = soaRecord(zone);
-  owners.set(zone.apex, [
-    { owner: zone.apex, type: RRType.NS, ttl, rdatas: names },
-    { owner: zone.apex, type: RRType.SOA, ttl: soa.ttl, rdatas: [soa.rdata] },
-  ]);
-  if (zone.definition.kind === 'catalog') {
-    for (const [owner, sets] of catalogOwners(zone.definition, ttl)) owners.set(owner, sets);
-  } else if (zone.definition.kind !== 'reverse') {
-    const version = childOf('dns-version', zone.apex);
-    owners.set(version, [{ owner: version, type: RRType.TXT, ttl: SCHEMA_VERSION_TTL, rdatas: SCHEMA_VERSION }]);
-  }
-  if (zone.definition.nameservers === undefined) {
-    const name = defaultServer(zone.apex);
-    const server = zone.nameservers.find((known) => known.name === name);
-    owners.set(name, addressSets(name, ttl, server?.addresses ?? zone.definition.localAddresses));
-  } else {
-    for (const { name, addresses } of zone.definition.nameservers) {
-      if (addresses.length > 0 && isSubdomain(name, zone.apex)) owners.set(name, addressSets(name, ttl, addresses));
-    }
-  }
+  const owners = ownSets(zone);
+  const more = (name: DomainName, found: FoundName) => {
+    if (found.status === 'exists') owners.set(name, [...(owners.get(name) ?? []), ...found.rrsets()]);
+  };
   // A reverse zone may begin at a whole address, whose PTR is then at the apex.
-  const ptr = zone.definition.kind === 'reverse' ? ptrSet(zone, zone.apex) : undefined;
-  if (ptr !== undefined) owners.set(zone.apex, [...(owners.get(zone.apex) ?? []), ptr]);
+  if (zone.definition.kind === 'reverse') more(zone.apex, findReverse(zone, zone.apex));
+  if (zone.definition.kind === 'gateway') {
+    for (const name of [zone.apex, ...serverNames(zone)]) more(name, findHosted(zone, name));
+  }
   apexOwnersOf.set(zone, owners);
   return owners;
 }
@@ -149,7 +111,7 @@ type Probe = (
   stanza: StanzaPlan,
   cluster: ClusterState,
   at: number,
-) => readonly RRset[] | 'emptyNonTerminal' | undefined;
+) => readonly RRset[] | 'emptyNonTerminal' | 'unsure' | 'ended' | undefined;
 
 /**
  * Asks the stanzas in their order: the first that has records for the name, or has it without any, owns it; one without
@@ -163,9 +125,9 @@ function findInStanzas(zone: Zone, name: DomainName, probe: Probe): FoundName {
     const cluster = zone.clusters[i] as ClusterState;
     const sets = probe(stanza, cluster, i);
     if (sets === 'emptyNonTerminal') isEmptyNonTerminal = true;
-    else if (sets !== undefined) return exists(sets);
-    else if (!isStanzaSynced(stanza, cluster)) isUnsure = true;
-    if (!handsOn(zone, i, name)) {
+    else if (typeof sets === 'object') return exists(sets);
+    else if (sets === 'unsure' || !isStanzaSynced(stanza, cluster)) isUnsure = true;
+    if (sets === 'ended' || !handsOn(zone, i, name)) {
       isPassedOn = false;
       break;
     }
@@ -190,6 +152,15 @@ export function hasReverseNames({ apex, definition }: Zone): boolean {
 
 export function isReverseName(zone: Zone, name: DomainName): boolean {
   return zone.definition.kind === 'reverse' || (hasReverseNames(zone) && isSubdomain(name, ARPA));
+}
+
+/** A host of a gateway zone. */
+function findHosted(zone: Zone, name: DomainName): FoundName {
+  return findInStanzas(zone, name, (stanza, cluster, at) => {
+    const isSynced = isStanzaSynced(stanza, cluster);
+    const isLast = at === zone.definition.stanzas.length - 1;
+    return probeHost(partOf(zone, at), name, { isSynced, isLast });
+  });
 }
 
 function findForward(zone: Zone, name: DomainName, below: readonly string[] | undefined): FoundName {
@@ -310,7 +281,7 @@ export function* zoneRRsets(zone: Zone): Generator<RRset> {
     return;
   }
   const own = [...apexOwners(zone)].sort(([a], [b]) => compareNames(a, b));
-  const others = zone.definition.kind === 'reverse' ? reverseOwners(zone) : forwardOwners(zone);
+  const others = ownersBelow(zone);
   let next = others.next();
   for (const [owner, sets] of own) {
     while (!next.done && compareNames(next.value[0], owner) < 0) {
@@ -324,6 +295,18 @@ export function* zoneRRsets(zone: Zone): Generator<RRset> {
 }
 
 type OwnerSets = [DomainName, readonly RRset[]];
+
+function ownersBelow(zone: Zone): Generator<OwnerSets> {
+  if (zone.definition.kind === 'gateway') return hostOwners(zone);
+  return zone.definition.kind === 'reverse' ? reverseOwners(zone) : forwardOwners(zone);
+}
+
+function* hostOwners(zone: Zone): Generator<OwnerSets> {
+  for (const name of hostNames(zone, zone.apex)) {
+    const found = findHosted(zone, name);
+    if (found.status === 'exists') yield [name, found.rrsets()];
+  }
+}
 
 function* forwardOwners(zone: Zone): Generator<OwnerSets> {
   // `arpa` sorts before `pod` and `svc`.

@@ -13,13 +13,15 @@ const MANY_TARGETS = 8;
  */
 export function additionalRecords(zone: Zone, rrset: RRset, find: (name: DomainName) => FoundName): ResourceRecord[] {
   const records: ResourceRecord[] = [];
+  // A gateway zone's own TTL goes for its name servers' addresses too, as the peer has it.
+  const ttl = zone.definition.kind === 'gateway' && rrset.type === RRType.NS ? rrset.ttl : undefined;
   const targets = targetsOf(rrset);
   const look = targets.size < MANY_TARGETS ? setsByName(find) : setsByService(zone, setsByName(find));
   for (const target of targets) {
     const fixed = rrset.type === RRType.NS ? outsideGlue(zone, target, rrset.ttl) : undefined;
     records.push(...(fixed ?? addressesInZone(zone, target, look)));
   }
-  return records;
+  return ttl === undefined ? records : records.map((record) => ({ ...record, ttl }));
 }
 
 /** The names that a set points to and whose addresses the client will want next. */

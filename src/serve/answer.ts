@@ -9,7 +9,7 @@ import { isSubdomain } from '../dns/name.ts';
 import { Rcode, type ResourceRecord, type RRset, RRType, recordsOf } from '../dns/rrset.ts';
 import type { ClusterId } from '../ingest/event.ts';
 import { answerSlot } from '../projection/replica.ts';
-import { type FoundName, handsOn, isStanzaSynced, soaRecord, type Zone } from '../projection/zone.ts';
+import { type FoundName, handsOn, isStanzaSynced, isZoneSynced, soaRecord, type Zone } from '../projection/zone.ts';
 import { additionalRecords } from './additional.ts';
 import type { ExtendedError, MaybePromise, Reply, Request } from './chain.ts';
 import { staleError } from './staleness.ts';
@@ -20,8 +20,10 @@ export interface PassOn {
   readonly kind: 'passOn';
   /** The name exists here, so nobody may deny it; only its data may come from elsewhere. */
   readonly isPresent: boolean;
-  /** Clusters that were never listed and may have the name: a denial by the next one would be a guess. */
-  readonly unsure: readonly ClusterId[];
+  /** The zone may have the name: a denial by the next one would be a guess. */
+  readonly isUnsure: boolean;
+  /** Clusters that were never listed. */
+  readonly unsynced: readonly ClusterId[];
 }
 
 export interface AnswerContext {
@@ -51,11 +53,19 @@ export function answer(zone: Zone, request: Request, context: AnswerContext): Re
   const found = findOrMake(zone, name);
   if (found.status === 'absent') {
     if (found.isPassedOn)
-      return { kind: 'passOn', isPresent: false, unsure: found.isUnsure ? unsyncedClusters(zone) : [] };
+      return {
+        kind: 'passOn',
+        isPresent: false,
+        isUnsure: found.isUnsure,
+        unsynced: found.isUnsure ? unsyncedClusters(zone) : [],
+      };
     return denyAbsent(zone, found, [], [name]);
   }
   if (aliasOf(found, type) !== undefined) return followAliases(zone, request, context, found);
-  if (isLeftToOthers(zone, found, name, type)) return { kind: 'passOn', isPresent: true, unsure: [] };
+  if (isLeftToOthers(zone, found, name, type)) {
+    return { kind: 'passOn', isPresent: true, isUnsure: false, unsynced: [] };
+  }
+  if (isApexUnknown(zone, found, name, type)) return refuseToGuess(unsyncedClusters(zone), zone);
   return answerFound(zone, found, type, [], [name]);
 }
 
@@ -69,10 +79,22 @@ function isLeftToOthers(zone: Zone, found: Present, name: DomainName, type: RRTy
   // A SOA is asked for to find the zone's apex: that is known here.
   if (type === RRType.SOA) return false;
   if (found.status === 'emptyNonTerminal') return true;
+  if (zone.definition.kind === 'gateway') return name === zone.apex && type !== RRType.NS && !hasHost(found);
   if (found.rrset(type) !== undefined) return false;
   const hasAddress = found.rrset(RRType.A) !== undefined || found.rrset(RRType.AAAA) !== undefined;
   if (type === RRType.TXT && !hasAddress) return true;
   return found.rrset(RRType.TXT) !== undefined || found.rrset(RRType.PTR) !== undefined;
+}
+
+/** Before a gateway zone is synced its apex has SOA and NS, and who knows what else. */
+function isApexUnknown(zone: Zone, found: Present, name: DomainName, type: RRType): boolean {
+  if (zone.definition.kind !== 'gateway' || name !== zone.apex || found.status !== 'exists') return false;
+  return found.rrset(type) === undefined && !isZoneSynced(zone);
+}
+
+/** Has the apex of a gateway zone more than what every zone has? */
+function hasHost(found: Present): boolean {
+  return found.status === 'exists' && found.rrsets().some(({ type }) => type !== RRType.SOA && type !== RRType.NS);
 }
 
 type Present = Exclude<FoundName, { readonly status: 'absent' }>;
@@ -95,7 +117,19 @@ function answerFound(
   const set = found.status === 'exists' ? found.rrset(type) : undefined;
   if (set === undefined) return denial(zone, Rcode.NOERROR, aliases, names);
   const extra = additionalRecords(zone, set, (target) => findOrMake(zone, target));
-  return positive(zone, [...aliases, ...recordsOf(set)], extra, names);
+  const reply = positive(zone, [...aliases, ...recordsOf(set)], extra, [...names, ...neighbours(zone, set)]);
+  return zone.definition.kind === 'gateway' && !isOwnName(zone, names[0]) ? { ...reply, isLowerCase: true } : reply;
+}
+
+/** In a gateway zone the peer spells hosts in lower case, and only names that the zone has by itself as the question does. */
+function isOwnName({ apex, definition }: Zone, name: DomainName | undefined): boolean {
+  return name === apex || definition.stanzas.some(({ gateway }) => gateway?.servers[0]?.name === name);
+}
+
+/** Names whose addresses go with a set, where they are not of the same service as the name that was asked. */
+function neighbours({ definition }: Zone, { rdatas }: RRset): DomainName[] {
+  if (definition.kind !== 'gateway') return [];
+  return rdatas.flatMap((rdata) => (rdata.type === 'SRV' || rdata.type === 'MX' ? [rdata.target] : []));
 }
 
 /** Follows CNAMEs inside the zone, and asks the server itself for a target outside. A loop answers its CNAMEs. */
@@ -164,11 +198,14 @@ function denyAbsent(
 }
 
 /**
- * SERVFAIL in place of a denial that would be a guess, with the clusters that were never listed in the EDE text.
+ * SERVFAIL in place of a denial that would be a guess, with the clusters that were never listed in the EDE text; without
+ * any it is the host name of a load balancer that is not known.
  * @param zone its SOA goes into the authority section, as CoreDNS does it
  */
 export function refuseToGuess(clusters: readonly ClusterId[], zone: Zone): Reply {
-  const ede: ExtendedError = { code: EDE_NOT_READY, text: `never synced: ${clusters.join(', ')}` };
+  const text =
+    clusters.length > 0 ? `never synced: ${clusters.join(', ')}` : "a load balancer's host name was never resolved";
+  const ede: ExtendedError = { code: EDE_NOT_READY, text };
   return { ...emptyReply(Rcode.SERVFAIL), authority: [soaRecord(zone)], spelledZone: zone.apex, ede };
 }
 

@@ -3,6 +3,7 @@
  *
  * - `pods insecure`: every address is a name of every namespace;
  * - zonal names: `TOPOZONE.pin._zone.…` and `TOPOZONE.prefer._zone.…` exist for every text;
+ * - hosts of a gateway zone that a wildcard one level up stands for, also where they exist without data;
  * - port names without underscores: `http.tcp.…`, and `_._tcp.…`, where an empty part matches every port.
  */
 import { canonicalAddress } from '../dns/address.ts';
@@ -22,12 +23,14 @@ import {
   podAddress,
   type Slot,
   slotOf,
+  wildcardOf,
   type Zone,
 } from '../projection/zone.ts';
 
 /** What the zone knows of a name, including the names that are only made when asked for. */
 export function findOrMake(zone: Zone, name: DomainName): FoundName {
   const found = findName(zone, name);
+  if (zone.definition.kind === 'gateway') return found.status === 'exists' ? found : findByWildcard(zone, name, found);
   if (found.status === 'exists' || zone.definition.kind === 'reverse') return found;
   const labels = labelsBelow(name, zone.apex);
   if (labels === undefined || labels.length < 3) return found;
@@ -38,6 +41,17 @@ export function findOrMake(zone: Zone, name: DomainName): FoundName {
     if (!handsOn(zone, at, name)) break;
   }
   return found;
+}
+
+/** One level only: `*.example.org` stands for `a.example.org`, not for `b.a.example.org` or `example.org`. */
+function findByWildcard(zone: Zone, name: DomainName, found: FoundName): FoundName {
+  const wildcard = wildcardOf(name, zone.apex);
+  // Where the name itself is not known for certain, what stands for it would be a guess.
+  if (wildcard === undefined || (found.status === 'absent' && found.isUnsure)) return found;
+  const made = findName(zone, wildcard);
+  if (made.status === 'absent' && made.isUnsure) return made;
+  const sets = made.status === 'exists' ? made.rrsets() : [];
+  return sets.length === 0 ? found : existing(sets.map((set) => ({ ...set, owner: name })));
 }
 
 function makeInStanza(

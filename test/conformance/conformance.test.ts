@@ -18,17 +18,9 @@ const groups = env.CONFORMANCE_GROUPS?.split(',');
 const only = env.CONFORMANCE_ONLY ?? '';
 const MAX_LINES = 60;
 
-/** Directives that zonelog refuses so far, each with its line in docs/compatibility.md: their cases are skipped, and said to be. */
-const NOT_YET = ['k8s_gateway'];
-
 /** Why a case can't be asked; undefined when it can. */
-function reasonToSkip({ corefile, addrs, start }: (typeof cases)[number]): string | undefined {
-  if ((addrs?.length ?? 0) > 0 && !pool.isPrivate) return 'needs a network namespace of its own';
-  const missing = NOT_YET.find((name) => new RegExp(`^\\s*${name}\\b`, 'm').test(corefile));
-  // A Corefile that must be refused is refused for the wrong reason too: that would be no pass.
-  return (
-    missing && `uses ${missing}, which zonelog does not have yet${start === 'fails' ? ' (and must be refused)' : ''}`
-  );
+function reasonToSkip({ addrs }: (typeof cases)[number]): string | undefined {
+  return (addrs?.length ?? 0) > 0 && !pool.isPrivate ? 'needs a network namespace of its own' : undefined;
 }
 
 const cases = loadCases(env.CONFORMANCE_CASES).filter(

@@ -119,8 +119,11 @@ test('k8s_gateway: defaults and zones', () => {
     serviceLabelSelectors: [],
     nodeAddressType: 'InternalIP',
     ttl: 60,
-    apex: 'dns1.kube-system',
+    apex: { name: 'dns1.kube-system', addresses: [] },
     secondary: undefined,
+    cname: false,
+    listenerHostnames: false,
+    externalDns: [],
     kubeconfig: undefined,
     fallthrough: undefined,
     file: 'Corefile',
@@ -145,8 +148,11 @@ test('k8s_gateway: every option', () => {
     serviceLabelSelectors "app = service1"
     nodeAddressType ExternalIP
     ttl 300 ignored
-    apex dns2.infra
-    secondary dns1.kube-system
+    apex Dns2.infra
+    secondary NS2.example.org. 192.0.2.2 2001:DB8::2 ignored
+    cname
+    listenerHostnames
+    externalDNS ttl records
     kubeconfig f c
     fallthrough a.example
   }`;
@@ -156,9 +162,18 @@ test('k8s_gateway: every option', () => {
   assert.deepEqual(o?.ingressClasses, ['private', 'other']);
   assert.deepEqual(o?.gatewayClasses, ['inner']);
   assert.deepEqual(o?.serviceLabelSelectors, ['app=a', 'app in (a,b),tier!=cache', 'app=service1']);
-  assert.deepEqual([o?.nodeAddressType, o?.ttl, o?.apex], ['ExternalIP', 300, 'dns2.infra']);
-  assert.deepEqual([o?.secondary, o?.kubeconfig], ['dns1.kube-system', { file: 'f', context: 'c' }]);
+  assert.deepEqual([o?.nodeAddressType, o?.ttl, o?.kubeconfig], ['ExternalIP', 300, { file: 'f', context: 'c' }]);
+  assert.deepEqual(o?.apex, { name: 'dns2.infra', addresses: [] });
+  assert.deepEqual(o?.secondary, { name: 'ns2.example.org.', addresses: ['192.0.2.2', '2001:db8::2'] });
+  assert.deepEqual([o?.cname, o?.listenerHostnames, o?.externalDns], [true, true, ['ttl', 'records']]);
   assert.deepEqual(o?.fallthrough, ['a.example.']);
+});
+
+test('k8s_gateway: all kinds by one word, and all of external-dns by none', () => {
+  const [o] = options('k8s_gateway {\n resources Service all\n externalDNS\n}').k8s_gateway ?? [];
+  const all = ['HTTPRoute', 'TLSRoute', 'GRPCRoute', 'VirtualServer', 'Ingress', 'DNSEndpoint', 'Node'];
+  assert.deepEqual(o?.resources, ['Service', ...all]);
+  assert.deepEqual(o?.externalDns, ['ttl', 'target', 'records']);
 });
 
 test('k8s_gateway: faults', () => {
@@ -179,5 +194,8 @@ test('k8s_gateway: faults', () => {
   assert.match(faultOf('serviceLabelSelectors "!!!invalid"'), /invalid serviceLabelSelectors "!!!invalid": /);
   const type = "nodeAddressType must be 'InternalIP' or 'ExternalIP', got: Hostname";
   assert.equal(faultOf('nodeAddressType Hostname'), `${at} ${type}`);
+  assert.equal(faultOf('apex a..b'), `${at} not a name: "a..b"`);
+  assert.equal(faultOf('cname x'), `${at} Wrong argument count or unexpected line ending after 'x'`);
+  assert.equal(faultOf('externalDNS ttl x'), `${at} externalDNS takes ttl, target, records, got: x`);
   assert.equal(faultOf('wrong option'), `${at} Unknown property 'wrong'`);
 });

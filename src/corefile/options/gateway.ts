@@ -1,4 +1,5 @@
-import type { DomainName } from '../../dns/name.ts';
+import { canonicalAddress } from '../../dns/address.ts';
+import { type DomainName, parseName, ROOT } from '../../dns/name.ts';
 import type { BlockContext } from '../controller.ts';
 import { Controller } from '../controller.ts';
 import { normalizeZones } from '../keys.ts';
@@ -17,7 +18,20 @@ export const GATEWAY_RESOURCES = [
   'Service',
   'DNSEndpoint',
   'Node',
+  'VirtualServer',
 ] as const;
+
+/** What of external-dns' words is heeded. */
+export const EXTERNAL_DNS_PARTS = ['ttl', 'target', 'records'] as const;
+export type ExternalDnsPart = (typeof EXTERNAL_DNS_PARTS)[number];
+
+/** A name server of the zone. */
+export interface GatewayNameServer {
+  /** Relative to the zone, or absolute with a final dot. */
+  readonly name: string;
+  /** Canonical text; empty: what the objects of that name have. */
+  readonly addresses: readonly string[];
+}
 
 export type GatewayResource = (typeof GATEWAY_RESOURCES)[number];
 
@@ -35,10 +49,15 @@ export interface GatewayOptions {
   readonly nodeAddressType: 'InternalIP' | 'ExternalIP';
   /** Seconds, of answers. */
   readonly ttl: number;
-  /** `NAME.NAMESPACE` of the first name server, below the zone. */
-  readonly apex: string;
-  /** `NAME.NAMESPACE` of the second one. */
-  readonly secondary: string | undefined;
+  /** The first name server. */
+  readonly apex: GatewayNameServer;
+  /** The second one. */
+  readonly secondary: GatewayNameServer | undefined;
+  /** Host names of load balancers are CNAME records. */
+  readonly cname: boolean;
+  /** Routes without hosts have those of their Gateways' listeners. */
+  readonly listenerHostnames: boolean;
+  readonly externalDns: readonly ExternalDnsPart[];
   readonly kubeconfig: Kubeconfig | undefined;
   /** Zones whose missing names are passed on; the root for all, undefined for none. */
   readonly fallthrough: readonly DomainName[] | undefined;
@@ -64,8 +83,11 @@ export function parseGateway(stanzas: readonly Directive[], block: BlockContext)
       serviceLabelSelectors: [],
       nodeAddressType: 'InternalIP',
       ttl: 60,
-      apex: 'dns1.kube-system',
+      apex: { name: 'dns1.kube-system', addresses: [] },
       secondary: undefined,
+      cname: false,
+      listenerHostnames: false,
+      externalDns: [],
       kubeconfig: undefined,
       fallthrough: undefined,
       file,
@@ -89,7 +111,7 @@ function readOption(c: Controller, o: Draft, block: BlockContext): void {
   const name = c.value;
   switch (name) {
     case 'resources':
-      o.resources = readWords(c, 'resource').filter((kind) => isResource(kind, block));
+      o.resources = readResources(readWords(c, 'resource'), block);
       break;
     case 'ingressClasses':
       o.ingressClasses = readWords(c, name);
@@ -110,10 +132,21 @@ function readOption(c: Controller, o: Draft, block: BlockContext): void {
       o.ttl = c.integer(0, 3600, (n) => `ttl must be in range [0, 3600]: ${n}`);
       break;
     case 'apex':
-      o.apex = c.args(1)[0] ?? '';
+      o.apex = readServer(c);
       break;
     case 'secondary':
-      o.secondary = c.args(1)[0];
+      o.secondary = readServer(c);
+      break;
+    case 'cname':
+      c.noArgs();
+      o.cname = true;
+      break;
+    case 'listenerHostnames':
+      c.noArgs();
+      o.listenerHostnames = true;
+      break;
+    case 'externalDNS':
+      o.externalDns = readExternalDns(c);
       break;
     case 'kubeconfig':
       o.kubeconfig = readKubeconfig(c);
@@ -130,6 +163,43 @@ function readWords(c: Controller, name: string): string[] {
   const words = c.remainingArgs();
   if (words.length === 0) c.err(`Incorrectly formatted '${name}' parameter`);
   return words;
+}
+
+/** `all` stands for every kind, in the order in which the peer's tests have them. */
+function readResources(words: readonly string[], block: BlockContext): GatewayResource[] {
+  const kinds = words.flatMap((word): readonly string[] => (word === 'all' ? LOOKUP_ORDER : [word]));
+  return [...new Set(kinds)].filter((kind) => isResource(kind, block));
+}
+
+const LOOKUP_ORDER: readonly GatewayResource[] = [
+  'HTTPRoute',
+  'TLSRoute',
+  'GRPCRoute',
+  'VirtualServer',
+  'Ingress',
+  'Service',
+  'DNSEndpoint',
+  'Node',
+];
+
+/** `NAME [ADDRESS…]`; other words are let pass, as the peer does. */
+function readServer(c: Controller): GatewayNameServer {
+  const [name = '', ...others] = c.args(1);
+  if (name !== '' && !isServerName(name)) c.err(`not a name: ${JSON.stringify(name)}`);
+  return { name: name.toLowerCase(), addresses: others.flatMap((text) => canonicalAddress(text) ?? []) };
+}
+
+function isServerName(text: string): boolean {
+  const name = parseName(text);
+  return name !== undefined && name !== ROOT;
+}
+
+function readExternalDns(c: Controller): ExternalDnsPart[] {
+  const words = c.remainingArgs();
+  const parts = EXTERNAL_DNS_PARTS.filter((part) => words.includes(part));
+  const unknown = words.find((word) => !(parts as readonly string[]).includes(word));
+  if (unknown !== undefined) c.err(`externalDNS takes ${EXTERNAL_DNS_PARTS.join(', ')}, got: ${unknown}`);
+  return words.length === 0 ? [...EXTERNAL_DNS_PARTS] : parts;
 }
 
 function isResource(kind: string, block: BlockContext): kind is GatewayResource {

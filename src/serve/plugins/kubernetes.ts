@@ -1,5 +1,5 @@
 /**
- * The handler of `kubernetes`, `kubernetai` and `multicluster`: finds the zone that a name belongs to and answers from it.
+ * The handler of `kubernetes`, `kubernetai`, `multicluster` and `k8s_gateway`: finds the zone that a name belongs to and answers from it.
  *
  * Stanzas that serve one apex are one zone already (projection/zone.ts); what is left of the chain is its order: each
  * stanza's longest matching zone, first stanza first.
@@ -15,7 +15,7 @@ import type { Handler, MaybePromise, Next, Outcome, Reply, Request } from '../ch
 export type ServedZone = Pick<ZoneDefinition, 'id' | 'apex'>;
 
 export interface KubernetesOptions {
-  readonly plugin: 'kubernetes' | 'kubernetai' | 'multicluster';
+  readonly plugin: 'kubernetes' | 'kubernetai' | 'multicluster' | 'k8s_gateway';
   /** The zones of each stanza of the server block, in Corefile order. */
   readonly stanzas: readonly (readonly ServedZone[])[];
   /** The version to answer from, at this moment. */
@@ -58,7 +58,7 @@ function tryZones(
   request: Request,
   next: Next,
 ): MaybePromise<Outcome> {
-  const passed: Passed = { isPresent: false, unsure: new Set(), zone: undefined };
+  const passed: Passed = { isPresent: false, isUnsure: false, unsynced: new Set(), zone: undefined };
   for (const id of candidates) {
     const zone = options.zoneOf(id);
     if (zone === undefined) throw new Error(`zone ${id} is served but was never built`);
@@ -71,7 +71,8 @@ function tryZones(
     if (answered.kind === 'reply') return passed.zone === undefined ? answered : afterPassing(answered, passed);
     passed.zone ??= zone;
     passed.isPresent ||= answered.isPresent;
-    for (const cluster of answered.unsure) passed.unsure.add(cluster);
+    passed.isUnsure ||= answered.isUnsure;
+    for (const cluster of answered.unsynced) passed.unsynced.add(cluster);
   }
   const outcome = next(request);
   return outcome instanceof Promise
@@ -82,7 +83,8 @@ function tryZones(
 /** What the zones that passed a question on had to say of it. */
 interface Passed {
   isPresent: boolean;
-  readonly unsure: Set<ClusterId>;
+  isUnsure: boolean;
+  readonly unsynced: Set<ClusterId>;
   /** The first of them. */
   zone: Zone | undefined;
 }
@@ -91,10 +93,10 @@ interface Passed {
  * The outcome of somebody who was asked after a zone of ours. It depends on that zone as well. A denial of a name that
  * exists there is NODATA, and one that a cluster might contradict, which was never listed, is a guess.
  */
-function afterPassing(outcome: Outcome, { isPresent, unsure, zone }: Passed): Outcome {
+function afterPassing(outcome: Outcome, { isPresent, isUnsure, unsynced, zone }: Passed): Outcome {
   if (zone === undefined || outcome.kind !== 'reply') return outcome;
   const { source: _, ...reply } = outcome;
   if (reply.rcode !== Rcode.NXDOMAIN || reply.answer.length > 0) return reply;
   if (isPresent) return { ...reply, rcode: Rcode.NOERROR };
-  return unsure.size > 0 ? refuseToGuess([...unsure], zone) : reply;
+  return isUnsure ? refuseToGuess([...unsynced], zone) : reply;
 }

@@ -74,7 +74,12 @@ function answerFound(
 ): Reply {
   const { type } = request.question;
   const set = type === RRType.ANY ? [...found.sets.values()].flat() : found.sets.get(type);
-  if (set === undefined || set.length === 0) return denial(zone, Rcode.NOERROR, aliases);
+  if (set === undefined || set.length === 0) {
+    // After an alias the peer has the name servers there in place of the SOA: NODATA all the same (RFC 2308 §2.2, type 3).
+    return aliases.length > 0 && type !== RRType.NS
+      ? positive(zone, aliases, [])
+      : denial(zone, Rcode.NOERROR, aliases);
+  }
   const signatures = request.edns?.isDnssecOk && type !== RRType.ANY ? signaturesOf(found.sets.get(RRSIG), type) : [];
   const records = [...set, ...signatures].map((record) => (found.isWildcard ? { ...record, owner } : record));
   return positive(zone, [...aliases, ...records], records);
