@@ -1,8 +1,10 @@
 /** The `reload` plugin: looks at the Corefile and what it imports every now and then, and goes over to what changed. */
 import { createHash } from 'node:crypto';
-import type { Config } from '../corefile/config.ts';
+import type { Config, ReloadOptions } from '../corefile/config.ts';
 import type { Result } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { gaugeFamily, type MetricsSnapshot } from '../metrics.ts';
+import { systemTimer, type Timer } from '../serve/timer.ts';
 
 export interface AutoReloadOptions {
   /** Reads the configuration anew; the error is what is wrong with it. */
@@ -11,23 +13,30 @@ export interface AutoReloadOptions {
   readonly reload: () => Promise<void>;
   /** 0 ≤ n < 1. */
   readonly random: () => number;
+  readonly timer?: Timer;
   readonly logger: Logger;
 }
 
-/** @returns a function that ends it */
-export function startAutoReload(first: Config, { read, reload, random, logger }: AutoReloadOptions): () => void {
-  let current = first;
-  let seen = hashOf(first);
-  let timer: NodeJS.Timeout | undefined;
+export interface AutoReload {
+  /** This configuration is in force, whoever asked for it: what differs from it is news. */
+  note(config: Config): void;
+  snapshot(): MetricsSnapshot;
+  stop(): void;
+}
+
+export function createAutoReload({ read, reload, random, logger, timer = systemTimer }: AutoReloadOptions): AutoReload {
   const plugin = logger.forPlugin('reload');
-  const intervalOf = ({ serverBlocks }: Config) => {
-    const options = serverBlocks.find((block) => block.options.reload !== undefined)?.options.reload;
-    if (options === undefined || options.intervalMs === 0) return undefined;
-    return options.intervalMs + random() * options.jitterMs;
-  };
+  let running: ReloadOptions | undefined;
+  let hash = '';
+  /** What was seen last: a hash, or what is wrong. */
+  let seen = '';
+  let cancel = () => {};
+  let isStopped = false;
+
   const schedule = () => {
-    const milliseconds = intervalOf(current);
-    if (milliseconds !== undefined) timer = setTimeout(() => void look(), milliseconds).unref();
+    cancel();
+    if (running === undefined || isStopped) return;
+    cancel = timer(() => void look(), running.intervalMs + random() * running.jitterMs);
   };
   const look = async () => {
     const next = read();
@@ -36,16 +45,34 @@ export function startAutoReload(first: Config, { read, reload, random, logger }:
     if (state !== seen) {
       seen = state;
       await reload();
-      if (next.ok) {
-        current = next.value;
-        plugin.info(`Running configuration SHA512 = ${state}`);
-      }
     }
     schedule();
   };
-  if (intervalOf(first) !== undefined) plugin.info(`Running configuration SHA512 = ${seen}`);
-  schedule();
-  return () => clearTimeout(timer);
+  return {
+    note(config) {
+      const isNews = hashOf(config) !== hash || running === undefined;
+      hash = hashOf(config);
+      seen = hash;
+      running = optionsOf(config);
+      if (running !== undefined && isNews) plugin.info(`Running configuration SHA512 = ${hash}`);
+      schedule();
+    },
+    snapshot() {
+      const samples = running === undefined ? [] : [[['sha512', hash], 1] as const];
+      const help = 'The configuration in force, by the hash of what it says.';
+      return [gaugeFamily('coredns_reload_version_info', help, ['hash', 'value'], samples, 'max')];
+    },
+    stop() {
+      isStopped = true;
+      cancel();
+    },
+  };
+}
+
+/** Undefined where the plugin is not there, or switched off. */
+function optionsOf({ serverBlocks }: Config): ReloadOptions | undefined {
+  const options = serverBlocks.find((block) => block.options.reload !== undefined)?.options.reload;
+  return options?.intervalMs === 0 ? undefined : options;
 }
 
 /** Changes exactly when what the Corefile says, imports included, does. */

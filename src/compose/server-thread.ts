@@ -27,6 +27,7 @@ import { addressesIn, FoundChanges } from './found.ts';
 import type { FromServer, ServerConfiguration, ToServer } from './messages.ts';
 import { OfferedZones } from './offered.ts';
 import type { BlockZones } from './plan.ts';
+import { createThreadMetrics } from './process-metrics.ts';
 import { createRandom } from './randomness.ts';
 import { createTransferSide } from './transfers.ts';
 import { tsigFactory } from './tsig.ts';
@@ -38,6 +39,8 @@ export interface ServerThreadData {
   readonly writer: MessagePort;
   /** Serving threads in all; several share each address and port. */
   readonly threads: number;
+  /** Which of them this is, from 0 on. */
+  readonly index: number;
   readonly logFormat: LogFormat;
   /** What all threads make the secrets of their own of (`cookie`). */
   readonly seed: Uint8Array;
@@ -50,7 +53,7 @@ const FLUSH_MS = 2000;
 
 const NO_ZONES: BlockZones = { kubernetes: [], multicluster: [] };
 
-function run(main: MessagePort, { writer, threads, logFormat, seed, visible }: ServerThreadData): void {
+function run(main: MessagePort, { writer, threads, index, logFormat, seed, visible }: ServerThreadData): void {
   const post = (message: FromServer) => main.postMessage(message);
   const clock = () => Date.now() / 1000;
   const style = logStyle(logFormat, clock);
@@ -66,6 +69,8 @@ function run(main: MessagePort, { writer, threads, logFormat, seed, visible }: S
   let following: Following | undefined;
   // The zones of the configuration that is being built: handlers are made for it before it is in force.
   let zones = new Map<ServingBlock, BlockZones>();
+
+  const threadMetrics = createThreadMetrics(`serving-${index}`);
 
   const zoneOf = (id: ZoneId) => replica?.zone(id);
   const zonesOf = (block: ServingBlock) => zones.get(block) ?? NO_ZONES;
@@ -213,7 +218,7 @@ function run(main: MessagePort, { writer, threads, logFormat, seed, visible }: S
         post({
           kind: 'metrics',
           request: message.request,
-          snapshot: [...serving.snapshot(), ...transfers.snapshot(), droppedLines(lines.dropped())],
+          snapshot: [...serving.snapshot(), ...transfers.snapshot(), ...threadMetrics(), droppedLines(lines.dropped())],
         });
         break;
       case 'stop':

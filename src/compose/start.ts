@@ -8,7 +8,7 @@ import { DEFAULT_JOURNAL_LIMITS, type JournalLimits } from '../projection/journa
 import { pointsOf } from '../serve/blocks.ts';
 import { createSharedUdp, type SharedUdp } from '../serve/shared-udp.ts';
 import type { Interfaces } from './addresses.ts';
-import { startAutoReload } from './auto-reload.ts';
+import { createAutoReload } from './auto-reload.ts';
 import type { Control } from './control.ts';
 import { createHistorySide } from './history-side.ts';
 import { createHttpSide } from './http.ts';
@@ -16,6 +16,7 @@ import { liveStatus } from './live-status.ts';
 import type { ServerConfiguration, WriterStatus } from './messages.ts';
 import { createNotifySide, type NotifySide, type NotifySideOptions } from './notify.ts';
 import type { PlannedConfig } from './plan.ts';
+import { createThreadMetrics, databaseMetrics, processMetrics, THREAD_PREFIX } from './process-metrics.ts';
 import { createSeed } from './randomness.ts';
 import { readSecondaries, secondariesPath, writeSecondaries } from './secondaries-file.ts';
 import { ServerThread, WriterThread } from './threads.ts';
@@ -76,7 +77,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const seed = createSeed();
   const servers = Array.from(
     { length: threads },
-    () => new ServerThread({ ...shared, threads, seed }, writer, options.onFatal),
+    (_, i) => new ServerThread({ ...shared, threads, index: i, seed }, writer, options.onFatal),
   );
   const sockets = threads > 1 ? createSharedUdp() : undefined;
   const notify = createNotifySide({
@@ -95,8 +96,19 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   }
   let isServing = false;
   let control: Control | undefined;
+  const threadMetrics = createThreadMetrics('main');
+  const autoReload = createAutoReload({
+    read: () => tryLoad(options),
+    reload: () => running.reload(),
+    random: options.random,
+    logger,
+  });
   const http = createHttpSide({
-    metrics: () => collectMetrics(writer, servers, notify),
+    metrics: async () => {
+      const own = [...threadMetrics(), ...autoReload.snapshot(), ...databaseMetrics(options.database)];
+      const all = await collectMetrics(writer, servers, [notify.snapshot(), own, processMetrics(options.clock)]);
+      return hasRuntimeMetrics(loaded.config) ? all : all.filter(({ name }) => !name.startsWith(THREAD_PREFIX));
+    },
     unready: () => unreadyPlugins(loaded, writer.status),
     troubles: () => troublesOf(writer.status),
     isServing: () => isServing,
@@ -137,37 +149,55 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     throw error;
   }
 
-  let isReloading = false;
+  let reloading: Promise<void> | undefined;
+  let isWantedAgain = false;
+  const reloadOnce = async () => {
+    logger.info('Reloading');
+    try {
+      const next = load(options);
+      const [targets, offered] = [notifyZones(next.config, next.planned), offeredTold(next.config, next.planned)];
+      await http.configure(next.config);
+      await history.configure(next.config);
+      await configureWriter(writer, next);
+      await waitForClusters(writer, next.planned, logger);
+      await serve(servers, sockets, next.serving, writer.status.batch);
+      notify.configure(targets, offered);
+      loaded = next;
+      options.setDebug(isDebug(loaded.config));
+      autoReload.note(loaded.config);
+      logger.info('Reloading complete');
+    } catch (error) {
+      logger.error(`Restart failed: ${error instanceof Error ? error.message : String(error)}`);
+      http.countFailedReload();
+      await goBack().catch((second: unknown) => {
+        logger.error(
+          `What was before could not be restored: ${second instanceof Error ? second.message : String(second)}`,
+        );
+      });
+    }
+  };
+  /** Whatever went over to a configuration that failed comes back. */
+  const goBack = async () => {
+    await http.configure(loaded.config);
+    await history.configure(loaded.config);
+    await configureWriter(writer, loaded);
+  };
   const running: RunningServer = {
     async reload() {
-      if (isReloading) return;
-      isReloading = true;
-      logger.info('Reloading');
-      try {
-        const next = load(options);
-        const [targets, offered] = [notifyZones(next.config, next.planned), offeredTold(next.config, next.planned)];
-        await http.configure(next.config);
-        await history.configure(next.config);
-        await configureWriter(writer, next);
-        await waitForClusters(writer, next.planned, logger);
-        await serve(servers, sockets, next.serving, writer.status.batch);
-        notify.configure(targets, offered);
-        loaded = next;
-        options.setDebug(isDebug(loaded.config));
-        logger.info('Reloading complete');
-      } catch (error) {
-        logger.error(`Restart failed: ${error instanceof Error ? error.message : String(error)}`);
-        http.countFailedReload();
-        // Whatever went over already comes back.
-        await http.configure(loaded.config);
-        await history.configure(loaded.config);
-        await configureWriter(writer, loaded);
-      } finally {
-        isReloading = false;
-      }
+      // Who asks meanwhile wants what the file says now, not when this reload began.
+      isWantedAgain = reloading !== undefined;
+      reloading ??= (async () => {
+        do {
+          isWantedAgain = false;
+          await reloadOnce();
+        } while (isWantedAgain);
+      })().finally(() => {
+        reloading = undefined;
+      });
+      await reloading;
     },
     async stop() {
-      stopAutoReload();
+      autoReload.stop();
       await http.lameDuck(loaded.config);
       await control?.close();
       notify.close();
@@ -177,12 +207,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       await writer.stop();
     },
   };
-  const stopAutoReload = startAutoReload(loaded.config, {
-    read: () => tryLoad(options),
-    reload: () => running.reload(),
-    random: options.random,
-    logger,
-  });
+  autoReload.note(loaded.config);
   return running;
 }
 
@@ -212,6 +237,10 @@ function tryLoad(options: StartOptions): Result<Config, string> {
 async function configureWriter(writer: WriterThread, { config, planned }: Understood): Promise<void> {
   const { plan, clusters } = planned;
   await writer.configure({ plan, clusters, journal: journalLimits(config), isDebug: isDebug(config) });
+}
+
+function hasRuntimeMetrics({ serverBlocks }: Config): boolean {
+  return serverBlocks.some(({ options }) => options.prometheus?.runtimeMetrics === true);
 }
 
 function isDebug({ serverBlocks }: Config): boolean {
@@ -296,10 +325,10 @@ async function waitForClusters(writer: WriterThread, planned: PlannedConfig, log
 async function collectMetrics(
   writer: WriterThread,
   servers: readonly ServerThread[],
-  notify: NotifySide,
+  own: readonly MetricsSnapshot[],
 ): Promise<MetricsSnapshot> {
   const threads = await Promise.all([writer.metrics(), ...servers.map((server) => server.metrics())]);
-  return mergeSnapshots([...threads, notify.snapshot(), [buildInfo(VERSION, '', process.version)]]);
+  return mergeSnapshots([...threads, ...own, [buildInfo(VERSION, '', process.version)]]);
 }
 
 /** Plugins that are not ready, each with its reason. */

@@ -6,6 +6,7 @@ import { createConnector } from '../ingest/credentials.ts';
 import type { ClusterId } from '../ingest/event.ts';
 import { createLogger, type LogFormat, logStyle } from '../logger.ts';
 import type { FromWriter, ToWriter } from './messages.ts';
+import { createThreadMetrics } from './process-metrics.ts';
 import { VERSION } from './version.ts';
 import { createWriter, type Writer } from './writer.ts';
 import { writerMetrics } from './writer-metrics.ts';
@@ -34,6 +35,7 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
     post({ kind: 'failed', message: error instanceof OperatorError ? error.message : text });
   };
 
+  const threadMetrics = createThreadMetrics('writer');
   let writer: Writer;
   try {
     const database = openDatabase(file);
@@ -73,7 +75,7 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
         writer.follow(message.port);
         break;
       case 'metrics':
-        post({ kind: 'metrics', request: message.request, snapshot: writerMetrics(writer) });
+        post({ kind: 'metrics', request: message.request, snapshot: [...writerMetrics(writer), ...threadMetrics()] });
         break;
       case 'release':
         post({

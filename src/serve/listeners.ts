@@ -133,7 +133,7 @@ async function openPair(
   });
   const entryFor = (proto: Proto) => makeEntry(place(wanted)(proto));
   const fd = descriptors.get(descriptorKey(address, wanted));
-  const udpOptions = { address, port: wanted, isV6, reusePort, logger, fd };
+  const udpOptions = { address, port: wanted, isV6, reusePort, logger, fd, now };
   const udp = await attempt('udp', () => listenUdp(udpOptions, entryFor('udp')));
   if (!udp.ok) return udp;
   const { port } = udp.value;

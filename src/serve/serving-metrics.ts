@@ -20,6 +20,19 @@ export function pluginsEnabled(blocks: readonly BuiltBlock[]): MetricFamily {
   return gaugeFamily('coredns_plugin_enabled', 'Plugins of each server block.', labels, samples, 'max');
 }
 
+/** All that blocks, listeners and entries have counted, without what is of one moment only. */
+export function totalsOf(
+  blocks: readonly BuiltBlock[],
+  listeners: readonly Listener[],
+  entries: readonly Entry[],
+): MetricsSnapshot {
+  return [
+    ...blocks.flatMap(({ handlers }) => handlers.flatMap((handler) => handler.metrics?.() ?? [])),
+    ...listeners.flatMap((listener) => listener.metrics?.() ?? []),
+    ...socketFamilies(listeners, entries),
+  ].filter(({ type }) => type !== 'gauge');
+}
+
 /** Sockets, connections and kept answers. */
 export function socketFamilies(listeners: readonly Listener[], entries: readonly Entry[]): MetricsSnapshot {
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);

@@ -8,7 +8,7 @@ import type { Serial } from '../dns/serial.ts';
 import { ok, type Result } from '../errors.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
-import type { MetricsSnapshot } from '../metrics.ts';
+import { type MetricsSnapshot, mergeSnapshots } from '../metrics.ts';
 import { AnswerCache, type AnswerCacheLimits, type SerialCell } from './answer-cache.ts';
 import {
   type BuiltBlock,
@@ -25,7 +25,7 @@ import type { Listener, SocketPlace } from './listeners.ts';
 import { createPump } from './pump.ts';
 import { createRouter } from './router.ts';
 import { type Certificates, listenerKey, openAnyListener, readCertificates } from './secure/open.ts';
-import { pluginsEnabled, socketFamilies } from './serving-metrics.ts';
+import { pluginsEnabled, socketFamilies, totalsOf } from './serving-metrics.ts';
 import type { Descriptors } from './shared-udp.ts';
 import { createTally } from './tally.ts';
 import { DEFAULT_TCP_LIMITS, type TcpLimits } from './tcp.ts';
@@ -90,6 +90,8 @@ export function createServing(options: ServingOptions): Serving {
   const pump = createPump();
   const cells = new Map<ZoneId, SerialCell>();
   let setup: Setup = { blocks: [], listeners: new Map(), certificates: new Map() };
+  /** What plugins and listeners that are gone have counted: a reload is no reason to count from 0 again. */
+  let past: MetricsSnapshot = [];
   /** By the place of their socket. */
   let entries = new Map<string, Entry>();
 
@@ -201,6 +203,8 @@ export function createServing(options: ServingOptions): Serving {
       listeners.set(key, (kept ?? opened.get(key)) as Listener);
     }
     const old = setup;
+    const goneListeners = gone.map(([, listener]) => listener);
+    past = mergeSnapshots([past, totalsOf(old.blocks, goneListeners, [...entries.values()])]);
     entries = nextEntries;
     setup = { blocks: built.value, listeners, certificates: certificates.value };
     await Promise.all(
@@ -263,6 +267,7 @@ export function createServing(options: ServingOptions): Serving {
     },
     listening: () => [...setup.listeners.values()].map(({ point, port }) => ({ ...point, port })),
     snapshot: () => [
+      ...past,
       ...tally.snapshot(),
       pluginsEnabled(setup.blocks),
       ...socketFamilies([...setup.listeners.values()], [...entries.values()]),

@@ -23,6 +23,8 @@ export interface UdpOptions {
   readonly reusePort: boolean;
   /** A bound socket of this process that other threads read from too: then address and port are only informative. */
   readonly fd: number | undefined;
+  /** Seconds, monotonic. */
+  readonly now: () => number;
   readonly logger: Logger;
 }
 
@@ -40,6 +42,9 @@ export interface UdpListener {
   /** Takes no more questions, and closes when those waiting are answered or `graceMs` is over. */
   stop(graceMs: number): Promise<void>;
 }
+
+/** Of so many kept answers one is timed; the others count as long as the last one that was. A clock costs too much for all. */
+const TIMED_EVERY = 64;
 
 const nothing = (): void => {};
 
@@ -73,8 +78,10 @@ function growBuffers(socket: Socket): void {
   }
 }
 
-function run(socket: Socket, { logger, fd }: UdpOptions, first: Entry): UdpListener {
+function run(socket: Socket, { logger, fd, now }: UdpOptions, first: Entry): UdpListener {
   let entry = first;
+  let untilTimed = 0;
+  const took: KeptTime = { seconds: 0, bucket: 0 };
   let pending = 0;
   let dropped = 0;
   let sendErrors = 0;
@@ -102,6 +109,7 @@ function run(socket: Socket, { logger, fd }: UdpOptions, first: Entry): UdpListe
 
   socket.on('message', (packet: Buffer, remote: RemoteInfo) => {
     const { cache, refresh } = entry;
+    const started = untilTimed === 0 ? now() : 0;
     refresh?.();
     const kept = packet.length <= MAX_KEPT_QUERY ? cache.find(keyOf(packet)) : undefined;
     if (kept !== undefined && !kept.isObserved && remote.port !== 0) {
@@ -111,7 +119,13 @@ function run(socket: Socket, { logger, fd }: UdpOptions, first: Entry): UdpListe
       message[0] = packet[0] as number;
       message[1] = packet[1] as number;
       socket.send(message, 0, message.length, remote.port, remote.address);
-      countKept(kept.slot, packet.length, message.length);
+      if (untilTimed === 0) {
+        untilTimed = TIMED_EVERY;
+        took.seconds = now() - started;
+        took.bucket = bucketOf(DURATION_BOUNDS, took.seconds);
+      }
+      untilTimed -= 1;
+      countKept(kept.slot, packet.length, message.length, took);
       return;
     }
     if (pending >= MAX_PENDING) {
@@ -156,12 +170,18 @@ function run(socket: Socket, { logger, fd }: UdpOptions, first: Entry): UdpListe
   };
 }
 
-/** A kept answer goes out within microseconds: the clock is not asked for it. */
-function countKept(slot: Slot, requestSize: number, responseSize: number): void {
+interface KeptTime {
+  seconds: number;
+  /** Its place in the histogram. */
+  bucket: number;
+}
+
+function countKept(slot: Slot, requestSize: number, responseSize: number, took: KeptTime): void {
   slot.count += 1;
   slot.requestBytes += requestSize;
   slot.responseBytes += responseSize;
   bump(slot.requestSizes, bucketOf(SIZE_BOUNDS, requestSize));
   bump(slot.responseSizes, bucketOf(SIZE_BOUNDS, responseSize));
-  bump(slot.durations, bucketOf(DURATION_BOUNDS, 0));
+  slot.seconds += took.seconds;
+  bump(slot.durations, took.bucket);
 }
