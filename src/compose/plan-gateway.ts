@@ -19,6 +19,7 @@ export function partsOfGateway(options: GatewayOptions, clusters: Map<ClusterId,
           namespaces: [],
           ...(options.serviceLabelSelectors.length > 0 &&
             needs.includes('Service') && { serviceSelectors: options.serviceLabelSelectors }),
+          ...(options.resolvers.length > 0 && { resolvers: options.resolvers }),
           guard: DEFAULT_GUARD,
           file: options.file,
           line: options.line,

@@ -14,6 +14,7 @@ export function sourcesOf(views: readonly ClusterView[]): ClusterSource[] {
       ...(view.namespaceLabels !== undefined && { namespaceLabels: view.namespaceLabels }),
       hasOnlyImportedSlices: view.kinds.includes('ServiceImport') && !view.kinds.includes('Service'),
     }),
+    ...(view.resolvers && { resolvers: view.resolvers.map(({ host, port }) => ({ address: host, port })) }),
     limits: {
       ...(view.qps !== undefined && { qps: view.qps }),
       ...(view.burst !== undefined && { burst: view.burst }),

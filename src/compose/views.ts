@@ -1,4 +1,5 @@
 /** The views of clusters that stanzas need: which API server, and what of it is looked at. */
+import type { HostPort } from '../corefile/config.ts';
 import type { Kubeconfig, KubernetesOptions } from '../corefile/options/kubernetes.ts';
 import type { MulticlusterOptions } from '../corefile/options/multicluster.ts';
 import type { ClusterId, WatchedKind } from '../ingest/event.ts';
@@ -23,6 +24,8 @@ export interface ClusterView {
   readonly labels?: string;
   /** Selectors for services, one of which must select them. Absent: all. */
   readonly serviceSelectors?: readonly string[];
+  /** Who is asked for the addresses of load balancers' host names; absent: the system's resolvers. */
+  readonly resolvers?: readonly HostPort[];
   readonly qps?: number;
   readonly burst?: number;
   readonly maxInflight?: number;
@@ -104,12 +107,15 @@ export function viewCluster(draft: ViewDraft, clusters: Map<ClusterId, ClusterVi
 }
 
 /** How operators will see the cluster named: its server or context, and what narrows the view. */
-function clusterIdOf({ connection, namespaces, namespaceLabels, labels, serviceSelectors }: ViewDraft): ClusterId {
+function clusterIdOf(draft: ViewDraft): ClusterId {
+  const { connection, namespaces, namespaceLabels, labels, serviceSelectors, resolvers } = draft;
   const filters = new URLSearchParams();
   if (namespaces.length > 0) filters.set('namespaces', namespaces.join(','));
   if (namespaceLabels !== undefined) filters.set('namespace_labels', namespaceLabels);
   if (labels !== undefined) filters.set('labels', labels);
   for (const selector of serviceSelectors ?? []) filters.append('services', selector);
+  // What others find of the same host is not the same fact.
+  for (const { host, port } of resolvers ?? []) filters.append('resolver', `${host}#${port}`);
   const query = filters.size > 0 ? `?${decodeURIComponent(filters.toString().replaceAll('+', ' '))}` : '';
   switch (connection.kind) {
     case 'in-cluster':

@@ -7,6 +7,8 @@ import type { ClusterId } from '../ingest/event.ts';
 import { createLogger, type LogFormat, logStyle } from '../logger.ts';
 import type { FromWriter, ToWriter } from './messages.ts';
 import { createThreadMetrics } from './process-metrics.ts';
+import { createRandom } from './randomness.ts';
+import { systemResolvers } from './system-resolvers.ts';
 import { VERSION } from './version.ts';
 import { createWriter, type Writer } from './writer.ts';
 import { writerMetrics } from './writer-metrics.ts';
@@ -47,6 +49,7 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
       logger,
       userAgent: `zonelog/${VERSION}`,
       connect: createConnector({ env: process.env }),
+      hostNames: { servers: systemResolvers, random: createRandom() },
       ...(visible && { visible: new Int32Array(visible) }),
       crashPoint,
       onStatus: (status) => post({ kind: 'status', status }),

@@ -9,6 +9,7 @@ import { OperatorError } from '../errors.ts';
 import type { Connector } from '../ingest/credentials.ts';
 import type { Batch, ClusterId, ObjectKind } from '../ingest/event.ts';
 import type { ClusterSource } from '../ingest/feed.ts';
+import type { HostNameOptions } from '../ingest/host-names.ts';
 import { EventLog } from '../ingest/log.ts';
 import type { Ingest } from '../ingest/pipeline.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
@@ -19,6 +20,7 @@ import { readSnapshot, writeSnapshot } from '../projection/snapshot.ts';
 import { factsAt, keysAt, type World } from '../projection/state.ts';
 import { type Follower, type Serials, startFollower } from './follower.ts';
 import { createGuard } from './guard.ts';
+import { createHostNeeds, type HostNeeds } from './host-needs.ts';
 import type { ClusterStatus, WriterStatus } from './messages.ts';
 import { createRetryingStore } from './retrying-store.ts';
 import { sourcesOf } from './sources.ts';
@@ -33,6 +35,8 @@ export interface WriterOptions {
   readonly logger: Logger;
   readonly userAgent: string;
   readonly connect: Connector;
+  /** The resolvers of the system, and randomness that nobody outside can guess, for host names of load balancers. */
+  readonly hostNames: Pick<HostNameOptions, 'servers' | 'random'>;
   /** Where several serving threads read which batch they may show; absent when there is one. */
   readonly visible?: Int32Array;
   /** For tests that end the process at a named point. */
@@ -77,6 +81,7 @@ export function createWriter(options: WriterOptions): Writer {
   });
   const projector = createProjector(readSnapshot(db, Number.MAX_SAFE_INTEGER), store, journal.position());
   let ingest: Ingest | undefined;
+  let tellHostNeeds: HostNeeds | undefined;
   /** Not followed yet: what is known is served first. */
   let waitingSources: readonly ClusterSource[] | undefined;
   let clusters: readonly ClusterView[] = [];
@@ -99,6 +104,7 @@ export function createWriter(options: WriterOptions): Writer {
     const versions = projector.apply(batch);
     published.push({ batch, serials: versions.map(({ zone, serial }: PublishedVersion) => [zone, serial] as const) });
     release();
+    tellHostNeeds?.(projector.world);
     eventsSinceSnapshot += batch.events.length;
     if (isSnapshotDue || eventsSinceSnapshot >= SNAPSHOT_EVERY) beginSnapshot();
   }
@@ -196,6 +202,7 @@ export function createWriter(options: WriterOptions): Writer {
       logger: logger.forPlugin('kubernetes'),
       userAgent: options.userAgent,
       connect: options.connect,
+      hostNames: { ...options.hostNames, logger: logger.forPlugin('k8s_gateway') },
       admitDeletions: createGuard({
         guardOf: (cluster) => clusters.find((view) => view.id === cluster)?.guard,
         cluster: (id) => projector.world.clusters[id],
@@ -210,6 +217,8 @@ export function createWriter(options: WriterOptions): Writer {
       if (!wasSynced && clusters.every((view) => isSynced(view, projector.world))) beginSnapshot();
     });
     ingest.logHealth$.subscribe(() => options.onStatus(status()));
+    tellHostNeeds = createHostNeeds((needed) => ingest?.resolveHosts(needed));
+    tellHostNeeds(projector.world);
   }
 
   return {

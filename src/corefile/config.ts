@@ -13,6 +13,7 @@ import { accept, parseError, reject } from './outcome.ts';
 import type { Directive, ServerBlock, Surroundings } from './parser.ts';
 import { parseCorefile } from './parser.ts';
 
+export type { HostPort } from './addresses.ts';
 export { type Address, type Network, splitHostPort } from './addresses.ts';
 export { DIRECTIVES, type DirectiveName, isKnownDirective, isSupportedDirective } from './directives.ts';
 export { isReverseZone, matchZone, portOf, type ServerKey, type Transport } from './keys.ts';

@@ -124,6 +124,7 @@ test('k8s_gateway: defaults and zones', () => {
     cname: false,
     listenerHostnames: false,
     externalDns: [],
+    resolvers: [],
     kubeconfig: undefined,
     fallthrough: undefined,
     file: 'Corefile',
@@ -153,6 +154,8 @@ test('k8s_gateway: every option', () => {
     cname
     listenerHostnames
     externalDNS ttl records
+    resolver 192.0.2.53 192.0.2.54:5353
+    resolver [2001:DB8::53]:5300 ::1
     kubeconfig f c
     fallthrough a.example
   }`;
@@ -167,6 +170,12 @@ test('k8s_gateway: every option', () => {
   assert.deepEqual(o?.secondary, { name: 'ns2.example.org.', addresses: ['192.0.2.2', '2001:db8::2'] });
   assert.deepEqual([o?.cname, o?.listenerHostnames, o?.externalDns], [true, true, ['ttl', 'records']]);
   assert.deepEqual(o?.fallthrough, ['a.example.']);
+  assert.deepEqual(o?.resolvers, [
+    { host: '192.0.2.53', port: 53 },
+    { host: '192.0.2.54', port: 5353 },
+    { host: '2001:db8::53', port: 5300 },
+    { host: '::1', port: 53 },
+  ]);
 });
 
 test('k8s_gateway: all kinds by one word, and all of external-dns by none', () => {

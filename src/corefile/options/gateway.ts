@@ -1,5 +1,6 @@
 import { canonicalAddress } from '../../dns/address.ts';
 import { type DomainName, parseName, ROOT } from '../../dns/name.ts';
+import { type HostPort, parseAddress, splitHostPort } from '../addresses.ts';
 import type { BlockContext } from '../controller.ts';
 import { Controller } from '../controller.ts';
 import { normalizeZones } from '../keys.ts';
@@ -58,6 +59,8 @@ export interface GatewayOptions {
   /** Routes without hosts have those of their Gateways' listeners. */
   readonly listenerHostnames: boolean;
   readonly externalDns: readonly ExternalDnsPart[];
+  /** zonelog: who is asked for the addresses of load balancers' host names; empty: the system's resolvers. */
+  readonly resolvers: readonly HostPort[];
   readonly kubeconfig: Kubeconfig | undefined;
   /** Zones whose missing names are passed on; the root for all, undefined for none. */
   readonly fallthrough: readonly DomainName[] | undefined;
@@ -88,6 +91,7 @@ export function parseGateway(stanzas: readonly Directive[], block: BlockContext)
       cname: false,
       listenerHostnames: false,
       externalDns: [],
+      resolvers: [],
       kubeconfig: undefined,
       fallthrough: undefined,
       file,
@@ -148,6 +152,9 @@ function readOption(c: Controller, o: Draft, block: BlockContext): void {
     case 'externalDNS':
       o.externalDns = readExternalDns(c);
       break;
+    case 'resolver':
+      o.resolvers = [...o.resolvers, ...c.args(1).flatMap((text) => readResolver(c, text))];
+      break;
     case 'kubeconfig':
       o.kubeconfig = readKubeconfig(c);
       break;
@@ -192,6 +199,18 @@ function readServer(c: Controller): GatewayNameServer {
 function isServerName(text: string): boolean {
   const name = parseName(text);
   return name !== undefined && name !== ROOT;
+}
+
+/** `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT` */
+function readResolver(c: Controller, text: string): HostPort[] {
+  const alone = parseAddress(text);
+  if (alone !== undefined) return [{ host: alone.text, port: 53 }];
+  const split = splitHostPort(text);
+  const address = typeof split === 'string' ? undefined : parseAddress(split.host);
+  if (typeof split !== 'string' && address !== undefined && split.port > 0)
+    return [{ host: address.text, port: split.port }];
+  c.err(`resolver must be an IP address, with a port or without: ${text}`);
+  return [];
 }
 
 function readExternalDns(c: Controller): ExternalDnsPart[] {
