@@ -198,6 +198,25 @@ export function findBrokenPage(db: Database): string | undefined {
   return brokenPage(db.pragma('integrity_check(1)', { simple: true }));
 }
 
+/** In what the schema is not that of this program, in one line; undefined when in nothing. */
+export function findBrokenSchema(db: Database): string | undefined {
+  const fresh = openDatabase(':memory:');
+  try {
+    const read = (from: Database) =>
+      from
+        .prepare<[], { name: string; sql: string | null }>('SELECT name, sql FROM sqlite_schema ORDER BY name, type')
+        .all();
+    const [found, right] = [read(db), read(fresh.db)];
+    const index = right.findIndex(({ name, sql }, i) => found[i]?.name !== name || found[i]?.sql !== sql);
+    if (index >= 0) return `${right[index]?.name} is not as it should be`;
+    if (found.length > right.length) return `${found[right.length]?.name} should not be there`;
+    const [row] = db.pragma('foreign_key_check') as { readonly table: string; readonly rowid: number | null }[];
+    return row && `a row of ${row.table} refers to one that is not there`;
+  } finally {
+    fresh.close();
+  }
+}
+
 function brokenPage(found: unknown): string | undefined {
   if (found === 'ok') return undefined;
   return String(found).replace('*** in database main ***', '').replaceAll(/\s+/g, ' ').trim();

@@ -29,7 +29,7 @@ const ROOTS = /^(?:main|cli|writer|server)\.ts$|^(?:compose|cli|commands)\//;
 
 /** The files of a part that the parts after it may import. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
-  ingest: ['event.ts', 'log.ts', 'log-window.ts', 'plan.ts', 'removal.ts'],
+  ingest: ['event.ts', 'delta.ts', 'log.ts', 'log-window.ts', 'plan.ts', 'removal.ts'],
   projection: [
     'zone.ts',
     'diff.ts',

@@ -87,18 +87,28 @@ export function readSnapshot(db: Database, until: number): ProjectorStart {
       const begins = `the log begins at ${timeText(window.time)}, after batch ${window.batch}`;
       throw new OperatorError(`${db.name}: ${begins}: what was before has been removed`);
     }
-    const rows = db
-      .prepare<[number, number], { batch: number; head: string }>(
-        'SELECT batch, head FROM snapshot WHERE is_complete = 1 AND batch BETWEEN ? AND ? ORDER BY batch DESC',
+    const batches = db
+      .prepare<[number, number], number>(
+        'SELECT batch FROM snapshot WHERE is_complete = 1 AND batch BETWEEN ? AND ? ORDER BY batch DESC',
       )
-      .iterate(window.batch, until);
-    for (const { batch, head: text } of rows) {
-      const head = readHead(text);
-      if (head !== undefined)
-        return { world: readWorld(head, partsOf(db, batch)), batch, serials: new Map(head.serials) };
+      .pluck()
+      .all(window.batch, until);
+    for (const batch of batches) {
+      const found = readSnapshotOf(db, batch);
+      if (found !== undefined) return found;
     }
     return readBase(db) ?? { world: EMPTY_WORLD, batch: 0, serials: new Map<ZoneId, Serial>() };
   })();
+}
+
+/** The snapshot of that batch; undefined when there is none, or it is of a later shape than this program knows. */
+export function readSnapshotOf(db: Database, batch: number): ProjectorStart | undefined {
+  const text = db
+    .prepare<[number], string>('SELECT head FROM snapshot WHERE is_complete = 1 AND batch = ?')
+    .pluck()
+    .get(batch);
+  const head = text === undefined ? undefined : readHead(text);
+  return head && { world: readWorld(head, partsOf(db, batch)), batch, serials: new Map(head.serials) };
 }
 
 function* partsOf(db: Database, batch: number): Generator<string> {
