@@ -29,7 +29,7 @@ const ROOTS = /^(?:main|cli|writer|server)\.ts$|^(?:compose|cli|commands)\//;
 
 /** The files of a part that the parts after it may import. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
-  ingest: ['event.ts', 'delta.ts', 'log.ts', 'log-window.ts', 'plan.ts', 'removal.ts'],
+  ingest: ['event.ts', 'delta.ts', 'log.ts', 'log-window.ts', 'plan.ts', 'removal.ts', 'term-index.ts'],
   projection: [
     'zone.ts',
     'diff.ts',
@@ -41,6 +41,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'replica.ts',
     'snapshot.ts',
     'base.ts',
+    'compare-worlds.ts',
     'state-text.ts',
     'touched.ts',
   ],

@@ -1,34 +1,39 @@
-/** `zonelog verify`: is the log what was written? */
+/** `zonelog verify`: is the log what was written, and does it give what is served of it? */
 import type { Command } from 'commander';
 import { openReadOnly } from '../database.ts';
-import { EventLog } from '../ingest/log.ts';
+import { timeText } from '../ingest/log-window.ts';
+import { type Verified, verifyDatabase } from '../retention/verify.ts';
 import { type CliContext, type DatabaseOption, databaseFile, Exit, onDatabase } from './context.ts';
 
 export function addVerify(program: Command, context: CliContext): void {
-  onDatabase(program.command('verify').description('recompute the hash chain of the log and read every event'))
-    .addHelpText('after', '\nExample: zonelog verify -db zonelog.db')
+  onDatabase(program.command('verify').description('walk the hash chain and replay the log; tell the first broken row'))
+    .addHelpText(
+      'after',
+      `
+Reads all of it, also while a server writes. The hash of the head, noted elsewhere, tells later that nothing before it
+was altered. Exit code 1: something is broken.
+Example: zonelog verify -db zonelog.db`,
+    )
     .action((options: DatabaseOption) => {
-      const result = verifyLog(databaseFile(options, context));
-      context.stdout.write(`${result.line}\n`);
-      if (!result.isWhole) context.exit(Exit.NONE);
+      const file = databaseFile(options, context);
+      const db = openReadOnly(file);
+      try {
+        const result = verifyDatabase(db);
+        if (result.ok) for (const line of describe(file, result.value)) context.stdout.write(`${line}\n`);
+        else {
+          context.stdout.write(`${file}: broken at ${result.error.place}: ${result.error.problem}\n`);
+          context.exit(Exit.NONE);
+        }
+      } finally {
+        db.close();
+      }
     });
 }
 
-function verifyLog(file: string): { readonly line: string; readonly isWhole: boolean } {
-  const db = openReadOnly(file);
-  try {
-    const result = new EventLog(db).verify();
-    if (result.ok) {
-      const { batches, events, headHash } = result.value;
-      return {
-        line: `${file}: ${events} events in ${batches} batches, the chain is whole, head ${headHash}`,
-        isWhole: true,
-      };
-    }
-    const { batch, position, problem } = result.error;
-    const place = position === undefined ? `batch ${batch}` : `batch ${batch}, event ${position}`;
-    return { line: `${file}: broken at ${place}: ${problem}`, isWhole: false };
-  } finally {
-    db.close();
+function* describe(file: string, { batches, events, versions, window, headHash }: Verified): Generator<string> {
+  yield `${file}: ${events} events in ${batches} batches, the chain is whole, head ${headHash}`;
+  if (window.batch > 0) {
+    yield `begins at ${timeText(window.time)}, after batch ${window.batch}, with the base of what was removed`;
   }
+  yield `replayed: gives the ${versions} versions of zones that the journal has`;
 }

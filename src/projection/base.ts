@@ -2,7 +2,7 @@
  * The base: the state after the last batch that was removed from the log, from which the rest of the log is folded. Unlike a
  * snapshot it can't be made again, so it is hashed, and the removal that it belongs to has the hash.
  *
- * hash(base) = SHA-256 over the number of its batch and each of its parts, as JSON text, each with a line feed.
+ * hash(base) = SHA-256 over the number of its batch, and the number and the text of each of its parts, a line feed after each.
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { Database } from '../database.ts';
@@ -28,15 +28,14 @@ export function readBase(db: Database): Base | undefined {
     const why = text === undefined ? 'is missing' : 'was written by a newer zonelog';
     throw new OperatorError(`${db.name}: the base of the log (batch ${batch}) ${why}`);
   }
-  return { head, batch, world: readWorld(head, partsFrom(db, batch, 1)), serials: new Map(head.serials) };
+  return { head, batch, world: readWorld(head, objectParts(db, batch)), serials: new Map(head.serials) };
 }
 
-/** The texts of a base from a part on: 0 is its head. */
-function partsFrom(db: Database, batch: number, part: number): Iterable<string> {
+function objectParts(db: Database, batch: number): Iterable<string> {
   return db
-    .prepare<[number, number], string>('SELECT body FROM base_part WHERE batch = ? AND part >= ? ORDER BY part')
+    .prepare<[number], string>('SELECT body FROM base_part WHERE batch = ? AND part > 0 ORDER BY part')
     .pluck()
-    .iterate(batch, part);
+    .iterate(batch);
 }
 
 /**
@@ -48,8 +47,9 @@ export function* writeBase(db: Database, batch: number, texts: Iterable<string>)
   const hash = beginHash(batch);
   let part = 0;
   for (const text of texts) {
-    insert.run(batch, part++, text);
-    hash.update(`${text}\n`);
+    insert.run(batch, part, text);
+    hash.update(`${part}\n${text}\n`);
+    part += 1;
     yield;
   }
   return hash.digest();
@@ -58,7 +58,10 @@ export function* writeBase(db: Database, batch: number, texts: Iterable<string>)
 /** The hash of a base as it is stored. */
 export function hashBase(db: Database, batch: number): Buffer {
   const hash = beginHash(batch);
-  for (const text of partsFrom(db, batch, 0)) hash.update(`${text}\n`);
+  const parts = db.prepare<[number], { readonly part: number; readonly body: string }>(
+    'SELECT part, body FROM base_part WHERE batch = ? ORDER BY part',
+  );
+  for (const { part, body } of parts.iterate(batch)) hash.update(`${part}\n${body}\n`);
   return hash.digest();
 }
 

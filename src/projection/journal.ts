@@ -315,7 +315,8 @@ export class Journal extends JournalReader implements VersionStore {
   }
 }
 
-function packChanges({ soaFrom, soaTo, removed, added }: Changeset): PackedChanges {
+/** A changeset as it is stored. */
+export function packChanges({ soaFrom, soaTo, removed, added }: Changeset): PackedChanges {
   return {
     soaFrom,
     soaTo,

@@ -30,6 +30,7 @@ export type CompactionPoint = 'base-part' | 'before-removal-commit' | 'after-rem
 
 /** Rows that one transaction removes. */
 const EVENTS_STEP = 500;
+const MENTIONS_STEP = 1000;
 const VERSIONS_STEP = 500;
 const CHANGES_STEP = 50;
 /** Parts of a state: each is some hundred kilobytes. */
@@ -108,10 +109,13 @@ function record(
 /** Deletes what is before the beginning of the log. */
 function* sweep(db: Database, crashPoint: (name: CompactionPoint) => void): Generator<undefined> {
   const { batch, position } = windowStart(db);
+  let hasRemoved = false;
   while (removeEvents(db, position)) {
+    hasRemoved = true;
     crashPoint('rows-removed');
     yield;
   }
+  if (hasRemoved) yield* sweepMentions(db);
   yield* untilNone(db, 'DELETE FROM batch WHERE batch IN (SELECT batch FROM batch WHERE batch <= ? LIMIT ?)', [
     batch,
     VERSIONS_STEP,
@@ -158,7 +162,10 @@ function* untilNone(db: Database, sql: string, values: readonly number[]): Gener
   while (statement.run(...values).changes > 0) yield;
 }
 
-/** Removes some events, and the objects that no event is about any more. @returns whether there were any */
+/**
+ * Removes some events, and the objects that are gone with them: no event is left of them, and the last one told that they
+ * were deleted. What an object in the base is called is still looked for. @returns whether there were any events
+ */
 function removeEvents(db: Database, until: Position): boolean {
   const first = db
     .prepare<[Position], Position>('SELECT position FROM event WHERE position <= ? ORDER BY position LIMIT 1')
@@ -167,17 +174,47 @@ function removeEvents(db: Database, until: Position): boolean {
   if (first === undefined) return false;
   const last = Math.min(until, first + EVENTS_STEP - 1);
   db.transaction(() => {
-    const objects = db
-      .prepare<[Position, Position], number>('SELECT DISTINCT object FROM event WHERE position BETWEEN ? AND ?')
+    const deleted = db
+      .prepare<[Position, Position], number>(
+        `SELECT object FROM (SELECT object, kind, max(position) FROM event WHERE position BETWEEN ? AND ? GROUP BY object)
+         WHERE kind IN (SELECT id FROM word WHERE text LIKE '%Deleted')`,
+      )
       .pluck()
       .all(first, last);
     db.prepare('DELETE FROM event WHERE position BETWEEN ? AND ?').run(first, last);
     const forget = db.prepare<[number]>(
       'DELETE FROM object WHERE id = ? AND NOT EXISTS (SELECT 1 FROM event WHERE event.object = object.id)',
     );
-    for (const object of objects) forget.run(object);
+    for (const object of deleted) forget.run(object);
   }).immediate();
   return true;
+}
+
+/** Removes what the index has of objects that are gone. */
+function* sweepMentions(db: Database): Generator<undefined> {
+  type Mention = [term: string, object: number];
+  const page = db
+    .prepare<[...Mention, number], Mention>(
+      'SELECT term, object FROM mention WHERE (term, object) > (?, ?) ORDER BY term, object LIMIT ?',
+    )
+    .raw();
+  const isThere = db.prepare<[number]>('SELECT 1 FROM object WHERE id = ?').pluck();
+  const remove = db.prepare<[...Mention, number]>(
+    'DELETE FROM mention WHERE term = ? AND object = ? AND NOT EXISTS (SELECT 1 FROM object WHERE id = ?)',
+  );
+  let last: Mention = ['', 0];
+  for (;;) {
+    const mentions = page.all(...last, MENTIONS_STEP);
+    const next = mentions.at(-1);
+    if (next === undefined) return;
+    last = next;
+    const gone = mentions.filter(([, object]) => isThere.get(object) === undefined);
+    if (gone.length > 0)
+      db.transaction(() => {
+        for (const [term, object] of gone) remove.run(term, object, object);
+      }).immediate();
+    yield;
+  }
 }
 
 /** A base that is not the one that the log begins with. */

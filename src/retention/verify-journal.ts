@@ -3,7 +3,7 @@ import type { Database } from '../database.ts';
 import { packRecords } from '../dns/canonical.ts';
 import type { Serial } from '../dns/serial.ts';
 import type { ZoneId } from '../ingest/plan.ts';
-import { JournalReader } from '../projection/journal.ts';
+import { JournalReader, packChanges } from '../projection/journal.ts';
 import type { PublishedVersion, VersionStore } from '../projection/projector.ts';
 import type { LastVersion } from '../projection/state-text.ts';
 
@@ -114,7 +114,8 @@ export class VersionComparison implements VersionStore {
   }
 
   #compare(batch: number, time: number, version: PublishedVersion): void {
-    const { zone, serial, changeset } = version;
+    const { zone, serial, changeset, packed } = version;
+    const given = changeset === undefined ? packed : packChanges(changeset);
     const place = placeOf(zone, batch);
     const last = this.#last.get(zone);
     const between = this.#before.get(zone, batch);
@@ -127,8 +128,8 @@ export class VersionComparison implements VersionStore {
     const change = this.#change.get(zone, batch);
     this.#last.set(zone, { batch, serial, ...(change && { change }) });
     this.compared += 1;
-    if (changeset === undefined) {
-      if (change !== undefined) throw new Unequal(place, 'a change to the first version');
+    if (given === undefined) {
+      if (change !== undefined) throw new Unequal(place, 'the journal has a change that the log does not give');
       return;
     }
     if (change === undefined) {
@@ -136,15 +137,14 @@ export class VersionComparison implements VersionStore {
         throw new Unequal(place, 'the journal lacks the change to this version');
       return;
     }
-    const { soaFrom, soaTo, removed, added } = changeset;
     const isSame =
-      change.serial_from === soaFrom.rdata.serial &&
+      change.serial_from === given.soaFrom.rdata.serial &&
       change.serial_to === serial &&
-      change.removed_count === removed.length &&
-      change.added_count === added.length &&
-      change.soas.equals(packRecords([soaFrom, soaTo])) &&
-      change.removed.equals(packRecords(removed)) &&
-      change.added.equals(packRecords(added));
+      change.removed_count === given.removedCount &&
+      change.added_count === given.addedCount &&
+      change.soas.equals(packRecords([given.soaFrom, given.soaTo])) &&
+      change.removed.equals(given.removed) &&
+      change.added.equals(given.added);
     if (!isSame) throw new Unequal(place, 'the journal has other records than the log gives');
     if (last?.change !== undefined && !isNext(last.change, change))
       throw new Unequal(place, 'its place in the chain of changes is wrong');

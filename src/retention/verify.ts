@@ -6,13 +6,14 @@
 import { type Database, findBrokenPage, findBrokenSchema } from '../database.ts';
 import { fail, ok, type Result } from '../errors.ts';
 import { equalJson } from '../ingest/delta.ts';
-import type { ClusterId, ObjectKind } from '../ingest/event.ts';
+import { type ClusterId, OBJECT_KINDS, type ObjectKind } from '../ingest/event.ts';
 import { type Breach, EventLog, type LogExtent } from '../ingest/log.ts';
 import { type LogWindow, windowStart } from '../ingest/log-window.ts';
 import { findBrokenRemoval, readRemovals } from '../ingest/removal.ts';
+import { TermIndex } from '../ingest/term-index.ts';
 import { hashBase, readBase } from '../projection/base.ts';
 import { createProjector, type Projector, type ProjectorStart } from '../projection/projector.ts';
-import { EMPTY_WORLD, factsAt } from '../projection/state.ts';
+import { EMPTY_WORLD, factsAt, keysAt, type World } from '../projection/state.ts';
 import { lastVersions } from './cut.ts';
 import { Unequal, VersionComparison } from './verify-journal.ts';
 import { findBrokenSnapshot, snapshotBatches } from './verify-snapshot.ts';
@@ -65,12 +66,18 @@ function replay(db: Database): Result<Verified, Flaw> {
   const previous = (cluster: ClusterId, kind: ObjectKind, key: string) => factsAt(projector.world, cluster, kind, key);
   const snapshots = snapshotBatches(db, window.batch);
   const steps = new EventLog(db).check(previous);
+  const terms = new TermIndex(db);
   try {
+    const lost = findMissingTerm(terms, start.world);
+    if (lost !== undefined) return fail({ place: `the base of batch ${window.batch}`, problem: lost });
     let flaw = findFlawAt(db, projector, snapshots);
     for (;;) {
       if (flaw !== undefined) return fail(flaw);
       const step = steps.next();
       if (step.done) return step.value.ok ? finish(step.value.value) : fail(flawOf(step.value.error));
+      const { batch, events } = step.value;
+      const missing = terms.findMissing(events, previous);
+      if (missing !== undefined) return fail({ place: `batch ${batch}`, problem: missing });
       projector.apply(step.value);
       flaw = findFlawAt(db, projector, snapshots);
     }
@@ -86,6 +93,19 @@ function replay(db: Database): Result<Verified, Flaw> {
       return fail({ place: `the snapshot of batch ${stray}`, problem: 'the log has no such batch' });
     return ok({ ...extent, window, versions: comparison.compared });
   }
+}
+
+function findMissingTerm(terms: TermIndex, world: World): string | undefined {
+  for (const id of Object.keys(world.clusters) as ClusterId[]) {
+    for (const kind of OBJECT_KINDS) {
+      for (const key of keysAt(world, id, kind)) {
+        const facts = factsAt(world, id, kind, key);
+        const missing = facts && terms.findMissingOf(id, kind, key, facts);
+        if (missing !== undefined) return missing;
+      }
+    }
+  }
+  return undefined;
 }
 
 /** Compares the snapshots of the batch that was folded last, and takes them off the list. */

@@ -10,6 +10,7 @@ import { createReplica } from '../../src/projection/replica.ts';
 import { readSnapshot } from '../../src/projection/snapshot.ts';
 import { factsAt } from '../../src/projection/state.ts';
 import type { Zone } from '../../src/projection/zone.ts';
+import { verifyDatabase } from '../../src/retention/verify.ts';
 import { EAST, planApplied, stanza, zoneDefinition } from '../kit/cluster-events.ts';
 import { given, zoneLines } from '../kit/given.ts';
 import { allSynced, batches, plan } from '../kit/random-events.ts';
@@ -74,8 +75,10 @@ describe('a log that is compacted at random moments', () => {
         history.restart();
         assert.deepEqual(shownBy(history.projector.zones()), shown.at(-1));
         assertMoments(history, shown);
+        const verified = verifyDatabase(history.db);
+        assert.ok(verified.ok, JSON.stringify(verified));
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 });
