@@ -2,6 +2,8 @@
 import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { databaseOf } from '../compose/database-path.ts';
+import { type Database, openReadOnly } from '../database.ts';
+import { OperatorError } from '../errors.ts';
 import type { HistoryProblem, HistoryProblemKind } from '../history/problem.ts';
 import { type History, openHistory } from '../history/questions.ts';
 
@@ -47,6 +49,24 @@ export function onDatabase(command: Command): Command {
 
 export function databaseFile({ db }: DatabaseOption, { env }: Pick<CliContext, 'env'>): string {
   return db ?? databaseOf(env);
+}
+
+/** Reads a database as it is; one that can't be used is told in one line and as the exit code. */
+export function withDatabase(file: string, context: CliContext, read: (db: Database) => void): void {
+  let db: Database;
+  try {
+    db = openReadOnly(file);
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    context.stderr.write(`${error.message}\n`);
+    context.exit(Exit.NO_LOG);
+    return;
+  }
+  try {
+    read(db);
+  } finally {
+    db.close();
+  }
 }
 
 /** Opens the history, asks, closes it again; what can't be answered is told in one line and as the exit code. */

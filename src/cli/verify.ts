@@ -1,9 +1,8 @@
 /** `zonelog verify`: is the log what was written, and does it give what is served of it? */
 import type { Command } from 'commander';
-import { openReadOnly } from '../database.ts';
 import { timeText } from '../ingest/log-window.ts';
 import { type Verified, verifyDatabase } from '../retention/verify.ts';
-import { type CliContext, type DatabaseOption, databaseFile, Exit, onDatabase } from './context.ts';
+import { type CliContext, type DatabaseOption, databaseFile, Exit, onDatabase, withDatabase } from './context.ts';
 
 export function addVerify(program: Command, context: CliContext): void {
   onDatabase(program.command('verify').description('walk the hash chain and replay the log; tell the first broken row'))
@@ -11,22 +10,19 @@ export function addVerify(program: Command, context: CliContext): void {
       'after',
       `
 Reads all of it, also while a server writes. The hash of the head, noted elsewhere, tells later that nothing before it
-was altered. Exit code 1: something is broken.
+was altered. Exit code 1: something is broken; 3: the file can't be read at all.
 Example: zonelog verify -db zonelog.db`,
     )
     .action((options: DatabaseOption) => {
       const file = databaseFile(options, context);
-      const db = openReadOnly(file);
-      try {
+      withDatabase(file, context, (db) => {
         const result = verifyDatabase(db);
         if (result.ok) for (const line of describe(file, result.value)) context.stdout.write(`${line}\n`);
         else {
           context.stdout.write(`${file}: broken at ${result.error.place}: ${result.error.problem}\n`);
           context.exit(Exit.NONE);
         }
-      } finally {
-        db.close();
-      }
+      });
     });
 }
 

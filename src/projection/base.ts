@@ -31,8 +31,9 @@ export function readBase(db: Database): Base | undefined {
   return { head, batch, world: readWorld(head, objectParts(db, batch)), serials: new Map(head.serials) };
 }
 
-function objectParts(db: Database, batch: number): Iterable<string> {
-  return db
+/** Nothing is begun before the first is asked for: who never asks would leave the connection busy. */
+function* objectParts(db: Database, batch: number): Generator<string> {
+  yield* db
     .prepare<[number], string>('SELECT body FROM base_part WHERE batch = ? AND part > 0 ORDER BY part')
     .pluck()
     .iterate(batch);

@@ -78,7 +78,7 @@ describe('a log that is compacted at random moments', () => {
         const verified = verifyDatabase(history.db);
         assert.ok(verified.ok, JSON.stringify(verified));
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 });

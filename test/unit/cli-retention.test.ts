@@ -1,0 +1,113 @@
+/** The commands that look after the log: what they print, how they end, and that they leave a file alone that is no log. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import Sqlite from 'better-sqlite3';
+import { EAST, namespace, planApplied, service, stanza, synced, zoneDefinition } from '../kit/cluster-events.ts';
+import { runAt } from '../kit/command-run.ts';
+import { START } from '../kit/given.ts';
+import { recordTo } from '../kit/recorded.ts';
+import { type Folder, temporaryFolder } from '../kit/temporary.ts';
+
+const HOUR = 3_600_000;
+const NOW = START + 10 * HOUR;
+const run = (...argv: string[]) => runAt(NOW, argv);
+
+/** A log of five batches, an hour apart. */
+function recorded(t: TestContext): { folder: Folder; db: string; head: string } {
+  const folder = temporaryFolder(t);
+  const db = path.join(folder.path, 'zonelog.db');
+  const recording = recordTo(db);
+  recording.record([planApplied(zoneDefinition('cluster.local.', [stanza(EAST)]))], START);
+  recording.record([namespace(EAST, 'apps'), ...synced(EAST)], START + HOUR);
+  for (let i = 1; i <= 3; i++) recording.record([service(EAST, 'apps/web', [`10.0.0.${i}`])], START + (i + 1) * HOUR);
+  const head = recording.log.headHash;
+  recording.database.close();
+  return { folder, db, head };
+}
+
+test('verify tells the head of a whole log, and how many versions the replay gave', async (t) => {
+  const { db, head } = recorded(t);
+  const { code, out, err } = await run('verify', '-db', db);
+  assert.deepEqual([code, err], [0, '']);
+  assert.match(out, new RegExp(`in 5 batches, the chain is whole, head ${head}\n.*gives the 4 versions`));
+});
+
+test('verify names the first row that was altered', async (t) => {
+  const { db } = recorded(t);
+  const edited = new Sqlite(db);
+  const triggers = edited.prepare("SELECT name, sql FROM sqlite_schema WHERE name = 'event_is_not_updated'").all();
+  const [trigger] = triggers as { name: string; sql: string }[];
+  assert.ok(trigger);
+  edited.exec(`DROP TRIGGER ${trigger.name}`);
+  edited.exec("UPDATE event SET body = replace(body, '10.0.0.2', '10.6.6.6')");
+  edited.exec(trigger.sql);
+  edited.close();
+  const { code, out } = await run('verify', '-db', db);
+  assert.equal(code, 1);
+  assert.match(out, /broken at batch 4, event 7: its difference leads to other facts/);
+});
+
+/** Files that are no log of this program's version, and what is said of them. */
+const UNUSABLE: readonly (readonly [string, (db: string) => void, RegExp])[] = [
+  ['no file at all', () => {}, /there is no such file/],
+  ['text', (file) => writeFileSync(file, 'zones: none\n'.repeat(100)), /not a SQLite database/],
+  ['a database of another program', (file) => new Sqlite(file).exec('CREATE TABLE t (x)').close(), /another program/],
+  [
+    'a log of a newer version',
+    (file) => {
+      recordTo(file).database.close();
+      const newer = new Sqlite(file);
+      newer.exec("INSERT INTO migration (version, name, sha256) VALUES (9999, '9999_next.sql', 'x')");
+      newer.close();
+    },
+    /newer zonelog/,
+  ],
+];
+
+/** Names and hashes of all files, but for those through which SQLite shares a file with other readers. */
+function contentOf(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => !/-(wal|shm)$/.test(name))
+    .sort()
+    .map(
+      (name) =>
+        `${name} ${createHash('sha256')
+          .update(readFileSync(path.join(folder, name)))
+          .digest('hex')}`,
+    );
+}
+
+/** Commands on a database. */
+const COMMANDS: readonly (readonly string[])[] = [['verify']];
+
+for (const [what, make, message] of UNUSABLE) {
+  test(`${what}: one line, exit code 3, nothing written`, async (t) => {
+    const folder = temporaryFolder(t);
+    const file = path.join(folder.path, 'other.db');
+    make(file);
+    const content = () => contentOf(folder.path);
+    const before = content();
+    for (const command of COMMANDS) {
+      const { code, out, err } = await run(...command, '-db', file);
+      assert.deepEqual([code, out], [3, ''], command[0]);
+      assert.match(err, message);
+      assert.match(err, /^[^\n]*\n$/);
+      assert.deepEqual(content(), before, command[0]);
+    }
+  });
+}
+
+test('a log that was cut short: one line, an exit code, nothing written', async (t) => {
+  const { db, folder } = recorded(t);
+  truncateSync(db, 4096 * 3);
+  const before = contentOf(folder.path);
+  for (const command of COMMANDS) {
+    const { code, out, err } = await run(...command, '-db', db);
+    assert.ok(code === 1 || code === 3, `${command[0]}: ${code}`);
+    assert.match(out + err, /^[^\n]*\n$/);
+    assert.deepEqual(contentOf(folder.path), before);
+  }
+});
