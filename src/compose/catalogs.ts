@@ -2,10 +2,11 @@
 import { isSubdomain } from '../dns/name.ts';
 import { Rcode, RRType } from '../dns/rrset.ts';
 import type { ZoneId } from '../ingest/plan.ts';
-import type { Zone } from '../projection/zone.ts';
+import { soaRecord, type Zone } from '../projection/zone.ts';
 import { answer, type PassOn } from '../serve/answer.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
 import { emptyReply, type Handler, type Reply } from '../serve/chain.ts';
+import { withVersion } from '../serve/zone-version.ts';
 import { clientOf, type FindAddresses, findStanza, isPermitted } from '../transfer/access.ts';
 import type { ServedZone } from './plan.ts';
 
@@ -35,7 +36,8 @@ export function withCatalogs(
       const zone = zoneOf(catalog.id);
       if (zone?.serial === undefined) return emptyReply(Rcode.SERVFAIL);
       const answered = answer(zone, request, { resolve: () => undefined, isOwn: () => true });
-      return answered instanceof Promise ? answered.then(withoutSource) : withoutSource(answered);
+      const replied = answered instanceof Promise ? answered.then(withoutSource) : withoutSource(answered);
+      return withVersion(replied, request, () => ({ apex: zone.apex, soa: soaRecord(zone).rdata }));
     },
   };
 }

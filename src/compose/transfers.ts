@@ -8,13 +8,20 @@ import type { ClusterId } from '../ingest/event.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
-import type { JournalReader } from '../projection/journal.ts';
 import type { Zone } from '../projection/zone.ts';
 import type { HandlerFactory, ServingBlock } from '../serve/blocks.ts';
 import type { Handler, OfferedZone, Outcome, Request } from '../serve/chain.ts';
 import { createTransfer } from '../serve/plugins/transfer.ts';
+import { transferOptions } from '../serve/zone-version.ts';
 import { type FindAddresses, findStanza } from '../transfer/access.ts';
-import { finishPlan, type OutgoingZone, outgoingZone, planTransfer, type TransferPlan } from '../transfer/plan.ts';
+import {
+  type ChangesetSource,
+  finishPlan,
+  type OutgoingZone,
+  outgoingZone,
+  planTransfer,
+  type TransferPlan,
+} from '../transfer/plan.ts';
 import { type Taken, Transfers } from '../transfer/respond.ts';
 import { withCatalogs } from './catalogs.ts';
 import { foundKey } from './found.ts';
@@ -24,7 +31,7 @@ import { transferredZones } from './told.ts';
 
 export interface TransferOptions {
   /** Of this thread; it is not read before zones are served. */
-  readonly journal: () => JournalReader;
+  readonly journal: () => ChangesetSource;
   readonly zoneOf: (id: ZoneId) => Zone | undefined;
   /** What a block serves, under the configuration that is being built. */
   readonly zonesOf: (block: ServingBlock) => BlockZones;
@@ -73,16 +80,19 @@ export function createTransferSide(options: TransferOptions): TransferSide {
           find: findAddresses,
         });
       const carryOut = (request: Request, plan: TransferPlan): Outcome | undefined => {
-        const edns = request.edns && { ...request.edns, version: 0, options: [] };
+        const soa = 'soa' in plan ? plan.soa.rdata : undefined;
+        const options = soa === undefined ? [] : transferOptions(request, soa);
+        const edns = request.edns && { ...request.edns, version: 0, options };
         const { name: apex } = request.question;
         const id = ids.get(apex) ?? { block: placeOf(block), apex };
-        return transfers.respond(plan, request, {
+        const done = transfers.respond(plan, request, {
           encoder,
           edns,
           seal: request.seal,
           limits: findStanza(stanzas, apex)?.limits,
           onTaken: (taken) => onTransferred(id, unmapAddress(request.remote.address), taken),
         });
+        return done?.kind === 'reply' && soa !== undefined ? { ...done, zoneVersion: { apex, soa } } : done;
       };
       const handler = createTransfer((request) => {
         const plan = decide(request);

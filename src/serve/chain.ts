@@ -114,12 +114,21 @@ export interface Reply {
   readonly udpSize?: number;
   /** Overrides the options of the reply's OPT, which are echoes otherwise. No OPT in the request: none in the reply. */
   readonly ednsOptions?: readonly EdnsOption[];
+  /** The version that an authoritative reply is from, where the request asks for it (zone-version.ts). */
+  readonly zoneVersion?: ZoneVersionFacts;
   /**
    * The A, AAAA and MX records at the answer's end may be sent in any order: each time that the reply is sent from the
    * cache they are rotated (`loadbalance`).
    */
   readonly isOrderFree?: boolean;
   readonly seal?: Seal;
+}
+
+/** One version of a zone. */
+export interface ZoneVersionFacts {
+  readonly apex: DomainName;
+  /** `expire` in seconds: of a zone that we have from another server, what is left of it. */
+  readonly soa: Pick<SoaRdata, 'serial' | 'expire'>;
 }
 
 /** How long a reply is right. All its records have one TTL. */

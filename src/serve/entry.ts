@@ -24,6 +24,7 @@ import { encodeBadVersion, encodeReply } from './reply-encoding.ts';
 import { countRotations } from './rotation.ts';
 import type { Router } from './router.ts';
 import { countQuery, type Family, type Proto, type Slot, type Tally } from './tally.ts';
+import { isBadVersionQuery } from './zone-version.ts';
 
 /** Questions of the server to itself that may be nested (an alias that leads to an alias of another block, …). */
 const MAX_DEPTH = 8;
@@ -138,6 +139,10 @@ export class Entry {
     if (arrived.edns && arrived.edns.version !== 0) {
       const message = encodeBadVersion(this.#options.encoder, arrived);
       return this.#countDropped(arrived, message, Rcode.BADVERS, started);
+    }
+    if (isBadVersionQuery(arrived)) {
+      const { message } = encodeReply(this.#options.encoder, arrived, emptyReply(Rcode.FORMERR));
+      return this.#countDropped(arrived, message, Rcode.FORMERR, started);
     }
     if (rrClass !== RRClass.IN && !this.#options.allowsOtherClasses) return this.#refuse(arrived, started);
     const route = this.#options.router(name, type, (block) => isChosen(block, arrived));

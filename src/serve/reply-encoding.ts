@@ -12,6 +12,7 @@ import { Rcode } from '../dns/rrset.ts';
 import type { Reply, Request } from './chain.ts';
 import { encodeSections } from './encoded-sections.ts';
 import { rotateAnswer } from './rotation.ts';
+import { addVersionOptions } from './zone-version.ts';
 
 /** The most that a UDP datagram over IPv6 holds, octets: a client may claim to take more. */
 const MAX_DATAGRAM = 65_487;
@@ -31,7 +32,7 @@ export function echoedOptions(request: Request): readonly EdnsOption[] {
 /** The OPT record of a reply; none where the request had none (RFC 6891 §7). */
 function ednsOf(request: Request, reply: Reply): Edns | undefined {
   if (!request.edns) return undefined;
-  const options = reply.ednsOptions ?? echoedOptions(request);
+  const options = addVersionOptions(request, reply, reply.ednsOptions ?? echoedOptions(request));
   return {
     version: 0,
     udpSize: reply.udpSize ?? request.edns.udpSize,

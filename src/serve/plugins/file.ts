@@ -11,6 +11,7 @@ import { type AskServer, answerFromZone } from '../static-zone/answer.ts';
 import { openZoneFile, type ZoneSource } from '../static-zone/source.ts';
 import { recordsOfZone } from '../static-zone/zone.ts';
 import { systemTimer, type Timer } from '../timer.ts';
+import { withVersion } from '../zone-version.ts';
 
 /** A zone that is written down somewhere, and who may have the names that it has not. */
 export interface ServedSource extends ZoneSource {
@@ -86,7 +87,9 @@ export function createZoneHandler(
       // The zone comes from a file: nobody else can say that it has changed.
       if (request.opcode === Opcode.NOTIFY) return { kind: 'none' };
       if (source.zone === undefined) return emptyReply(Rcode.SERVFAIL, `plugin/${name}: zone ${apex} is not loaded`);
-      const answered = answerFromZone(source.zone, request, options.askServer);
+      const { zone } = source;
+      const version = () => ({ apex, soa: zone.soa.rdata });
+      const answered = withVersion(answerFromZone(zone, request, options.askServer), request, version);
       const passOn = (reply: Outcome): MaybePromise<Outcome> =>
         reply.kind === 'reply' &&
         reply.rcode === Rcode.NXDOMAIN &&

@@ -16,6 +16,7 @@ import {
   type Request,
 } from '../chain.ts';
 import type { AskServer } from '../static-zone/answer.ts';
+import { withVersion } from '../zone-version.ts';
 import { addressesOfItems, addressRecord, aliasOfItems, makeRecord, servicesOfItems } from './external-records.ts';
 import { externalRecords } from './external-transfer.ts';
 import { type ExternalItem, type ExternalView, findByExternalAddress, findExternal, partsOf } from './external-zone.ts';
@@ -42,7 +43,8 @@ export function createExternal(options: ExternalOptions, tools: ExternalTools): 
         .reduce<DomainName | undefined>((a, b) => (a !== undefined && a.length > b.length ? a : b), undefined);
       if (zone === undefined) return next(request);
       if (type === RRType.AXFR || type === RRType.IXFR) return emptyReply(Rcode.REFUSED);
-      return answer({ ...options, ...tools, zone, request, next });
+      const context = { ...options, ...tools, zone, request, next };
+      return withVersion(answer(context), request, () => ({ apex: zone, soa: soaOf(context).rdata }));
     },
     offeredZone(apex) {
       if (!options.zones.includes(apex)) return undefined;

@@ -8,9 +8,10 @@ import { type DomainName, isSubdomain } from '../../dns/name.ts';
 import { Rcode, type RRType } from '../../dns/rrset.ts';
 import type { ClusterId } from '../../ingest/event.ts';
 import type { ZoneDefinition, ZoneId } from '../../ingest/plan.ts';
-import type { Zone } from '../../projection/zone.ts';
+import { soaRecord, type Zone } from '../../projection/zone.ts';
 import { type AnswerContext, answer, refuseToGuess } from '../answer.ts';
 import type { Handler, MaybePromise, Next, Outcome, Reply, Request } from '../chain.ts';
+import { withVersion } from '../zone-version.ts';
 
 export type ServedZone = Pick<ZoneDefinition, 'id' | 'apex'>;
 
@@ -67,8 +68,11 @@ function tryZones(
       isOwn: (name) => zonesFor(stanzas, name)[0] === id,
     };
     const answered = answer(zone, request, context);
-    if (answered instanceof Promise) return answered;
-    if (answered.kind === 'reply') return passed.zone === undefined ? answered : afterPassing(answered, passed);
+    const version = () => (zone.serial === undefined ? undefined : { apex: zone.apex, soa: soaRecord(zone).rdata });
+    if (answered instanceof Promise) return withVersion(answered, request, version);
+    if (answered.kind === 'reply') {
+      return withVersion(passed.zone === undefined ? answered : afterPassing(answered, passed), request, version);
+    }
     passed.zone ??= zone;
     passed.isPresent ||= answered.isPresent;
     passed.isUnsure ||= answered.isUnsure;
