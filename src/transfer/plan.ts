@@ -93,6 +93,7 @@ export type TransferPlan =
   | {
       readonly kind: 'full';
       readonly soa: SoaRecord;
+      /** Can be walked more than once. */
       readonly rrsets: Iterable<RRset>;
       readonly why: 'asked' | 'unknown serial' | 'changes larger than the zone' | 'too many changes';
     };
@@ -190,7 +191,7 @@ function planChanges(
 }
 
 function full(zone: OutgoingZone, why: Extract<TransferPlan, { kind: 'full' }>['why']): TransferPlan {
-  return { kind: 'full', soa: zone.soa, rrsets: zone.rrsets(), why };
+  return { kind: 'full', soa: zone.soa, rrsets: { [Symbol.iterator]: () => zone.rrsets()[Symbol.iterator]() }, why };
 }
 
 function takeLast<T>(steps: Iterator<unknown, T>): T {

@@ -12,6 +12,7 @@ import { LimitedLines } from '../log-limit.ts';
 import type { Logger } from '../logger.ts';
 import { type CounterSet, createCounters, gaugeFamily, type MetricsSnapshot } from '../metrics.ts';
 import { axfr } from './axfr.ts';
+import { Inspector } from './inspect.ts';
 import { ixfr } from './ixfr.ts';
 import { type PackOptions, packMessages, type TransferQuery } from './pack.ts';
 import type { TransferPlan, TransferRequest } from './plan.ts';
@@ -62,6 +63,7 @@ export interface RespondOptions extends PackOptions {
 export class Transfers {
   readonly #logger: Logger;
   readonly #refusals: LimitedLines;
+  readonly #inspector: Inspector;
   readonly #requests: CounterSet;
   readonly #records: CounterSet;
   readonly #octets: CounterSet;
@@ -78,6 +80,7 @@ export class Transfers {
   constructor(logger: Logger, now: () => number) {
     this.#logger = logger;
     this.#refusals = new LimitedLines((text) => logger.info(text), now);
+    this.#inspector = new Inspector(logger);
     this.#now = now;
     this.#requests = createCounters(
       'zonelog_transfer_requests_total',
@@ -98,6 +101,7 @@ export class Transfers {
       this.#octets.family(),
       gaugeFamily('zonelog_transfers_running', 'Zone transfers that are being sent.', [], [[[], this.#running]]),
       gaugeFamily('zonelog_transfer_held_bytes', 'Octets of changesets held for transfers.', [], [[[], this.#held]]),
+      ...this.#inspector.snapshot(),
     ];
   }
 
@@ -142,7 +146,15 @@ export class Transfers {
           return this.#datagram(plan.soa, [...ixfr(plan.soa, plan.changesets)], request, pack);
         return this.#stream('incremental', plan.soa, ixfr(plan.soa, plan.changesets), request, pack, plan.octets);
       case 'full':
-        return this.#stream('full', plan.soa, axfr(plan.soa, plan.rrsets), request, pack, 0, plan.why);
+        return this.#stream(
+          'full',
+          plan.soa,
+          axfr(plan.soa, this.#inspector.inspect(name, plan.rrsets)),
+          request,
+          pack,
+          0,
+          plan.why,
+        );
     }
   }
 
