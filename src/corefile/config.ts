@@ -33,6 +33,7 @@ export type { MulticlusterOptions } from './options/multicluster.ts';
 export type { HealthOptions, PrometheusOptions, ReadyOptions, ReloadOptions } from './options/process.ts';
 export type { CookieOptions, ResponseKind, RrlOptions } from './options/protection.ts';
 export type { AnswerRule, NameMatch, RewriteChange, RewriteRule } from './options/rewrite.ts';
+export type { PrimaryOptions, SecondaryOptions } from './options/secondary.ts';
 export type { TlsOptions, TsigOptions, TsigRequirement } from './options/security.ts';
 export type { Dns64Options, ErraticOptions, HeaderRule, ViewOptions } from './options/shaping.ts';
 export type { TemplateOptions } from './options/template.ts';
@@ -45,7 +46,7 @@ export type {
 } from './options/transfer.ts';
 export { DEFAULT_NOTIFY } from './options/transfer.ts';
 export type { FoundTarget, TransferTarget, WantedCertificate } from './options/transfer-targets.ts';
-export type { AutoOptions, FileOptions, SecondaryOptions } from './options/zonefiles.ts';
+export type { AutoOptions, FileOptions } from './options/zonefiles.ts';
 export type { BlockOptions } from './options.ts';
 export type { CorefileError, Outcome } from './outcome.ts';
 export { parseError } from './outcome.ts';

@@ -23,11 +23,12 @@ import { parseMulticluster } from './options/multicluster.ts';
 import { parseDebug, parseHealth, parsePrometheus, parseReady, parseReload, parseRoot } from './options/process.ts';
 import { parseCookie, parseRrl } from './options/protection.ts';
 import { parseRewrite } from './options/rewrite.ts';
+import { parseSecondary } from './options/secondary.ts';
 import { parseTls, parseTsig } from './options/security.ts';
 import { parseDns64, parseErratic, parseHeader, parseLocal, parseView } from './options/shaping.ts';
 import { parseTemplate } from './options/template.ts';
 import { parseTransfer } from './options/transfer.ts';
-import { parseAuto, parseFile, parseSecondary } from './options/zonefiles.ts';
+import { parseAuto, parseFile } from './options/zonefiles.ts';
 import type { Outcome } from './outcome.ts';
 import type { Directive } from './parser.ts';
 

@@ -126,6 +126,11 @@ export function* definitionsOf(plan: ZonePlan, { members }: Transferred): Genera
   for (const [apex, member] of members.entries()) yield memberDefinition(apex, member) as ZoneDefinition;
 }
 
+/** The members of all catalogs, by their apexes. */
+export function* membersOf({ members }: Transferred): Generator<readonly [apex: DomainName, FollowedMember]> {
+  for (const [apex, member] of members.entries()) yield [apex as DomainName, member];
+}
+
 function memberDefinition(apex: string, member: FollowedMember | undefined): ZoneDefinition | undefined {
   if (member === undefined) return undefined;
   const { catalog: memberOf } = member;

@@ -6,7 +6,6 @@ import type { Outcome } from '../outcome.ts';
 import type { Directive } from '../parser.ts';
 import type { Pattern } from '../patterns.ts';
 import { parsePattern } from '../patterns.ts';
-import { readAddressPort } from './transfer-targets.ts';
 
 /** A stanza of `file`. */
 export interface FileOptions {
@@ -16,15 +15,6 @@ export interface FileOptions {
   /** 0: never. */
   readonly reloadMs: number;
   readonly reloadByMtime: boolean;
-  readonly fallthrough: readonly DomainName[] | undefined;
-}
-
-/** A stanza of `secondary`. */
-export interface SecondaryOptions {
-  readonly zones: readonly DomainName[];
-  readonly primaries: readonly { readonly address: string; readonly port: number }[];
-  /** Undefined: no catalog zone; else the names of the members that are taken, none for all. */
-  readonly catalog: readonly string[] | undefined;
   readonly fallthrough: readonly DomainName[] | undefined;
 }
 
@@ -62,40 +52,6 @@ export function parseFile(stanzas: readonly Directive[], block: BlockContext): O
     all.push({ file, zones: normalizeZones(names, block.zones), reloadMs, reloadByMtime, fallthrough });
   }
   return c.finish(all);
-}
-
-/** `secondary [ZONES…] { transfer from ADDR…; catalog [MEMBERS…]; fallthrough [ZONES…] }`, repeatable. */
-export function parseSecondary(stanzas: readonly Directive[], block: BlockContext): Outcome<SecondaryOptions[]> {
-  const c = new Controller('secondary', stanzas);
-  const all: SecondaryOptions[] = [];
-  while (c.next()) {
-    const zones = normalizeZones(c.remainingArgs(), block.zones);
-    const primaries: { address: string; port: number }[] = [];
-    let catalog: readonly string[] | undefined;
-    let fallthrough: readonly DomainName[] | undefined;
-    while (c.nextBlock()) {
-      if (c.value === 'transfer') primaries.push(...readPrimaries(c));
-      else if (c.value === 'catalog') catalog = c.remainingArgs();
-      else if (c.value === 'fallthrough') fallthrough = c.fallthrough();
-      else c.unknownProperty();
-    }
-    if (primaries.length === 0) c.stanzaErr('secondary zones require a transfer from property');
-    all.push({ zones, primaries, catalog, fallthrough });
-  }
-  return c.finish(all);
-}
-
-function readPrimaries(c: Controller): { address: string; port: number }[] {
-  const [from, ...words] = c.args(2);
-  if (from !== 'from') c.err(`unknown property '${from}'`);
-  const primaries: { address: string; port: number }[] = [];
-  for (const word of words) {
-    if (word === '*') c.err("can't use '*' in transfer from");
-    const target = readAddressPort(word, 53);
-    if (target) primaries.push({ address: target.host, port: target.port });
-    else c.err(`must specify an IP address: \`${word}'`);
-  }
-  return primaries;
 }
 
 /** `auto [ZONES…] { directory DIR [REGEXP ORIGIN]; reload DUR; fallthrough [ZONES…] }`, repeatable. */
