@@ -3,6 +3,8 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Serial } from '../dns/serial.ts';
 import type { ClusterId } from '../ingest/event.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
+import type { SecondarySource } from '../ingest/secondary/primary.ts';
+import type { SecondaryZoneStatus } from '../ingest/secondary/secondaries.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
 import type { SoaRecord } from '../projection/diff.ts';
 import type { JournalLimits } from '../projection/journal.ts';
@@ -12,6 +14,7 @@ import type { Taken } from '../transfer/respond.ts';
 import type { FoundAddresses } from './found.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
 import type { BlockZones } from './plan.ts';
+import type { ZoneExpiry } from './secondary-side.ts';
 import type { ClusterView } from './views.ts';
 
 /** Main to the writer. */
@@ -21,10 +24,14 @@ export type ToWriter =
       readonly plan: ZonePlan;
       readonly clusters: readonly ClusterView[];
       readonly journal: JournalLimits;
+      /** Zones that are kept as other servers have them. */
+      readonly secondaries: readonly SecondarySource[];
       readonly isDebug: boolean;
     }
   /** What is known is served: the clusters may be followed now. */
   | { readonly kind: 'begin' }
+  /** A server says that it has a new version of a zone (RFC 1996). */
+  | { readonly kind: 'notified'; readonly zone: ZoneId; readonly address: string }
   /** A serving thread follows the log through this port. */
   | { readonly kind: 'follow'; readonly port: MessagePort }
   | { readonly kind: 'metrics'; readonly request: number }
@@ -47,6 +54,8 @@ export interface WriterStatus {
   /** The last batch that was handed to the serving threads. */
   readonly batch: number;
   readonly clusters: readonly ClusterStatus[];
+  /** Zones of the configuration that other servers are the primaries of; members of catalogs are not among them. */
+  readonly secondaries: readonly SecondaryZoneStatus[];
   /** Why the log can't be written at the moment. */
   readonly logFailure?: string;
 }
@@ -59,6 +68,8 @@ export type FromWriter =
   | { readonly kind: 'configured'; readonly status: WriterStatus }
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'status'; readonly status: WriterStatus }
+  /** Until when zones of other servers are good. */
+  | { readonly kind: 'expiry'; readonly changed: readonly ZoneExpiry[] }
   | { readonly kind: 'released'; readonly request: number; readonly clusters: readonly string[] }
   | { readonly kind: 'snapshotted'; readonly request: number; readonly isWritten: boolean }
   | { readonly kind: 'metrics'; readonly request: number; readonly snapshot: MetricsSnapshot }
@@ -85,6 +96,8 @@ export type ToServer =
   | { readonly kind: 'database'; readonly file: string }
   /** To be in force once that batch is folded: the zones are there, and as far as the start waited for. */
   | { readonly kind: 'serve'; readonly configuration: ServerConfiguration; readonly batch: number }
+  /** Until when zones of other servers are good. */
+  | { readonly kind: 'expiry'; readonly changed: readonly ZoneExpiry[] }
   | { readonly kind: 'metrics'; readonly request: number }
   | { readonly kind: 'stop' };
 
@@ -112,6 +125,8 @@ export type FromServer =
       readonly address: string;
       readonly taken: Taken;
     }
+  /** A server says that it has a new version of a zone. */
+  | { readonly kind: 'notified'; readonly zone: ZoneId; readonly address: string }
   /** The zones are as of the log: answers can be given. */
   | { readonly kind: 'loaded' }
   | { readonly kind: 'serving'; readonly lines: readonly string[] }

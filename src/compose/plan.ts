@@ -13,6 +13,7 @@ import type { MemberZone, StanzaPlan, ZoneDefinition, ZoneId, ZoneKind, ZonePlan
 import { findStanza } from '../transfer/access.ts';
 import { foundKey } from './found.ts';
 import { partsOfGateway } from './plan-gateway.ts';
+import { secondaryDefinition } from './secondary-plan.ts';
 import { type ClusterView, type ViewDraft, viewCluster, viewOfKubernetes, viewOfMulticluster } from './views.ts';
 
 export interface PlannedConfig {
@@ -37,6 +38,8 @@ export interface BlockZones {
   readonly multicluster: readonly (readonly ServedZone[])[];
   /** Those of `k8s_gateway`; absent: none. */
   readonly gateway?: readonly (readonly ServedZone[])[];
+  /** Those of `secondary`; absent: none. */
+  readonly secondary?: readonly (readonly ServedZone[])[];
   /** Those of `transfer`. */
   readonly catalogs?: readonly ServedZone[];
   /** Where addresses of its secondaries are found, by `foundKey`. */
@@ -64,6 +67,11 @@ export function planConfig(config: Config, localAddresses: (block: BlockConfig) 
         zones.flatMap((apex) => servedOf(apex, isReverseZone(apex) ? 'reverse' : 'clusterset')),
       ),
       gateway: (block.options.k8s_gateway ?? []).map(({ zones }) => zones.flatMap((apex) => servedOf(apex, 'gateway'))),
+      secondary: (block.options.secondary ?? []).map((options) =>
+        options.zones.map((apex): ServedZone => {
+          return { id: addDefinition(zones, secondaryDefinition(apex, options)), apex };
+        }),
+      ),
       catalogs,
       found: findingViews(block, clusters),
     };

@@ -29,6 +29,7 @@ import { OfferedZones } from './offered.ts';
 import type { BlockZones } from './plan.ts';
 import { createThreadMetrics } from './process-metrics.ts';
 import { createRandom } from './randomness.ts';
+import { secondaryFactory } from './secondary-serving.ts';
 import { createTransferSide } from './transfers.ts';
 import { tsigFactory } from './tsig.ts';
 import { VERSION } from './version.ts';
@@ -74,6 +75,8 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
 
   const zoneOf = (id: ZoneId) => replica?.zone(id);
   const zonesOf = (block: ServingBlock) => zones.get(block) ?? NO_ZONES;
+  /** Until when zones of other servers are good, Unix milliseconds. */
+  const expiries = new Map<ZoneId, number>();
   const now = () => performance.now() / 1000;
   const transfers = createTransferSide({
     journal: () => new JournalReader(db as Database),
@@ -90,6 +93,16 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
       ...PLUGINS,
       ...zoneFactories(zonesOf, zoneOf),
       ['transfer', transfers.factory],
+      [
+        'secondary',
+        secondaryFactory({
+          zonesOf,
+          zoneOf,
+          zones: () => replica?.zones() ?? [],
+          expiresIn: (zone) => secondsUntil(expiries.get(zone), clock()),
+          onNotified: (zone, address) => post({ kind: 'notified', zone, address }),
+        }),
+      ],
       ['tsig', tsigFactory(clock)],
       ['cookie', cookieFactory(clock, seed)],
     ]),
@@ -118,6 +131,9 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
   const announce = (ids: readonly ZoneId[]) => {
     const soas = ids.flatMap((id): [ZoneId, SoaRecord][] => {
       const zone = zoneOf(id);
+      if (zone === undefined) announced.delete(id);
+      // Members of catalogs are in no plan: they are offered.
+      if (zone?.definition.memberOf !== undefined) return [];
       if (zone?.serial === undefined || zone.serial === announced.get(id)) return [];
       announced.set(id, zone.serial);
       return [[id, soaRecord(zone)]];
@@ -150,12 +166,25 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
     const changed = found.update(clusters, replica.world);
     if (changed.length > 0) post({ kind: 'found', changed });
   };
+  let members: ReadonlySet<ZoneId> = new Set();
+  /** Tells of the zones that catalogs have brought. What was said of their names so far is no longer right. */
+  const followMembers = (stale: readonly StaleAnswers[]) => {
+    if (members.size === 0 && replica?.world.transferred.members.size === 0) return;
+    const isMember = (id: ZoneId) => zoneOf(id)?.definition.memberOf !== undefined;
+    if (!stale.some(({ zone }) => members.has(zone) || isMember(zone))) return;
+    const before = members;
+    members = new Set((replica?.zones() ?? []).map(({ id }) => id).filter(isMember));
+    const isOther = [...members].some((id) => !before.has(id)) || [...before].some((id) => !members.has(id));
+    if (isOther) for (const { id } of replica?.zones() ?? []) serving.invalidate(id, 'all');
+    announceOffered();
+  };
   const refresh = (stale: readonly StaleAnswers[]) => {
     for (const { zone, slots } of stale) {
       const version = replica?.zone(zone);
       if (version !== undefined) show(version);
       serving.invalidate(zone, slots);
     }
+    followMembers(stale);
     announce(stale.map(({ zone }) => zone));
     announceFound();
     const { batch = 0 } = replica ?? {};
@@ -202,6 +231,7 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
               replica = loaded;
               for (const zone of loaded.zones()) show(zone);
               announce(loaded.zones().map(({ id }) => id));
+              followMembers(loaded.zones().map(({ id }) => ({ zone: id, slots: 'all' })));
               post({ kind: 'loaded' });
             },
             onStale: refresh,
@@ -213,6 +243,12 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
         break;
       case 'serve':
         serve(message.configuration, message.batch).catch(fail);
+        break;
+      case 'expiry':
+        for (const [zone, at] of message.changed) {
+          if (at === undefined) expiries.delete(zone);
+          else expiries.set(zone, at);
+        }
         break;
       case 'metrics':
         post({
@@ -226,6 +262,11 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
         break;
     }
   });
+}
+
+/** @returns at least 0; undefined: not known */
+function secondsUntil(milliseconds: number | undefined, now: number): number | undefined {
+  return milliseconds === undefined ? undefined : Math.max(0, Math.floor(milliseconds / 1000 - now));
 }
 
 function droppedLines(count: number): MetricFamily {

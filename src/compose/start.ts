@@ -19,6 +19,7 @@ import type { PlannedConfig } from './plan.ts';
 import { createThreadMetrics, databaseMetrics, processMetrics, THREAD_PREFIX } from './process-metrics.ts';
 import { createSeed } from './randomness.ts';
 import { readSecondaries, secondariesPath, writeSecondaries } from './secondaries-file.ts';
+import { secondarySources } from './secondary-plan.ts';
 import { ServerThread, WriterThread } from './threads.ts';
 import { notifyZones, offeredTold } from './told.ts';
 import { type Understood, understand } from './understand.ts';
@@ -93,7 +94,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     server.onTransferred = notify.noteTransfer;
     server.onFound = notify.setFound;
     server.onOffered = (versions) => notify.publishOffered(i, versions);
+    server.onNotified = (zone, address) => writer.notify(zone, address);
   }
+  writer.onExpiry = (changed) => {
+    for (const server of servers) server.setExpiry(changed);
+  };
   let isServing = false;
   let control: Control | undefined;
   const threadMetrics = createThreadMetrics('main');
@@ -235,8 +240,9 @@ function tryLoad(options: StartOptions): Result<Config, string> {
 }
 
 async function configureWriter(writer: WriterThread, { config, planned }: Understood): Promise<void> {
-  const { plan, clusters } = planned;
-  await writer.configure({ plan, clusters, journal: journalLimits(config), isDebug: isDebug(config) });
+  const { plan, clusters, blocks } = planned;
+  const secondaries = secondarySources(config, blocks);
+  await writer.configure({ plan, clusters, secondaries, journal: journalLimits(config), isDebug: isDebug(config) });
 }
 
 function hasRuntimeMetrics({ serverBlocks }: Config): boolean {
@@ -345,8 +351,9 @@ function unreadyPlugins({ planned }: Understood, status: WriterStatus): { plugin
 }
 
 /** What is wrong though answers are given. */
-function troublesOf({ clusters, logFailure }: WriterStatus): string[] {
+function troublesOf({ clusters, secondaries, logFailure }: WriterStatus): string[] {
   return [
+    ...secondaries.flatMap(({ zone, isExpired }) => (isExpired ? [`zone ${zone} has expired`] : [])),
     ...clusters.flatMap(({ id, lost }) => lost.map((reason) => `answers are from the log: ${id}: ${reason}`)),
     ...clusters.flatMap(({ id, lacking }) =>
       lacking.map(({ kind, reason }) => `nothing is served of ${kind}: ${id}: ${reason}`),

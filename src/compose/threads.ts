@@ -7,6 +7,7 @@ import type { Taken } from '../transfer/respond.ts';
 import type { FoundAddresses } from './found.ts';
 import type { FromServer, FromWriter, ServerConfiguration, ToServer, ToWriter, WriterStatus } from './messages.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
+import type { ZoneExpiry } from './secondary-side.ts';
 import type { ServerThreadData } from './server-thread.ts';
 import type { WriterThreadData } from './writer-thread.ts';
 
@@ -50,9 +51,11 @@ export class WriterThread {
   readonly #opened: Settle<void> = Promise.withResolvers();
   readonly #stopped: Settle<void> = Promise.withResolvers();
   #configured: Settle<void> | undefined;
-  status: WriterStatus = { batch: 0, clusters: [] };
+  status: WriterStatus = { batch: 0, clusters: [], secondaries: [] };
   /** Called after each change of `status`. */
   onStatus: (() => void) | undefined;
+  /** Called when zones of other servers are good for another time. */
+  onExpiry: ((changed: readonly ZoneExpiry[]) => void) | undefined;
 
   /** @param onFatal the thread is lost */
   constructor(data: WriterThreadData, onFatal: (message: string) => void) {
@@ -86,6 +89,9 @@ export class WriterThread {
           break;
         case 'metrics':
           this.#metrics.answer(message.request, message.snapshot);
+          break;
+        case 'expiry':
+          this.onExpiry?.(message.changed);
           break;
         case 'released':
           this.#releases.answer(message.request, message.clusters);
@@ -130,6 +136,11 @@ export class WriterThread {
     this.#post({ kind: 'begin' });
   }
 
+  /** A server says that it has a new version of a zone. */
+  notify(zone: ZoneId, address: string): void {
+    this.#post({ kind: 'notified', zone, address });
+  }
+
   follow(port: import('node:worker_threads').MessagePort): void {
     this.#worker.postMessage({ kind: 'follow', port } satisfies ToWriter, [port]);
   }
@@ -168,6 +179,8 @@ export class ServerThread {
   onFound: ((changed: readonly FoundAddresses[]) => void) | undefined;
   /** Called when zones that plugins offer have come, changed or gone. */
   onOffered: ((versions: readonly OfferedVersion[]) => void) | undefined;
+  /** Called when a server says that it has a new version of a zone. */
+  onNotified: ((zone: ZoneId, address: string) => void) | undefined;
 
   constructor(data: Omit<ServerThreadData, 'writer'>, writer: WriterThread, onFatal: (message: string) => void) {
     const { port1, port2 } = new MessageChannel();
@@ -207,6 +220,9 @@ export class ServerThread {
         case 'offered':
           this.onOffered?.(message.versions);
           break;
+        case 'notified':
+          this.onNotified?.(message.zone, message.address);
+          break;
         case 'transferred':
           this.onTransferred?.(message.zone, message.address, message.taken);
           break;
@@ -221,6 +237,11 @@ export class ServerThread {
           break;
       }
     });
+  }
+
+  /** Until when zones of other servers are good. */
+  setExpiry(changed: readonly ZoneExpiry[]): void {
+    this.#post({ kind: 'expiry', changed });
   }
 
   /** The database may be read: its schema is up to date. */

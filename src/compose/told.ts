@@ -96,6 +96,7 @@ export function transferredZones(zones: BlockZones | undefined): { readonly id: 
     ...(zones?.kubernetes ?? []),
     ...(zones?.multicluster ?? []),
     ...(zones?.gateway ?? []),
+    ...(zones?.secondary ?? []),
     zones?.catalogs ?? [],
   ].flat()) {
     if (!found.has(apex)) found.set(apex, { id, apex });

@@ -9,6 +9,7 @@ export function writerMetrics(writer: Writer): MetricsSnapshot {
   const { clusters, logFailure } = writer.status();
   return [
     ...(writer.ingest?.metrics() ?? []),
+    ...(writer.secondaries?.metrics() ?? []),
     gaugeFamily(
       'zonelog_zone_serial',
       'SOA serial of the published version.',

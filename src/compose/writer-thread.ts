@@ -45,7 +45,7 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
     writer = createWriter({
       database,
       clock: Date.now,
-      random: Math.random,
+      random: createRandom(),
       logger,
       userAgent: `zonelog/${VERSION}`,
       connect: createConnector({ env: process.env }),
@@ -53,6 +53,7 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
       ...(visible && { visible: new Int32Array(visible) }),
       crashPoint,
       onStatus: (status) => post({ kind: 'status', status }),
+      onExpiry: (changed) => post({ kind: 'expiry', changed }),
     });
   } catch (error) {
     fail(error);
@@ -63,7 +64,7 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
     switch (message.kind) {
       case 'configure':
         isDebug = message.isDebug;
-        writer.configure(message.plan, message.clusters, message.journal).then(
+        writer.configure(message.plan, message.clusters, message.journal, message.secondaries).then(
           () => post({ kind: 'configured', status: writer.status() }),
           (error: unknown) => {
             if (error instanceof OperatorError) post({ kind: 'refused', message: error.message });
@@ -73,6 +74,9 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
         break;
       case 'begin':
         writer.begin().catch(fail);
+        break;
+      case 'notified':
+        writer.notify(message.zone, message.address);
         break;
       case 'follow':
         writer.follow(message.port);

@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { OwnedDatabase } from '../database.ts';
 import type { Serial } from '../dns/serial.ts';
-import { OperatorError } from '../errors.ts';
+import { fail, OperatorError, ok } from '../errors.ts';
 import type { Connector } from '../ingest/credentials.ts';
 import type { Batch, ClusterId, ObjectKind } from '../ingest/event.ts';
 import type { ClusterSource } from '../ingest/feed.ts';
@@ -13,6 +13,7 @@ import type { HostNameOptions } from '../ingest/host-names.ts';
 import { EventLog } from '../ingest/log.ts';
 import type { Ingest } from '../ingest/pipeline.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
+import type { SecondarySource } from '../ingest/secondary/primary.ts';
 import type { Logger } from '../logger.ts';
 import { DEFAULT_JOURNAL_LIMITS, Journal, type JournalLimits } from '../projection/journal.ts';
 import { createProjector, type Projector, type PublishedVersion } from '../projection/projector.ts';
@@ -23,6 +24,7 @@ import { createGuard } from './guard.ts';
 import { createHostNeeds, type HostNeeds } from './host-needs.ts';
 import type { ClusterStatus, WriterStatus } from './messages.ts';
 import { createRetryingStore } from './retrying-store.ts';
+import type { SecondarySide, ZoneExpiry } from './secondary-side.ts';
 import { sourcesOf } from './sources.ts';
 import type { ClusterView } from './views.ts';
 
@@ -42,13 +44,25 @@ export interface WriterOptions {
   /** For tests that end the process at a named point. */
   readonly crashPoint: (name: string) => void;
   readonly onStatus: (status: WriterStatus) => void;
+  /** Zones of other servers are good for another time. */
+  readonly onExpiry?: (changed: readonly ZoneExpiry[]) => void;
 }
 
 export interface Writer {
   /** Puts a plan in force and follows its clusters; those that stay are not listed again. */
-  configure(plan: ZonePlan, clusters: readonly ClusterView[], journal?: JournalLimits): Promise<void>;
-  /** Follows the clusters of a configuration that the log knew all about; after the first answer can be given. */
+  configure(
+    plan: ZonePlan,
+    clusters: readonly ClusterView[],
+    journal?: JournalLimits,
+    secondaries?: readonly SecondarySource[],
+  ): Promise<void>;
+  /**
+   * Follows the clusters of a configuration that the log knew all about, and asks primaries for their zones; after the
+   * first answer can be given.
+   */
   begin(): Promise<void>;
+  /** A server says that it has a new version of a zone. */
+  notify(zone: ZoneId, address: string): void;
   follow(port: MessagePort): void;
   status(): WriterStatus;
   /** Lets held deletions happen, of one cluster or of all. @returns the clusters that were held */
@@ -56,6 +70,7 @@ export interface Writer {
   /** Writes a snapshot now. @returns false when one can't be written at the moment */
   snapshot(): Promise<boolean>;
   readonly ingest: Ingest | undefined;
+  readonly secondaries: Pick<SecondarySide, 'metrics'> | undefined;
   readonly projector: Projector;
   /** Stops following, writes a snapshot, closes the database. */
   stop(): Promise<void>;
@@ -82,6 +97,9 @@ export function createWriter(options: WriterOptions): Writer {
   const projector = createProjector(readSnapshot(db, Number.MAX_SAFE_INTEGER), store, journal.position());
   let ingest: Ingest | undefined;
   let tellHostNeeds: HostNeeds | undefined;
+  let secondaries: SecondarySide | undefined;
+  /** Not asked for yet: what is known is served first. */
+  let waitingZones: readonly SecondarySource[] | undefined = [];
   /** Not followed yet: what is known is served first. */
   let waitingSources: readonly ClusterSource[] | undefined;
   let clusters: readonly ClusterView[] = [];
@@ -179,8 +197,30 @@ export function createWriter(options: WriterOptions): Writer {
           }),
         };
       }),
+      secondaries: (secondaries?.status() ?? []).filter(({ memberOf }) => memberOf === undefined),
       ...(failure !== undefined && { logFailure: failure }),
     };
+  }
+
+  async function followZones(sources: readonly SecondarySource[]): Promise<void> {
+    if (secondaries === undefined && sources.length > 0) {
+      const { createSecondarySide } = await import('./secondary-side.ts');
+      secondaries = createSecondarySide({
+        db,
+        world: () => projector.world,
+        commit(events) {
+          const appended = log.append(events, [], clock(), previous);
+          if (!appended.ok) return fail(appended.error.message);
+          fold(appended.value);
+          return ok(undefined);
+        },
+        clock,
+        random: options.random,
+        logger: logger.forPlugin('secondary'),
+        onTimes: (changed) => options.onExpiry?.(changed),
+      });
+    }
+    await secondaries?.configure(sources);
   }
 
   async function begin(sources: readonly ClusterSource[]): Promise<void> {
@@ -226,8 +266,11 @@ export function createWriter(options: WriterOptions): Writer {
     get ingest() {
       return ingest;
     },
+    get secondaries() {
+      return secondaries;
+    },
     status,
-    async configure(plan, views, limits = DEFAULT_JOURNAL_LIMITS) {
+    async configure(plan, views, limits = DEFAULT_JOURNAL_LIMITS, zones = []) {
       const sources = sourcesOf(views);
       // What the log knows is served without waiting for anything; what it does not know must at least be possible.
       const isKnown = views.every((view) => isSynced(view, projector.world));
@@ -242,12 +285,18 @@ export function createWriter(options: WriterOptions): Writer {
       if (ingest !== undefined) await ingest.reconfigure(sources);
       else if (isKnown) waitingSources = sources;
       else await begin(sources);
+      if (waitingZones === undefined) await followZones(zones);
+      else waitingZones = zones;
     },
     async begin() {
       const sources = waitingSources;
       waitingSources = undefined;
       if (sources !== undefined) await begin(sources);
+      const zones = waitingZones;
+      waitingZones = undefined;
+      if (zones !== undefined) await followZones(zones);
     },
+    notify: (zone, address) => secondaries?.notify(zone, address),
     follow(port) {
       const follower = startFollower(port, () => ({ batch: lastReleased, serials: released }), {
         onFolded: reveal,
@@ -273,6 +322,7 @@ export function createWriter(options: WriterOptions): Writer {
     },
     async stop() {
       await ingest?.stop();
+      await secondaries?.stop();
       if (snapshot === undefined && eventsSinceSnapshot > 0) beginSnapshot();
       isSnapshotDue = false;
       while (stepSnapshot());
@@ -283,7 +333,14 @@ export function createWriter(options: WriterOptions): Writer {
 }
 
 /** What changes how clusters stand. */
-const STATUS_EVENTS: ReadonlySet<string> = new Set(['ClusterSynced', 'ClusterLost', 'ClusterLacks', 'PlanApplied']);
+const STATUS_EVENTS: ReadonlySet<string> = new Set([
+  'ClusterSynced',
+  'ClusterLost',
+  'ClusterLacks',
+  'PlanApplied',
+  'ZoneExpired',
+  'ZoneRefreshed',
+]);
 
 /** Was everything that a view needs listed once, now or in the log? */
 function isSynced(view: ClusterView, world: World): boolean {

@@ -3,8 +3,12 @@
 import { zoneFactories } from '../../src/compose/factories.ts';
 import type { BlockZones } from '../../src/compose/plan.ts';
 import { type PlannedConfig, planConfig } from '../../src/compose/plan.ts';
+import { secondaryFactory } from '../../src/compose/secondary-serving.ts';
 import type { Config } from '../../src/corefile/config.ts';
+import { packRecords } from '../../src/dns/canonical.ts';
 import type { DomainName } from '../../src/dns/name.ts';
+import { packedText } from '../../src/dns/packed-text.ts';
+import { parseZoneText } from '../../src/dns/zonefile.ts';
 import type { ClusterEvent, ClusterId, ObjectKind } from '../../src/ingest/event.ts';
 import { normalize } from '../../src/ingest/normalize.ts';
 import { buildBlock, type HandlerFactory, servingBlock } from '../../src/serve/blocks.ts';
@@ -39,14 +43,20 @@ export interface CorefileBlocks {
 /**
  * @param clusters what is known of the clusters; undefined: the plugins that need them only pass questions on
  * @param extra factories that stand in for those of their name
+ * @param transferred zones that `secondary` has from its primaries, as master files
  */
 export function runBlocks(
   config: Config,
   clusters: readonly ClusterObjects[] | undefined,
   extra: ReadonlyMap<string, HandlerFactory> = new Map(),
+  transferred: readonly string[] = [],
 ): CorefileBlocks {
   const planned = planConfig(config, () => ['192.0.2.53']);
-  const facts = given([{ kind: 'PlanApplied', plan: planned.plan }], eventsOf(planned, clusters ?? []));
+  const facts = given(
+    [{ kind: 'PlanApplied', plan: planned.plan }],
+    eventsOf(planned, clusters ?? []),
+    transferred.map(transferEvent),
+  );
   const zones = new Map<object, BlockZones>();
   const factories = new Map<string, HandlerFactory>([
     ...PLUGINS,
@@ -54,6 +64,16 @@ export function runBlocks(
       (block) => zones.get(block) ?? { kubernetes: [], multicluster: [] },
       (id) => facts.zone(id),
     ),
+    [
+      'secondary',
+      secondaryFactory({
+        zonesOf: (block) => zones.get(block) ?? { kubernetes: [], multicluster: [] },
+        zoneOf: (id) => facts.zone(id),
+        zones: () => facts.projector.zones(),
+        expiresIn: () => undefined,
+        onNotified: () => {},
+      }),
+    ],
     ...extra,
   ]);
   const routes: Route<RunningBlock>[] = [];
@@ -87,6 +107,21 @@ export function runBlocks(
     close() {
       for (const handler of handlers) handler.close?.();
     },
+  };
+}
+
+/** What is logged of a transfer of the whole zone. */
+function transferEvent(text: string): ClusterEvent {
+  const records = parseZoneText(text);
+  const soa = records.find((record) => record.rdata.type === 'SOA');
+  if (soa?.rdata.type !== 'SOA') throw new SyntaxError('a zone needs a SOA record');
+  return {
+    kind: 'ZoneTransferred',
+    zone: soa.owner,
+    primary: '192.0.2.1:53',
+    serial: soa.rdata.serial,
+    removed: '',
+    added: packedText(packRecords(records)),
   };
 }
 

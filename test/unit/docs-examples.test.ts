@@ -18,6 +18,8 @@ const DOCS = path.join(ROOT, 'docs', 'plugins');
 interface Example {
   readonly corefile: string;
   readonly clusters: readonly ClusterObjects[];
+  /** Zones that primaries have. */
+  readonly transferred: readonly string[];
   /** `NAME TYPE -> RECORD; RECORD`, or the rcode where there is none. */
   readonly answers: readonly string[];
 }
@@ -25,7 +27,7 @@ interface Example {
 function examplesOf(file: string): Example[] {
   const text = readFileSync(file, 'utf8');
   const blocks = text.matchAll(
-    /^```corefile\n(.*?)^```$((?:\n+^```objects[^\n]*\n.*?^```$)*)(?:\n+^```answers\n(.*?)^```$)?/gms,
+    /^```corefile\n(.*?)^```$((?:\n+^```(?:objects|zone)[^\n]*\n.*?^```$)*)(?:\n+^```answers\n(.*?)^```$)?/gms,
   );
   return [...blocks].map(([, corefile = '', objects = '', answers = '']) => ({
     corefile,
@@ -33,6 +35,7 @@ function examplesOf(file: string): Example[] {
       objects: parseManifests(manifests).objects,
       ...(context && { isOf: (id: string) => id.endsWith(`#${context}`) }),
     })),
+    transferred: [...objects.matchAll(/^```zone\n(.*?)^```$/gms)].map(([, text = '']) => text),
     answers: answers.split('\n').filter((line) => line !== ''),
   }));
 }
@@ -67,10 +70,10 @@ for (const file of files.filter((name) => name.endsWith('.md'))) {
 
     it('has an example', () => assert.ok(examples.length > 0));
 
-    for (const [i, { corefile, clusters, answers }] of examples.entries()) {
+    for (const [i, { corefile, clusters, transferred, answers }] of examples.entries()) {
       it(`example ${i + 1} starts${answers.length > 0 ? ', and answers as written' : ''}`, async (t) => {
         const passed = clusters.length > 0 ? ELSEWHERE : [...ELSEWHERE, ...WITH_CLUSTERS];
-        const blocks = runBlocks(configOf(corefile), clusters, factoriesOf(passed));
+        const blocks = runBlocks(configOf(corefile), clusters, factoriesOf(passed), transferred);
         t.after(() => blocks.close());
         for (const line of answers) {
           const [question = '', expected = ''] = line.split(' -> ');
@@ -98,7 +101,17 @@ describe('docs/plugins', () => {
       'k8s_external',
       'kubernetai',
     ];
-    for (const name of [...written, 'kubernetes', 'local', 'metadata', 'multicluster', 'rewrite', 'template', 'view']) {
+    for (const name of [
+      ...written,
+      'kubernetes',
+      'local',
+      'metadata',
+      'multicluster',
+      'rewrite',
+      'secondary',
+      'template',
+      'view',
+    ]) {
       assert.ok(pages.has(name), name);
     }
   });

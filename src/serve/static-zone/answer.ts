@@ -3,7 +3,7 @@ import { type DomainName, isSubdomain, labelsBelow, nameFromLabels, unescapeLabe
 import { readName } from '../../dns/name-wire.ts';
 import { Rcode, type ResourceRecord, RRType } from '../../dns/rrset.ts';
 import { emptyReply, type MaybePromise, type Outcome, type Reply, type Request } from '../chain.ts';
-import { addressesOf, type Found, findInZone, type StaticZone } from './zone.ts';
+import { addressesOf, type Found, findInZone, type WrittenZone } from './zone.ts';
 
 /** Aliases of the zone that are followed for one question. */
 const MAX_ALIASES = 9;
@@ -14,7 +14,7 @@ const YXDOMAIN = 6;
 export type AskServer = (request: Request) => MaybePromise<Outcome | undefined>;
 
 /** Answers a question for a name at or below the apex. */
-export function answerFromZone(zone: StaticZone, request: Request, askServer: AskServer): MaybePromise<Reply> {
+export function answerFromZone(zone: WrittenZone, request: Request, askServer: AskServer): MaybePromise<Reply> {
   const { type } = request.question;
   const aliases: ResourceRecord[] = [];
   const seen = new Set<DomainName>();
@@ -66,7 +66,7 @@ function redirect(record: ResourceRecord, name: DomainName): Alias | undefined {
 
 /** The end of the matter in this zone: the set asked for, or the statement that there is none. */
 function answerFound(
-  zone: StaticZone,
+  zone: WrittenZone,
   request: Request,
   found: Extract<Found, { kind: 'name' }>,
   owner: DomainName,
@@ -92,7 +92,7 @@ function signaturesOf(signatures: readonly ResourceRecord[] | undefined, type: R
 }
 
 /** @param added what the additional section is for */
-function positive(zone: StaticZone, answer: readonly ResourceRecord[], added: readonly ResourceRecord[]): Reply {
+function positive(zone: WrittenZone, answer: readonly ResourceRecord[], added: readonly ResourceRecord[]): Reply {
   const isNameservers = answer.some(({ owner, type }) => type === RRType.NS && owner === zone.apex);
   return {
     ...emptyReply(Rcode.NOERROR),
@@ -105,7 +105,7 @@ function positive(zone: StaticZone, answer: readonly ResourceRecord[], added: re
 }
 
 /** Addresses of the names that records point to, as far as the zone has them; each name once. */
-function additionalFor(zone: StaticZone, records: readonly ResourceRecord[]): ResourceRecord[] {
+function additionalFor(zone: WrittenZone, records: readonly ResourceRecord[]): ResourceRecord[] {
   const targets = new Set<DomainName>();
   for (const { rdata } of records) {
     if (rdata.type === 'NS' || rdata.type === 'MX' || rdata.type === 'SRV') targets.add(rdata.target);
@@ -114,7 +114,7 @@ function additionalFor(zone: StaticZone, records: readonly ResourceRecord[]): Re
 }
 
 /** NODATA or NXDOMAIN, after the aliases that led there (RFC 2308 §2). */
-function denial(zone: StaticZone, rcode: Rcode, aliases: readonly ResourceRecord[]): Reply {
+function denial(zone: WrittenZone, rcode: Rcode, aliases: readonly ResourceRecord[]): Reply {
   return {
     ...emptyReply(rcode),
     isAuthoritative: true,
@@ -126,7 +126,7 @@ function denial(zone: StaticZone, rcode: Rcode, aliases: readonly ResourceRecord
 
 /** The name servers of a zone below, with their addresses. After an alias of ours the reply is authoritative for that. */
 function referral(
-  zone: StaticZone,
+  zone: WrittenZone,
   request: Request,
   { sets }: Extract<Found, { kind: 'delegation' }>,
   aliases: readonly ResourceRecord[],
@@ -147,7 +147,7 @@ function referral(
 
 /** The aliases, then what the server itself answers for the target, with the rcode of the target (RFC 6604 §3). */
 function askForTarget(
-  zone: StaticZone,
+  zone: WrittenZone,
   request: Request,
   aliases: readonly ResourceRecord[],
   target: DomainName,

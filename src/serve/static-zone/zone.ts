@@ -8,13 +8,18 @@ const DNAME = 39;
 export type SoaRecord = ResourceRecord & { readonly rdata: SoaRdata };
 type Sets = ReadonlyMap<RRType, readonly ResourceRecord[]>;
 
-/** Immutable. */
-export interface StaticZone {
+/** What answers are made from. Immutable. */
+export interface WrittenZone {
   readonly apex: DomainName;
   readonly soa: SoaRecord;
   /** Of the apex. */
   readonly nameservers: readonly ResourceRecord[];
-  /** Records by owner; a name that only has names below it has none. */
+  /** Records by owner, at or below the apex; a name that only has names below it has none. */
+  readonly names: { get(owner: DomainName): Sets | undefined };
+}
+
+/** A zone of which all names can be told. */
+export interface StaticZone extends WrittenZone {
   readonly names: ReadonlyMap<DomainName, Sets>;
   readonly size: number;
 }
@@ -90,7 +95,7 @@ export class ZoneBuilder {
 }
 
 /** What a name at or below the apex is, to somebody who asks for a type. */
-export function findInZone(zone: StaticZone, name: DomainName, type: RRType): Found {
+export function findInZone(zone: WrittenZone, name: DomainName, type: RRType): Found {
   const { apex, names } = zone;
   const labels = labelsBelow(name, apex);
   if (labels === undefined) throw new RangeError(`${name} is not in ${apex}`);
@@ -114,8 +119,8 @@ export function findInZone(zone: StaticZone, name: DomainName, type: RRType): Fo
 const NO_SETS: Sets = new Map();
 
 /** A and AAAA records that the zone has for a name, at or below a cut too: glue. */
-export function addressesOf(zone: StaticZone, name: DomainName): ResourceRecord[] {
-  const sets = zone.names.get(name);
+export function addressesOf(zone: WrittenZone, name: DomainName): ResourceRecord[] {
+  const sets = isSubdomain(name, zone.apex) ? zone.names.get(name) : undefined;
   return sets === undefined ? [] : [...(sets.get(RRType.A) ?? []), ...(sets.get(RRType.AAAA) ?? [])];
 }
 
