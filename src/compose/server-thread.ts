@@ -77,11 +77,13 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
   const zonesOf = (block: ServingBlock) => zones.get(block) ?? NO_ZONES;
   /** Until when zones of other servers are good, Unix milliseconds. */
   const expiries = new Map<ZoneId, number>();
+  const expiresIn = (zone: ZoneId) => secondsUntil(expiries.get(zone), clock());
   const now = () => performance.now() / 1000;
   const transfers = createTransferSide({
     journal: () => new JournalReader(db as Database),
     zoneOf,
     zonesOf,
+    expiresIn,
     addressesOf: (cluster) => addressesIn(replica?.world.clusters[cluster]),
     placeOf: (block) => [...zones.keys()].indexOf(block),
     onTransferred: (zone, address, taken) => post({ kind: 'transferred', zone, address, taken }),
@@ -99,7 +101,7 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
           zonesOf,
           zoneOf,
           zones: () => replica?.zones() ?? [],
-          expiresIn: (zone) => secondsUntil(expiries.get(zone), clock()),
+          expiresIn,
           onNotified: (zone, address) => post({ kind: 'notified', zone, address }),
         }),
       ],

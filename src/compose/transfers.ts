@@ -35,6 +35,8 @@ export interface TransferOptions {
   readonly zoneOf: (id: ZoneId) => Zone | undefined;
   /** What a block serves, under the configuration that is being built. */
   readonly zonesOf: (block: ServingBlock) => BlockZones;
+  /** For how many seconds a zone of another server is still good; undefined: it is none, or that is not known. */
+  readonly expiresIn: (zone: ZoneId) => number | undefined;
   /** Of the secondaries that a cluster tells. */
   readonly addressesOf: (cluster: ClusterId) => readonly string[];
   /** The place of a block in that configuration. */
@@ -52,7 +54,7 @@ export interface TransferSide {
 }
 
 export function createTransferSide(options: TransferOptions): TransferSide {
-  const { journal, zoneOf, zonesOf, addressesOf, placeOf, onTransferred, logger, now } = options;
+  const { journal, zoneOf, zonesOf, expiresIn, addressesOf, placeOf, onTransferred, logger, now } = options;
   const transfers = new Transfers(logger, now);
   const encoder = new MessageEncoder();
   let reading: Promise<unknown> = Promise.resolve();
@@ -80,10 +82,11 @@ export function createTransferSide(options: TransferOptions): TransferSide {
           find: findAddresses,
         });
       const carryOut = (request: Request, plan: TransferPlan): Outcome | undefined => {
-        const soa = 'soa' in plan ? plan.soa.rdata : undefined;
+        const { name: apex } = request.question;
+        const expire = expiresIn(ids.get(apex) ?? apex);
+        const soa = 'soa' in plan ? { ...plan.soa.rdata, ...(expire !== undefined && { expire }) } : undefined;
         const options = soa === undefined ? [] : transferOptions(request, soa);
         const edns = request.edns && { ...request.edns, version: 0, options };
-        const { name: apex } = request.question;
         const id = ids.get(apex) ?? { block: placeOf(block), apex };
         const done = transfers.respond(plan, request, {
           encoder,

@@ -81,6 +81,7 @@ test('EXPIRE: transfers have it too', () => {
     journal: () => ({ chain: () => undefined }),
     zoneOf: zone,
     zonesOf: () => ({ kubernetes: [[served]], multicluster: [] }),
+    expiresIn: () => undefined,
     addressesOf: () => [],
     placeOf: () => 0,
     onTransferred: () => {},

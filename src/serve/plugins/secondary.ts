@@ -15,11 +15,12 @@ import {
   type MaybePromise,
   type OfferedZone,
   type Outcome,
-  type Reply,
   type Request,
+  type ZoneVersionFacts,
 } from '../chain.ts';
 import { type AskServer, answerFromZone } from '../static-zone/answer.ts';
 import type { WrittenZone } from '../static-zone/zone.ts';
+import { withVersion } from '../zone-version.ts';
 
 /** A zone that a stanza serves, as it is at this moment. */
 export interface SecondaryZone {
@@ -105,12 +106,12 @@ export function createSecondary(options: SecondaryHandlerOptions): Handler {
         isAlone = false;
         return options.askServer(question);
       });
-      if (answered instanceof Promise) return answered;
+      const version = () => versionOf(written, options.expiresIn(served));
+      if (answered instanceof Promise) return withVersion(answered, request, version);
       const isDenied = answered.rcode === Rcode.NXDOMAIN && answered.answer.length === 0;
       if (isDenied && served.fallthrough?.some((zone) => isSubdomain(name, zone))) return next(request);
-      if (!isAlone) return answered;
-      if (asksForExpiry(request)) return withExpiry(answered, options.expiresIn(served));
-      return { ...answered, source: { zone: served.zone.id, names: [name] } };
+      const source = isAlone ? { source: { zone: served.zone.id, names: [name] } } : {};
+      return withVersion({ ...answered, ...source }, request, version);
     },
     offeredZone(apex) {
       const served = options.find(apex);
@@ -138,18 +139,9 @@ function writtenZone(zone: Zone | undefined): WrittenZone | undefined {
   };
 }
 
-const EXPIRE = 9;
-
-/** For how long is our copy good (RFC 7314 §3.3.2)? */
-function asksForExpiry({ question, edns }: Request): boolean {
-  return question.type === RRType.SOA && edns?.options.some(({ code }) => code === EXPIRE) === true;
-}
-
-function withExpiry(reply: Reply, seconds: number | undefined): Reply {
-  if (seconds === undefined) return reply;
-  const data = Buffer.alloc(4);
-  data.writeUInt32BE(seconds);
-  return { ...reply, ednsOptions: [{ code: EXPIRE, data }] };
+/** Of a copy it is told how long that is good for (RFC 7314 §3.3.2). */
+function versionOf({ apex, soa: { rdata } }: WrittenZone, expire = rdata.expire): ZoneVersionFacts {
+  return { apex, soa: { ...rdata, expire } };
 }
 
 function unavailable({ apex, zone }: SecondaryZone): Outcome {
