@@ -34,3 +34,20 @@ await build({
   // What CommonJS packages in the bundle require from Node.js.
   banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
 });
+
+// The page of `history`: one script, one style sheet, and what needs no building.
+const page = path.join('src', 'page');
+await build({
+  absWorkingDir: ROOT,
+  entryPoints: [path.join(page, 'main.ts'), path.join(page, 'page.css')],
+  outdir: path.join(outdir, 'page'),
+  bundle: true,
+  platform: 'browser',
+  format: 'esm',
+  target: ['chrome120', 'firefox121', 'safari17.2'],
+  minify: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+});
+for (const name of ['index.html', 'icon.svg'])
+  fs.copyFileSync(path.join(ROOT, page, name), path.join(outdir, 'page', name));

@@ -169,7 +169,9 @@ function compile(node) {
 function fingerprint() {
   const hash = createHash('sha256');
   const inputs = ['package-lock.json', 'tsconfig.json', path.join('scripts', 'bundle.mjs')];
-  const sources = fs.readdirSync(path.join(ROOT, 'src'), { recursive: true }).filter((name) => name.endsWith('.ts'));
+  const sources = fs
+    .readdirSync(path.join(ROOT, 'src'), { recursive: true })
+    .filter((name) => /\.(?:ts|html|css|svg)$/.test(name));
   for (const name of [...inputs, ...sources.map((source) => path.join('src', source))].sort()) {
     const { size, mtimeMs } = fs.statSync(path.join(ROOT, name));
     hash.update(`${name} ${size} ${mtimeMs}\n`);

@@ -55,8 +55,8 @@ const PACKAGE_OWNERS: Readonly<Record<string, RegExp>> = {
   'dns-packet': /^dns\/wire\.ts$/,
 };
 
-/** Where clock, randomness, environment and arguments may be read. */
-const COMPOSITION = /^(?:main|cli|writer|server)\.ts$|^demo\/|^(?:compose|cli|commands)\//;
+/** Where clock, randomness, environment and arguments may be read. The page is a program of its own. */
+const COMPOSITION = /^(?:main|cli|writer|server)\.ts$|^demo\/|^(?:compose|cli|commands)\/|^page\//;
 
 const OUTSIDE: readonly (readonly [string, RegExp])[] = [
   ['process.env', /\bprocess\s*\.\s*env\b/],
