@@ -38,7 +38,7 @@ const DEFAULT_PACE = 5000;
 const PATIENCE_MS = 5000;
 
 /** Ports as examples/demo/Corefile has them. */
-const PORTS = { dns: 5300, health: 8380, ready: 8381, metrics: 9353, east: 8801, west: 8802 } as const;
+const PORTS = { dns: 5300, health: 8380, ready: 8381, metrics: 9353, history: 9354, east: 8801, west: 8802 } as const;
 
 /**
  * Starts the clusters and the server, then prints what to try. Fulfilled when that is printed; the clusters live on.
@@ -148,6 +148,10 @@ function describe(root: string, ports: Ports, database: string, serial: number |
     [`${dig} shared.local AXFR`, 'the merged zone of both clusters, whole'],
     [`${dig} east.local IXFR=${serial ?? 1}`, 'what changed since the demo began'],
     [`${zonelog} history kafka.data.svc.east.local -db ${file}`, 'every address it had, and who changed it'],
+    [
+      `http://127.0.0.1:${ports.history}/`,
+      'the same and more in a browser: what was, when and why, and what changes now',
+    ],
     [`curl -s http://127.0.0.1:${ports.metrics}/metrics`, "CoreDNS's metrics, and zonelog's"],
   ];
   return [
