@@ -30,10 +30,14 @@ export function* changedOwners(before: Zone, after: Zone, touched: Touched | und
     yield* allOwners(before, after);
     return;
   }
-  if (!isSameServers(before, after)) {
-    for (const owner of serverOwners(after)) yield [owner, recordsAt(before, owner), recordsAt(after, owner)];
-  }
   const seen = new Set<string>();
+  if (!isSameServers(before, after)) {
+    // In a gateway zone they are hosts as well.
+    for (const owner of new Set(serverOwners(after))) {
+      seen.add(owner);
+      yield [owner, recordsAt(before, owner), recordsAt(after, owner)];
+    }
+  }
   for (const cluster of clustersOf(after, touched)) {
     if (hasReverseNames(after)) yield* reverseChanges(before, after, cluster, seen);
     if (after.definition.kind === 'gateway') yield* hostChanges(before, after, cluster, seen);
@@ -157,7 +161,8 @@ function isSameServers(before: Zone, after: Zone): boolean {
 /** Where it shows when the name servers change: names of services change with their services. */
 function serverOwners({ apex, definition }: Zone): DomainName[] {
   if (definition.kind === 'gateway') {
-    return [apex, ...definition.stanzas.flatMap(({ gateway }) => gateway?.servers.map(({ name }) => name) ?? [])];
+    const servers = definition.stanzas.flatMap(({ gateway }) => gateway?.servers.map(({ name }) => name) ?? []);
+    return [apex, ...servers.filter((name) => isSubdomain(name, apex))];
   }
   return definition.kind === 'clusterset' ? [apex, defaultServer(apex)] : [apex];
 }
