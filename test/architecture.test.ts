@@ -29,7 +29,16 @@ const ROOTS = /^(?:main|cli|writer|server)\.ts$|^(?:compose|cli|commands)\//;
 
 /** The files of a part that the parts after it may import. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
-  ingest: ['event.ts', 'delta.ts', 'log.ts', 'log-window.ts', 'plan.ts', 'removal.ts', 'term-index.ts'],
+  ingest: [
+    'event.ts',
+    'delta.ts',
+    'log.ts',
+    'log-window.ts',
+    'object-log.ts',
+    'plan.ts',
+    'removal.ts',
+    'term-index.ts',
+  ],
   projection: [
     'zone.ts',
     'diff.ts',
@@ -44,6 +53,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'compare-worlds.ts',
     'state-text.ts',
     'touched.ts',
+    'transferred.ts',
   ],
   serve: ['synth.ts'],
   history: ['questions.ts', 'answers.ts', 'problem.ts', 'moment.ts'],

@@ -46,12 +46,12 @@ function* answerLines({ address, at, holders, names }: AddressAnswer): Generator
       holders.map(({ role, kind, namespace, name, service, pod, cluster, since }) => [
         role,
         kind,
-        `${namespace}/${name}`,
+        namespace === '' ? name : `${namespace}/${name}`,
         service ?? '-',
         pod ?? '-',
         cluster,
-        since.time,
-        since.manager ?? '-',
+        since?.time ?? '-',
+        since?.manager ?? '-',
       ]),
     );
   }

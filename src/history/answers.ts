@@ -24,6 +24,8 @@ export interface Instant {
 export interface VersionRef extends Instant {
   /** Absent before the zone's first version. */
   readonly serial?: number;
+  /** It was so at that place already, which is where the log begins now: since when has been removed. */
+  readonly isBeforeLog?: true;
 }
 
 /** Part of a long answer. */
@@ -109,6 +111,9 @@ export interface StanzaReason {
     | 'noAddress'
     | 'noSuchForm'
     | 'neverSynced'
+    | 'transferred'
+    | 'notTransferred'
+    | 'expired'
     | 'earlierStanza'
     | 'noFallthrough';
   /** One sentence. */
@@ -157,7 +162,9 @@ export interface ZoneDifference {
 
 export interface AddressHolder {
   readonly cluster: string;
-  readonly kind: 'Service' | 'EndpointSlice' | 'Pod' | 'ServiceImport';
+  /** `Service`, `EndpointSlice`, `Pod`, … */
+  readonly kind: string;
+  /** Empty for an object without one. */
   readonly namespace: string;
   readonly name: string;
   readonly role: 'clusterIP' | 'external' | 'endpoint' | 'pod';
@@ -165,8 +172,8 @@ export interface AddressHolder {
   readonly service?: string;
   /** The pod or host name of an endpoint. */
   readonly pod?: string;
-  /** The event that made the object what it was. */
-  readonly since: LoggedEvent;
+  /** The event that made the object what it was; absent where it has been removed from the log. */
+  readonly since?: LoggedEvent;
 }
 
 export interface AddressAnswer {

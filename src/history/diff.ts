@@ -1,11 +1,20 @@
 /** The difference between two versions of a zone: what an IXFR between them brings. */
+import type { ResourceRecord } from '../dns/rrset.ts';
 import { ok } from '../errors.ts';
-import { diffZones } from '../projection/diff.ts';
-import { soaRecord } from '../projection/zone.ts';
+import { OBJECT_KINDS, type ObjectKind } from '../ingest/event.ts';
+import type { ZoneDefinition, ZoneId } from '../ingest/plan.ts';
+import { type Changeset, diffZones, makeChangeset } from '../projection/diff.ts';
+import { foldEvents } from '../projection/fold.ts';
+import { Touched } from '../projection/touched.ts';
 import type { ZoneDifference } from './answers.ts';
+import type { ObjectRef, ObjectStates } from './object-states.ts';
 import type { Answered } from './problem.ts';
-import { type HistorySource, versionRef } from './source.ts';
+import { ScopeBuilder } from './scope.ts';
+import { eventsIn } from './scope-events.ts';
+import { type HistorySource, type Version, versionRef } from './source.ts';
+import { addressesOf } from './subject.ts';
 import { textRecord } from './text.ts';
+import { zoneOf } from './worlds.ts';
 import { publishedZone, versionAt, zoneIdOf } from './zone-at.ts';
 
 /** @param to may be the earlier one: then the difference leads back */
@@ -17,21 +26,110 @@ export function diff(
 ): Answered<ZoneDifference> {
   const id = zoneIdOf(source, zone);
   if (!id.ok) return id;
-  const [older, newer] = [versionAt(source, id.value, from), versionAt(source, id.value, to)];
-  if (!older.ok) return older;
-  if (!newer.ok) return newer;
-  const [before, after] = [publishedZone(source, id.value, older.value), publishedZone(source, id.value, newer.value)];
-  if (!before.ok) return before;
-  if (!after.ok) return after;
-  const { removed, added } = diffZones(before.value, after.value, undefined);
+  const [start, end] = [versionAt(source, id.value, from), versionAt(source, id.value, to)];
+  if (!start.ok) return start;
+  if (!end.ok) return end;
+  const isForward = start.value.batch <= end.value.batch;
+  const [older, newer] = isForward ? [start.value, end.value] : [end.value, start.value];
+  const changeset = changesBetween(source, id.value, older, newer);
+  if (!changeset.ok) return changeset;
+  const { apex, soaFrom, soaTo, removed, added } = changeset.value;
+  const texts = (records: readonly ResourceRecord[]) => records.map(textRecord);
   return ok({
     zone: id.value,
-    apex: after.value.apex,
-    from: versionRef(older.value),
-    to: versionRef(newer.value),
-    soaFrom: textRecord(soaRecord(before.value)),
-    soaTo: textRecord(soaRecord(after.value)),
-    removed: removed.map(textRecord),
-    added: added.map(textRecord),
+    apex,
+    from: versionRef(start.value),
+    to: versionRef(end.value),
+    soaFrom: textRecord(isForward ? soaFrom : soaTo),
+    soaTo: textRecord(isForward ? soaTo : soaFrom),
+    removed: texts(isForward ? removed : added),
+    added: texts(isForward ? added : removed),
   });
+}
+
+/** What leads from a version of a zone to a later one, or to itself. */
+export function changesBetween(source: HistorySource, id: ZoneId, older: Version, newer: Version): Answered<Changeset> {
+  const isNeighbour = source.versionAt(id, newer.batch - 1)?.batch === older.batch;
+  const told = isNeighbour ? source.journal.changesetOf(id, newer.batch) : undefined;
+  return told !== undefined ? ok(told) : (fromEvents(source, id, older, newer) ?? fromZones(source, id, older, newer));
+}
+
+/** Both zones as wholes. */
+function fromZones(source: HistorySource, id: ZoneId, older: Version, newer: Version): Answered<Changeset> {
+  const before = publishedZone(source, id, older);
+  if (!before.ok) return before;
+  const after = publishedZone(source, id, newer);
+  if (!after.ok) return after;
+  return ok(makeChangeset(before.value, after.value, diffZones(before.value, after.value, undefined)));
+}
+
+/** Events up to which their objects are looked at instead of whole zones. */
+const MOST_EVENTS = 500;
+
+/**
+ * From the objects of the events in between.
+ * @returns undefined when these are too many, or change more than their own records: a plan, a namespace, another server's zone
+ */
+function fromEvents(
+  source: HistorySource,
+  id: ZoneId,
+  older: Version,
+  newer: Version,
+): Answered<Changeset> | undefined {
+  const states = source.states();
+  const [from, to] = [states.endOf(older.batch) + 1, states.endOf(newer.batch)];
+  if (to - from >= MOST_EVENTS || states.plans.between(from, to).length > 0) return undefined;
+  const [definition] = states.plans.definitions(id, to, to);
+  if (definition === undefined || !isOfObjects(definition)) return undefined;
+  const objects = states.log.objectsIn(from, to);
+  if (objects.some(({ kind }) => kind === 'Namespace')) return undefined;
+
+  const builder = new ScopeBuilder(states, states.plans.clusters(from, to));
+  for (const address of definition.localAddresses) builder.address(address);
+  for (const object of objects) {
+    if (!isObjectKind(object.kind)) continue;
+    const ref: ObjectRef = { ...object, kind: object.kind };
+    builder.object(ref);
+    if (object.kind !== 'Pod') continue;
+    const namespace = object.key.slice(0, object.key.indexOf('/'));
+    for (const position of [from - 1, to]) {
+      for (const address of addressesOf(states.factsAt(ref, position))) builder.pods(address, namespace);
+    }
+  }
+  let folded = fold(states, builder, older.batch, newer.batch);
+  if (definition.kind !== 'clusterset') {
+    // Who else has the addresses decides about the names that they lead to.
+    for (const { addresses } of folded.touched.clusters.values()) for (const each of addresses) builder.address(each);
+    folded = fold(states, builder, older.batch, newer.batch);
+  }
+  const before = zoneOf(folded.start, id, older.serial);
+  const after = zoneOf(folded.end, id, newer.serial);
+  if (before === undefined || after === undefined) return undefined;
+  return ok(makeChangeset(before, after, diffZones(before, after, folded.touched)));
+}
+
+function isOfObjects({ kind }: ZoneDefinition): boolean {
+  return kind === 'cluster' || kind === 'clusterset' || kind === 'reverse';
+}
+
+function isObjectKind(kind: string): kind is ObjectKind {
+  return (OBJECT_KINDS as readonly string[]).includes(kind);
+}
+
+function fold(states: ObjectStates, { refs }: ScopeBuilder, after: number, until: number) {
+  const start = states.worldAt(refs, states.endOf(after));
+  const touched = new Touched();
+  const events = eventsIn(
+    states,
+    { refs, others: [], isWhole: false },
+    start,
+    states.endOf(after) + 1,
+    states.endOf(until),
+  );
+  const end = foldEvents(
+    start,
+    events.map(({ event }) => event),
+    touched,
+  );
+  return { start, end, touched };
 }

@@ -1,5 +1,6 @@
 /** Events of the log as rows: who, what, when; without their bodies. */
-import { OBJECT_KINDS, type ObjectKind } from '../ingest/event.ts';
+import { type ClusterEvent, OBJECT_KINDS, type ObjectKind } from '../ingest/event.ts';
+import { plainEvent } from '../ingest/object-log.ts';
 import type { LoggedEvent } from './answers.ts';
 import { type HistorySource, iso } from './source.ts';
 
@@ -44,32 +45,45 @@ export function loggedEvent(row: EventRow): LoggedEvent {
   };
 }
 
+/** An event that was read with its facts. */
+export function loggedEventOf(
+  source: HistorySource,
+  { position, batch, event }: { readonly position: number; readonly batch: number; readonly event: ClusterEvent },
+): LoggedEvent {
+  const { kind, cluster, object, key, cause } = plainEvent(event);
+  const { resourceVersion = null, manager = null } = cause;
+  const time = source.placeOf(batch)?.time ?? 0;
+  return loggedEvent({ position, batch, time, event: kind, cluster, kind: object, key, resourceVersion, manager });
+}
+
 /** The newest event about an object, up to a batch. */
 export function lastEventOf(
   source: HistorySource,
   cluster: string,
-  kind: ObjectKind | 'Cluster' | 'Plan',
+  kind: ObjectKind | 'Cluster',
   key: string,
   batch: number,
 ): LoggedEvent | undefined {
-  const object = objectId(source, cluster, kind, key);
-  if (object === undefined) return undefined;
-  const row = source.db
-    .prepare<[number, number], EventRow>(
-      `${SELECT_EVENTS} WHERE event.object = ? AND event.batch <= ? ORDER BY event.position DESC LIMIT 1`,
-    )
-    .get(object, batch);
-  return row && loggedEvent(row);
+  const states = source.states();
+  const object = states.log.find(cluster, kind, key);
+  const position = object && states.log.lastPosition(object, states.window.position + 1, states.endOf(batch));
+  return position === undefined ? undefined : eventAt(source, position);
 }
 
-export function objectId(source: HistorySource, cluster: string, kind: string, key: string): number | undefined {
-  return source.db
-    .prepare<[string, string, string], number>(
-      `SELECT id FROM object WHERE kind = (SELECT id FROM word WHERE text = ?)
-         AND cluster = (SELECT id FROM word WHERE text = ?) AND key = ?`,
-    )
-    .pluck()
-    .get(kind, cluster, key);
+/** The newest events about a zone of another server, up to a batch, newest first. */
+export function lastTransfersOf(source: HistorySource, zone: string, batch: number): LoggedEvent[] {
+  const states = source.states();
+  return states.log
+    .ofKind('Zone')
+    .filter(({ key }) => key === zone)
+    .flatMap((object) => states.log.lastPosition(object, states.window.position + 1, states.endOf(batch)) ?? [])
+    .sort((a, b) => b - a)
+    .flatMap((position) => eventAt(source, position) ?? []);
+}
+
+function eventAt(source: HistorySource, position: number): LoggedEvent | undefined {
+  const row = source.db.prepare<[number], EventRow>(`${SELECT_EVENTS} WHERE event.position = ?`).get(position);
+  return row && loggedEvent(row);
 }
 
 export function eventsOfBatch(source: HistorySource, batch: number, limit: number): LoggedEvent[] {

@@ -1,12 +1,15 @@
 /** The database that all questions read, and the places in its log. */
 import { type Database, describeFailure } from '../database.ts';
 import { type DomainName, isSubdomain } from '../dns/name.ts';
+import type { Serial } from '../dns/serial.ts';
 import { OperatorError, ok } from '../errors.ts';
 import { EventLog } from '../ingest/log.ts';
+import { windowStart } from '../ingest/log-window.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import { JournalReader } from '../projection/journal.ts';
 import type { Instant, VersionRef } from './answers.ts';
 import { type Moment, parseMoment } from './moment.ts';
+import { ObjectStates } from './object-states.ts';
 import { type Answered, problem } from './problem.ts';
 
 export interface Place {
@@ -23,7 +26,7 @@ export interface AskedPlace extends Place {
 
 /** A version of a zone: the place where it was published, and its serial. */
 export interface Version extends Place {
-  readonly serial: number;
+  readonly serial: Serial;
 }
 
 export interface LogExtent {
@@ -34,12 +37,21 @@ export interface LogExtent {
 export class HistorySource {
   readonly db: Database;
   readonly journal: JournalReader;
+  readonly #placeOf;
+  readonly #batchOf;
+  readonly #transaction;
+  #states: ObjectStates | undefined;
+  /** Are the states those of the question that is being answered? */
+  #isFresh = false;
   readonly #now: () => number;
 
   constructor(db: Database, now: () => number) {
+    this.#transaction = db.transaction((question: () => Answered<unknown>) => question());
+    this.#batchOf = db.prepare<[number], number>('SELECT batch FROM event WHERE position = ?').pluck();
     this.db = db;
     this.journal = new JournalReader(db);
     this.#now = now;
+    this.#placeOf = db.prepare<[number], Place>('SELECT batch, time FROM batch WHERE batch = ?');
   }
 
   /** Unix milliseconds. */
@@ -62,8 +74,9 @@ export class HistorySource {
 
   /** Runs a question on one state of the database; what it finds damaged is a problem, not an exception. */
   ask<T>(question: () => Answered<T>): Answered<T> {
+    this.#isFresh = false;
     try {
-      return this.db.transaction(question)();
+      return this.#transaction(question) as Answered<T>;
     } catch (error) {
       const described = describeFailure(error, this.file);
       if (described instanceof OperatorError) return problem('damaged', described.message);
@@ -71,16 +84,35 @@ export class HistorySource {
     }
   }
 
+  /** Of a log that lost its beginning, the first place is that of its base. */
   extent(): Answered<LogExtent> {
-    const row = (order: 'ASC' | 'DESC') =>
-      this.db.prepare<[], Place>(`SELECT batch, time FROM batch ORDER BY batch ${order} LIMIT 1`).get();
-    const [first, last] = [row('ASC'), row('DESC')];
+    const { batch, time } = windowStart(this.db);
+    const base = batch === 0 ? undefined : { batch, time };
+    const edge = (order: 'ASC' | 'DESC') =>
+      this.db
+        .prepare<[number], Place>(`SELECT batch, time FROM batch WHERE batch > ? ORDER BY batch ${order} LIMIT 1`)
+        .get(batch);
+    const [first, last] = [base ?? edge('ASC'), edge('DESC') ?? base];
     if (first === undefined || last === undefined) return problem('noLog', `${this.file}: the log has no events yet`);
     return ok({ first, last });
   }
 
   placeOf(batch: number): Place | undefined {
-    return this.db.prepare<[number], Place>('SELECT batch, time FROM batch WHERE batch = ?').get(batch);
+    return this.#placeOf.get(batch);
+  }
+
+  /** The batch of an event. */
+  batchOf(position: number): number | undefined {
+    return this.#batchOf.get(position);
+  }
+
+  /** Single objects of the log as it is now; asked for in the transaction of a question. */
+  states(): ObjectStates {
+    if (this.#states !== undefined && this.#isFresh) return this.#states;
+    if (this.#states?.window.batch !== windowStart(this.db).batch) this.#states = new ObjectStates(this);
+    this.#states.plans.extend(this.#states.log, Number.MAX_SAFE_INTEGER);
+    this.#isFresh = true;
+    return this.#states;
   }
 
   /** The last batch that was committed by then. Batches have no gaps, and their times never fall. */
@@ -90,7 +122,11 @@ export class HistorySource {
     const { first, last } = extent.value;
     if (time >= last.time) return ok(last);
     if (time < first.time) {
-      return problem('beforeLog', `${iso(time)} is before the log, which begins at ${iso(first.time)}`);
+      const isWhole = windowStart(this.db).batch === 0;
+      return problem(
+        'beforeLog',
+        `${iso(time)} is before the log, which ${isWhole ? 'begins' : 'was cut and now begins'} at ${iso(first.time)}`,
+      );
     }
     let [low, high] = [first, last];
     while (high.batch - low.batch > 1) {
@@ -141,10 +177,19 @@ export class HistorySource {
     }
     for (const zone of zones) {
       const found = this.versionOfSerial(zone, moment.serial);
-      if (found !== undefined) return ok(found);
+      if (found !== undefined) return this.#inWindow(zone, found);
     }
     const where = zones.length === 0 ? 'no zone' : zones.map((zone) => zone.replace(/#\d+$/, '')).join(' or ');
     return problem('neverPublished', `serial ${moment.serial} was never published for ${where}, or is no longer known`);
+  }
+
+  /** A version older than what is left of the log is told only if it was in force when that begins. */
+  #inWindow(zone: ZoneId, version: Version): Answered<Place> {
+    const { window } = this.states();
+    if (version.batch >= window.batch) return ok(version);
+    if (this.versionAt(zone, window.batch)?.batch === version.batch) return ok({ ...version, batch: window.batch });
+    const begin = `which was cut and now begins at ${iso(window.time)}`;
+    return problem('beforeLog', `serial ${version.serial} is before the log, ${begin}`);
   }
 
   /** Serials may come again after 2³² of them: the newest version counts. */
@@ -157,14 +202,22 @@ export class HistorySource {
       .get(zone, serial);
   }
 
-  /** The version that a zone had after a batch. */
+  /** The version that a zone had after a batch; none where it had been given up since, and was not complete again. */
   versionAt(zone: ZoneId, batch: number): Version | undefined {
-    return this.journal.lastVersion(zone, batch + 1);
+    const version = this.journal.lastVersion(zone, batch + 1);
+    if (version === undefined) return undefined;
+    const states = this.states();
+    if (version.batch <= states.window.batch && !states.isPublishedInBase(zone)) return undefined;
+    return states.plans.isDropped(zone, version.batch, batch) ? undefined : version;
   }
 
-  /** The zones that ever had a version. */
+  /** The zones that ever had a version, and those of the plan. */
   zoneIds(): ZoneId[] {
-    return this.db.prepare<[], ZoneId>('SELECT name FROM zone ORDER BY name').pluck().all();
+    const published = this.db.prepare<[], ZoneId>('SELECT name FROM zone').pluck().all();
+    const planned = this.states()
+      .plans.at(Number.MAX_SAFE_INTEGER)
+      .zones.map(({ id }) => id);
+    return [...new Set([...published, ...planned])].sort();
   }
 
   /** Those that a name may be in, the longest apex first. */

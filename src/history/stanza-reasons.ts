@@ -6,9 +6,12 @@ import { type ClusterState, factsAt, type NamespaceState, type World } from '../
 import { exposedNamespace, findName, handsOn, isStanzaSynced, makeZone, type Zone } from '../projection/zone.ts';
 import { findOrMake } from '../serve/synth.ts';
 import type { LoggedEvent, StanzaReason } from './answers.ts';
-import { lastEventOf } from './log-events.ts';
+import { lastEventOf, lastTransfersOf } from './log-events.ts';
 import type { HistorySource, Place } from './source.ts';
 import { addressesOf, type Subject, subjectOf } from './subject.ts';
+
+/** What names are made from in zones of our own. */
+type OwnSubject = Exclude<Subject, { readonly kind: 'transferred' }>;
 
 type Verdict = Pick<StanzaReason, 'verdict' | 'code' | 'text'>;
 
@@ -24,7 +27,8 @@ export function reasonsOf(
 ): StanzaReason[] {
   const { definition } = zone;
   if (isOwnName(zone, name)) return [];
-  const subject = subjectOf(name, zone.apex, definition.kind);
+  const subject = subjectOf(name, definition);
+  if (subject.kind === 'transferred') return [transferReason(source, zone, name, place)];
   let end: 'earlierStanza' | 'noFallthrough' | undefined;
   return definition.stanzas.map((stanza, at): StanzaReason => {
     const cluster = zone.clusters[at] as ClusterState;
@@ -45,6 +49,20 @@ export function reasonsOf(
   });
 }
 
+/** A zone of another server has what its primary sent last. */
+function transferReason(source: HistorySource, zone: Zone, name: DomainName, place: Place): StanzaReason {
+  const { content } = zone;
+  const primary = content?.primary ?? zone.definition.primaries?.[0] ?? '';
+  const reason = (code: StanzaReason['code'], verdict: StanzaReason['verdict'], text: string): StanzaReason => ({
+    ...{ stanza: 1, plugin: 'secondary', cluster: primary, verdict, code, text },
+    events: lastTransfersOf(source, zone.id, place.batch),
+  });
+  if (content === undefined) return reason('notTransferred', 'unsure', 'nothing had been transferred yet');
+  if (content.isExpired) return reason('expired', 'unsure', `the zone had expired: ${primary} was silent for too long`);
+  const isThere = findName(zone, name).status !== 'absent';
+  return reason('transferred', isThere ? 'has' : 'denies', `what ${primary} sent has ${isThere ? '' : 'not '}the name`);
+}
+
 const NOT_ASKED: Readonly<Record<'earlierStanza' | 'noFallthrough', Verdict>> = {
   earlierStanza: { verdict: 'notAsked', code: 'earlierStanza', text: 'an earlier stanza has the name' },
   noFallthrough: { verdict: 'notAsked', code: 'noFallthrough', text: 'no stanza before it hands the name on' },
@@ -57,7 +75,7 @@ function isOwnName(zone: Zone, name: DomainName): boolean {
 }
 
 /** The stanza alone, as if it were the whole zone. */
-function verdictOf(zone: Zone, at: number, name: DomainName, subject: Subject): Verdict {
+function verdictOf(zone: Zone, at: number, name: DomainName, subject: OwnSubject): Verdict {
   const stanza = zone.definition.stanzas[at] as StanzaPlan;
   const cluster = zone.clusters[at] as ClusterState;
   const alone = makeZone({ ...zone.definition, stanzas: [stanza] }, [cluster], zone.serial);
@@ -74,7 +92,7 @@ function verdictOf(zone: Zone, at: number, name: DomainName, subject: Subject): 
   return { verdict: 'denies', ...absence(zone, stanza, cluster, name, subject) };
 }
 
-function presentText(subject: Subject, status: 'exists' | 'emptyNonTerminal'): string {
+function presentText(subject: OwnSubject, status: 'exists' | 'emptyNonTerminal'): string {
   const end = status === 'exists' ? '' : ', below which the name lies as an empty step';
   switch (subject.kind) {
     case 'service':
@@ -95,7 +113,7 @@ function absence(
   stanza: StanzaPlan,
   cluster: ClusterState,
   name: DomainName,
-  subject: Subject,
+  subject: OwnSubject,
 ): Omit<Verdict, 'verdict'> {
   if (subject.kind === 'zone') {
     return { code: 'noSuchForm', text: 'no name of services, pods or addresses has this form' };
@@ -163,7 +181,7 @@ function eventsOf(
   world: World,
   stanza: StanzaPlan,
   cluster: ClusterState,
-  subject: Subject,
+  subject: OwnSubject,
   place: Place,
 ): LoggedEvent[] {
   const keys = objectsOf(world, stanza, cluster, subject);
@@ -176,7 +194,12 @@ function* slicesIn(state: NamespaceState | undefined, service: string): Generato
   for (const slice of state?.imports.get(service)?.slices ?? []) yield slice.name;
 }
 
-function objectsOf(world: World, stanza: StanzaPlan, cluster: ClusterState, subject: Subject): [ObjectKind, string][] {
+function objectsOf(
+  world: World,
+  stanza: StanzaPlan,
+  cluster: ClusterState,
+  subject: OwnSubject,
+): [ObjectKind, string][] {
   if (subject.kind === 'zone') return [];
   const objects: [ObjectKind, string][] = [];
   if (subject.kind === 'address') {

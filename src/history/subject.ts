@@ -1,7 +1,7 @@
-/** What the records of a name are made from: so that an event can be told to concern it or not. */
+/** What the records of a name are made from. */
 import { type DomainName, isSubdomain, labelsBelow } from '../dns/name.ts';
-import type { ClusterEvent, FactsOf, ObjectKind } from '../ingest/event.ts';
-import type { ZoneKind } from '../ingest/plan.ts';
+import type { FactsOf, ObjectKind } from '../ingest/event.ts';
+import type { ZoneDefinition, ZoneId } from '../ingest/plan.ts';
 import { placeOfReverse, podAddress } from '../projection/zone.ts';
 
 export type Subject =
@@ -12,12 +12,15 @@ export type Subject =
   /** A PTR record's name. */
   | { readonly kind: 'address'; readonly address: string }
   /** The apex and what else the zone owns by itself; a part of a reverse name. */
-  | { readonly kind: 'zone' };
+  | { readonly kind: 'zone' }
+  /** A name in a zone of another server. */
+  | { readonly kind: 'transferred'; readonly zone: ZoneId };
 
 const ARPA = 'arpa.' as DomainName;
 
 /** @param name at or below the apex */
-export function subjectOf(name: DomainName, apex: DomainName, kind: ZoneKind): Subject {
+export function subjectOf(name: DomainName, { id, apex, kind }: Pick<ZoneDefinition, 'id' | 'apex' | 'kind'>): Subject {
+  if (kind === 'secondary') return { kind: 'transferred', zone: id };
   if (kind === 'reverse' || (kind === 'cluster' && isSubdomain(name, ARPA) && isSubdomain(ARPA, apex))) {
     const address = placeOfReverse(name)?.address;
     return address === undefined ? { kind: 'zone' } : { kind: 'address', address };
@@ -30,35 +33,6 @@ export function subjectOf(name: DomainName, apex: DomainName, kind: ZoneKind): S
 }
 
 type Facts = FactsOf[ObjectKind];
-
-/**
- * May this event have changed records of the subject?
- * @param before the facts of the object before the event
- */
-export function isConcerned(subject: Subject, event: ClusterEvent, before: Facts | undefined): boolean {
-  if (!('object' in event)) return event.kind !== 'ClusterLost' && event.kind !== 'ClusterLacks';
-  if (subject.kind === 'zone') return true;
-  const after = 'facts' in event ? event.facts : undefined;
-  if (subject.kind === 'address') {
-    if (event.object === 'Pod' || event.object === 'Namespace') return false;
-    return addressesOf(before).has(subject.address) || addressesOf(after).has(subject.address);
-  }
-  const { namespace } = subject;
-  if (event.object === 'Namespace') return event.key === namespace;
-  if (!event.key.startsWith(`${namespace}/`)) return false;
-  if (subject.kind === 'namespace') return false;
-  if (subject.kind === 'pod') {
-    return event.object === 'Pod' && [before, after].some((facts) => addressesOf(facts).has(subject.address));
-  }
-  const { service } = subject;
-  if (event.object === 'EndpointSlice') return [before, after].some((facts) => isSliceOf(facts, service));
-  return event.object !== 'Pod' && event.key === `${namespace}/${service}`;
-}
-
-function isSliceOf(facts: Facts | undefined, service: string): boolean {
-  if (facts === undefined || !('endpoints' in facts)) return false;
-  return facts.service === service || facts.imported?.service === service;
-}
 
 /** Every address that facts tell. */
 export function addressesOf(facts: Facts | undefined): Set<string> {

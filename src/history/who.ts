@@ -1,88 +1,126 @@
 /** Who held an address. */
 import { canonicalAddress } from '../dns/address.ts';
-import { type ResourceRecord, recordsOf } from '../dns/rrset.ts';
+import { isSubdomain } from '../dns/name.ts';
+import { type ResourceRecord, type RRset, recordsOf } from '../dns/rrset.ts';
 import { ok } from '../errors.ts';
+import type { FactsOf, ObjectKind } from '../ingest/event.ts';
 import type { World } from '../projection/state.ts';
-import { placeOfReverse, zoneRRsets } from '../projection/zone.ts';
+import { hasReverseNames, podSets, ptrSet, reverseNameOf, serviceSets, type Zone } from '../projection/zone.ts';
 import type { AddressAnswer, AddressHolder, TextRecord } from './answers.ts';
 import { lastEventOf } from './log-events.ts';
 import { quote } from './moment.ts';
+import type { ObjectRef, ObjectStates } from './object-states.ts';
 import { type Answered, problem } from './problem.ts';
+import { ScopeBuilder } from './scope.ts';
 import { type HistorySource, iso, type Place } from './source.ts';
+import { addressesOf } from './subject.ts';
 import { textRecord } from './text.ts';
-import { worldAt, zoneIn } from './worlds.ts';
+import { zoneIn } from './worlds.ts';
 
 export function who(source: HistorySource, text: string, at: string | undefined): Answered<AddressAnswer> {
   const address = canonicalAddress(text);
   if (address === undefined) return problem('badInput', `${quote(text)}: no IP address`);
   const place = source.place(at, source.zoneIds());
   if (!place.ok) return place;
-  const world = worldAt(source, place.value.batch);
+  const states = source.states();
+  const position = states.endOf(place.value.batch);
+  const builder = new ScopeBuilder(states, states.plans.clusters(position, position));
+  builder.address(address);
+  builder.pods(address);
+  const { refs } = builder;
+  const world = states.worldAt(refs, position);
   return ok({
     address,
     at: { time: iso(place.value.asked), batch: place.value.batch },
-    holders: [...holdersOf(source, world, address, place.value)],
-    names: namesOf(source, world, address, place.value),
+    holders: [...holdersOf(source, states, refs, address, place.value)],
+    names: namesOf(source, world, refs, address, place.value),
   });
 }
 
-type Holder = Omit<AddressHolder, 'since'>;
-
-function* holdersOf(source: HistorySource, world: World, address: string, place: Place): Generator<AddressHolder> {
-  for (const holder of holdersIn(world, address)) {
-    const { cluster, kind, namespace, name } = holder;
-    const since = lastEventOf(source, cluster, kind, `${namespace}/${name}`, place.batch);
-    if (since !== undefined) yield { ...holder, since };
+function* holdersOf(
+  source: HistorySource,
+  states: ObjectStates,
+  refs: readonly ObjectRef[],
+  address: string,
+  place: Place,
+): Generator<AddressHolder> {
+  const position = states.endOf(place.batch);
+  for (const ref of refs) {
+    const facts = states.factsAt(ref, position);
+    const role = facts && roleOf(facts, address);
+    if (role === undefined) continue;
+    const slash = ref.key.indexOf('/');
+    const since = lastEventOf(source, ref.cluster, ref.kind, ref.key, place.batch);
+    yield {
+      cluster: ref.cluster,
+      kind: ref.kind,
+      namespace: ref.key.slice(0, Math.max(0, slash)),
+      name: ref.key.slice(slash + 1),
+      ...role,
+      ...(since && { since }),
+    };
   }
 }
 
-function* holdersIn(world: World, address: string): Generator<Holder> {
-  for (const { id: cluster, namespaces } of Object.values(world.clusters)) {
-    for (const [namespace, state] of namespaces.entries()) {
-      for (const [name, { service }] of state.services.entries()) {
-        const holder = { cluster, kind: 'Service', namespace, name } as const;
-        if (service?.clusterIPs.includes(address)) yield { ...holder, role: 'clusterIP' };
-        else if (service?.external?.includes(address)) yield { ...holder, role: 'external' };
-      }
-      for (const [name, { imported }] of state.imports.entries()) {
-        if (imported?.ips.includes(address))
-          yield { cluster, kind: 'ServiceImport', namespace, name, role: 'clusterIP' };
-      }
-      for (const [name, { endpoints, service, imported }] of state.slices.entries()) {
-        const endpoint = endpoints.find(({ addresses }) => addresses.includes(address));
-        if (endpoint === undefined) continue;
-        const [of, pod] = [service ?? imported?.service, endpoint.pod ?? endpoint.hostname];
-        yield {
-          cluster,
-          kind: 'EndpointSlice',
-          namespace,
-          name,
-          role: 'endpoint',
-          ...(of !== undefined && { service: of }),
-          ...(pod !== undefined && { pod }),
-        };
-      }
-      for (const name of state.podsByAddress.get(address) ?? [])
-        yield { cluster, kind: 'Pod', namespace, name, role: 'pod' };
-    }
+/** What an address is to an object; undefined when it has not got it. */
+function roleOf(
+  facts: FactsOf[ObjectKind],
+  address: string,
+): Pick<AddressHolder, 'role' | 'service' | 'pod'> | undefined {
+  if ('endpoints' in facts) {
+    const endpoint = facts.endpoints.find(({ addresses }) => addresses.includes(address));
+    if (endpoint === undefined) return undefined;
+    const [service, pod] = [facts.service ?? facts.imported?.service, endpoint.pod ?? endpoint.hostname];
+    return { role: 'endpoint', ...(service !== undefined && { service }), ...(pod !== undefined && { pod }) };
   }
+  if ('clusterIPs' in facts && facts.clusterIPs.includes(address)) return { role: 'clusterIP' };
+  if ('ips' in facts && facts.ips.includes(address)) return { role: 'clusterIP' };
+  if ('addresses' in facts && facts.addresses.includes(address)) return { role: 'pod' };
+  return addressesOf(facts).has(address) ? { role: 'external' } : undefined;
 }
 
 function namesOf(
   source: HistorySource,
   world: World,
+  refs: readonly ObjectRef[],
   address: string,
   place: Place,
 ): (TextRecord & { readonly zone: string })[] {
-  return world.plan.zones.flatMap(({ id }) => {
-    const zone = zoneIn(source, world, id, place.batch);
+  const services = new Set(
+    refs.filter(({ kind }) => kind === 'Service' || kind === 'ServiceImport').map(({ key }) => key),
+  );
+  const pods = new Set(refs.filter(({ kind }) => kind === 'Pod').map(({ key }) => key.slice(0, key.indexOf('/'))));
+  return world.plan.zones.flatMap((definition) => {
+    const zone = zoneIn(source, world, definition.id, place.batch);
     if (zone === undefined) return [];
-    const records = [...zoneRRsets(zone)].flatMap(recordsOf).filter((record) => isOfAddress(record, address));
-    return records.map((record) => ({ ...textRecord(record), zone: id }));
+    const records = [...setsOf(zone, address, services, pods)].flatMap(recordsOf);
+    return records
+      .filter((record) => isOfAddress(record, address))
+      .map((record) => ({ ...textRecord(record), zone: zone.id }));
   });
 }
 
-function isOfAddress({ owner, rdata }: ResourceRecord, address: string): boolean {
-  if (rdata.type === 'A' || rdata.type === 'AAAA') return rdata.address === address;
-  return rdata.type === 'PTR' && placeOfReverse(owner)?.address === address;
+/** The sets in which an address may stand, or which its name owns. */
+function* setsOf(
+  zone: Zone,
+  address: string,
+  services: ReadonlySet<string>,
+  namespaces: ReadonlySet<string>,
+): Generator<RRset> {
+  const { kind } = zone.definition;
+  if (kind === 'cluster' || kind === 'clusterset') {
+    for (const key of services) {
+      const [namespace = '', service = ''] = key.split('/');
+      for (const sets of serviceSets(zone, namespace, service).values()) yield* sets;
+    }
+    for (const namespace of namespaces) yield* podSets(zone, namespace, address)[1];
+  }
+  if (!hasReverseNames(zone)) return;
+  const name = reverseNameOf(address);
+  const pointer = isSubdomain(name, zone.apex) ? ptrSet(zone, name) : undefined;
+  if (pointer !== undefined) yield pointer;
+}
+
+function isOfAddress({ rdata }: ResourceRecord, address: string): boolean {
+  return rdata.type === 'PTR' || ((rdata.type === 'A' || rdata.type === 'AAAA') && rdata.address === address);
 }

@@ -1,11 +1,13 @@
 /** The state of all clusters, and of a zone, after any batch of the log. */
+import type { Serial } from '../dns/serial.ts';
 import type { ClusterId, ObjectKind } from '../ingest/event.ts';
-import type { ZoneDefinition, ZoneId } from '../ingest/plan.ts';
+import type { ZoneId } from '../ingest/plan.ts';
 import { foldEvents } from '../projection/fold.ts';
 import { readSnapshot } from '../projection/snapshot.ts';
 import { clusterOf, factsAt, type World } from '../projection/state.ts';
 import { Touched } from '../projection/touched.ts';
-import { makeZone, type Zone } from '../projection/zone.ts';
+import { definitionOf } from '../projection/transferred.ts';
+import { makeSecondaryZone, makeZone, type Zone } from '../projection/zone.ts';
 import type { HistorySource } from './source.ts';
 
 /** @throws OperatorError where the log is damaged */
@@ -20,13 +22,16 @@ export function worldAt(source: HistorySource, batch: number): World {
   return world;
 }
 
-/** A zone as it is in a world, with the serial that it had after a batch; undefined when the plan has no such zone. */
+/** A zone as it is in a world, with the serial that it had after a batch; undefined when there is no such zone. */
 export function zoneIn(source: HistorySource, world: World, id: ZoneId, batch: number): Zone | undefined {
-  const definition = world.plan.zones.find((zone) => zone.id === id);
-  if (definition === undefined) return undefined;
-  return makeZone(definition, clustersOf(world, definition), source.journal.lastVersion(id, batch + 1)?.serial);
+  return zoneOf(world, id, source.versionAt(id, batch)?.serial);
 }
 
-export function clustersOf(world: World, definition: ZoneDefinition) {
-  return definition.stanzas.map((stanza) => clusterOf(world, stanza.cluster));
+/** A zone as it is in a world; undefined when there is none. @param serial of its last version, if it matters */
+export function zoneOf(world: World, id: ZoneId, serial: Serial | undefined): Zone | undefined {
+  const definition = definitionOf(world.plan, world.transferred, id);
+  if (definition === undefined) return undefined;
+  if (definition.kind === 'secondary') return makeSecondaryZone(definition, world.transferred.zones.get(id));
+  const clusters = definition.stanzas.map((stanza) => clusterOf(world, stanza.cluster));
+  return makeZone(definition, clusters, serial);
 }

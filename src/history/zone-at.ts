@@ -9,7 +9,7 @@ import { quote } from './moment.ts';
 import { type Answered, problem } from './problem.ts';
 import { apexOf, type HistorySource, iso, type Place, type Version, versionRef } from './source.ts';
 import { textRecord } from './text.ts';
-import { worldAt, zoneIn } from './worlds.ts';
+import { worldAt, zoneOf } from './worlds.ts';
 
 export function zoneAt(source: HistorySource, zone: string, at: string | undefined): Answered<ZoneAt> {
   const id = zoneIdOf(source, zone);
@@ -55,7 +55,9 @@ function notComplete(id: ZoneId, place: Place): string {
 
 /** The zone of a version, which is whole. */
 export function publishedZone(source: HistorySource, id: ZoneId, version: Version): Answered<Zone> {
-  const zone = zoneIn(source, worldAt(source, version.batch), id, version.batch);
+  // A version that was in force when what is left of the log begins was the same there.
+  const batch = Math.max(version.batch, source.states().window.batch);
+  const zone = zoneOf(worldAt(source, batch), id, version.serial);
   if (zone === undefined) return problem('unknownZone', `${id} was not served at ${iso(version.time)}`);
   if (!isZoneSynced(zone)) return problem('notComplete', notComplete(id, version));
   return ok(zone);

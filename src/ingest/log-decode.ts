@@ -61,7 +61,12 @@ export function decode(
   return ok({ batch, time, events });
 }
 
-function contentOf(event: StoredEvent, before: () => Facts | undefined, mode?: 'check'): Result<unknown, string> {
+/** What the body of an event holds or leads to. @param before the facts of its object before it */
+export function contentOf(
+  event: StoredEvent,
+  before: () => Facts | undefined,
+  mode?: 'check',
+): Result<unknown, string> {
   if (event.body === null) return ok(undefined);
   try {
     const body: unknown = JSON.parse(event.body);

@@ -69,3 +69,22 @@ export function hashBase(db: Database, batch: number): Buffer {
 function beginHash(batch: number): Hash {
   return createHash('sha256').update(`${batch}\n`);
 }
+
+/** What the base says of plan and clusters; undefined when the log has its beginning. */
+export function readBaseHead(db: Database): StateHead | undefined {
+  const text = db
+    .prepare<[number], string>('SELECT body FROM base_part WHERE batch = ? AND part = 0')
+    .pluck()
+    .get(windowStart(db).batch);
+  return text === undefined ? undefined : readHead(text);
+}
+
+/** The parts of the base in which a text stands; none when the log has its beginning. */
+export function basePartsWith(db: Database, text: string): string[] {
+  return db
+    .prepare<[number, string], string>(
+      'SELECT body FROM base_part WHERE batch = ? AND part > 0 AND instr(body, ?) > 0 ORDER BY part',
+    )
+    .pluck()
+    .all(windowStart(db).batch, text);
+}

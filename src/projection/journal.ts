@@ -86,9 +86,14 @@ interface PackedRow {
 /** Reads the journal; works on a read-only connection beside the writer's. */
 export class JournalReader {
   readonly #db: Database;
+  readonly #lastVersion;
 
   constructor(db: Database) {
     this.#db = db;
+    this.#lastVersion = db.prepare<[string, number], JournalVersion>(
+      `SELECT batch, serial, time FROM zone_version
+       WHERE zone = (SELECT id FROM zone WHERE name = ?) AND batch < ? ORDER BY batch DESC LIMIT 1`,
+    );
   }
 
   /** The last batch whose versions are all here; 0 when there is none. */
@@ -99,12 +104,7 @@ export class JournalReader {
 
   /** The newest version of a zone, of those before a batch if one is given. */
   lastVersion(zone: ZoneId, before = Number.MAX_SAFE_INTEGER): JournalVersion | undefined {
-    return this.#db
-      .prepare<[string, number], JournalVersion>(
-        `SELECT batch, serial, time FROM zone_version
-         WHERE zone = (SELECT id FROM zone WHERE name = ?) AND batch < ? ORDER BY batch DESC LIMIT 1`,
-      )
-      .get(zone, before);
+    return this.#lastVersion.get(zone, before);
   }
 
   /** The versions of a zone, oldest first. */

@@ -5,7 +5,7 @@
 
 import type { Serial } from '../dns/serial.ts';
 import { OperatorError } from '../errors.ts';
-import type { ClusterId, FactsOf } from '../ingest/event.ts';
+import type { ClusterId, FactsOf, ObjectKind } from '../ingest/event.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import { GATEWAY_KINDS, type GatewayKind, type GatewayState } from './gateway-state.ts';
 import { ClusterLoader, type NamespaceObjects, objectsOf } from './load.ts';
@@ -113,6 +113,29 @@ function* gatewayParts(cluster: ClusterId, { objects }: GatewayState): Generator
 export function readHead(text: string): StateHead | undefined {
   const head = JSON.parse(text) as StateHead;
   return head.version <= VERSION ? head : undefined;
+}
+
+/** One object in a part of the state. */
+export interface StatedObject {
+  readonly cluster: ClusterId;
+  readonly kind: ObjectKind;
+  readonly key: string;
+  readonly facts: FactsOf[ObjectKind];
+}
+
+/** The objects in a part; none in one with records of a zone. */
+export function* objectsInPart(text: string): Generator<StatedObject> {
+  const part = JSON.parse(text) as Part;
+  if ('zone' in part) return;
+  const { cluster } = part;
+  for (const { name: namespace, exists, services, imports, slices, pods } of part.namespaces) {
+    if (exists) yield { cluster, kind: 'Namespace', key: namespace, facts: {} };
+    const lists = { Service: services, ServiceImport: imports, EndpointSlice: slices, Pod: pods } as const;
+    for (const kind of ['Service', 'ServiceImport', 'EndpointSlice', 'Pod'] as const) {
+      for (const [name, facts] of lists[kind]) yield { cluster, kind, key: `${namespace}/${name}`, facts };
+    }
+  }
+  for (const [kind, key, facts] of part.gateway ?? []) yield { cluster, kind, key, facts };
 }
 
 /** @throws OperatorError where a part is not one */

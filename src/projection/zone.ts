@@ -15,7 +15,14 @@ import { type NameServer, nameserversOf } from './nameservers.ts';
 import { exposedNamespace, hasPod, podAddress, podLabel, serviceSlot } from './records/cluster.ts';
 import { importSlot } from './records/clusterset.ts';
 import { isConflict, mergeSlots } from './records/merged.ts';
-import { addressesAt, addressOfPath, namesOfAddress, placeOfReverse, reverseName } from './records/reverse.ts';
+import {
+  addressesAt,
+  addressOfPath,
+  namesOfAddress,
+  placeOfReverse,
+  reverseName,
+  reverseNameOf,
+} from './records/reverse.ts';
 import { addressSets, findInSlot, type Slot, setsOfSlot } from './records/slot.ts';
 import { findTransferred, transferredSets } from './records/transferred.ts';
 import type { ClusterState } from './state.ts';
@@ -24,7 +31,17 @@ import { ownSets, soaRecord } from './zone-apex.ts';
 
 export type { FoundName, TransferredZone };
 // What names are made from that nobody can list (serve/synth.ts).
-export { addressSets, exposedNamespace, findInSlot, placeOfReverse, podAddress, type Slot, soaRecord, wildcardOf };
+export {
+  addressSets,
+  exposedNamespace,
+  findInSlot,
+  placeOfReverse,
+  podAddress,
+  reverseNameOf,
+  type Slot,
+  soaRecord,
+  wildcardOf,
+};
 
 export interface Zone {
   readonly id: ZoneId;

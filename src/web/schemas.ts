@@ -42,7 +42,7 @@ const Instant = component('Instant', Type.Object(instant, closed('A place in the
 export const VersionRef = component(
   'Version',
   Type.Object(
-    { ...instant, serial: maybe(Serial) },
+    { ...instant, serial: maybe(Serial), isBeforeLog: maybe(Type.Literal(true)) },
     closed('A place in the log, with the serial that the zone had there; none before its first version.'),
   ),
 );
@@ -111,6 +111,9 @@ const StanzaReason = component(
         'noAddress',
         'noSuchForm',
         'neverSynced',
+        'transferred',
+        'notTransferred',
+        'expired',
         'earlierStanza',
         'noFallthrough',
       ]),
@@ -146,13 +149,13 @@ const AddressHolder = component(
   Type.Object(
     {
       cluster: Text,
-      kind: Type.Enum(['Service', 'EndpointSlice', 'Pod', 'ServiceImport']),
+      kind: Text,
       namespace: Text,
       name: Text,
       role: Type.Enum(['clusterIP', 'external', 'endpoint', 'pod']),
       service: maybe(Text),
       pod: maybe(Text),
-      since: LoggedEvent,
+      since: maybe(LoggedEvent),
     },
     closed('An object that had the address.'),
   ),

@@ -1,7 +1,7 @@
 /** PTR records: which names an address has, and which addresses a reverse name stands for. */
 import { type DomainName, labelsOf, parseName } from '../../dns/name.ts';
 import type { StanzaPlan } from '../../ingest/plan.ts';
-import { type AddressNode, findAddress } from '../address-tree.ts';
+import { type AddressNode, addressPath, findAddress } from '../address-tree.ts';
 import type { ClusterState } from '../state.ts';
 import { serviceSlot } from './cluster.ts';
 import { importSlot } from './clusterset.ts';
@@ -100,11 +100,16 @@ export function compressIpv6(groups: readonly string[]): string {
   return `${short.slice(0, best.at).join(':')}::${short.slice(best.at + best.length).join(':')}`;
 }
 
-/** The reverse name of an address in canonical text. */
+/** The reverse name of an address as a path in an address tree. */
 export function reverseName(path: readonly string[]): DomainName {
   const [family, ...levels] = path;
   if (family === 'v4') return `${levels.toReversed().join('.')}.in-addr.arpa.` as DomainName;
   return `${levels.join('').split('').reverse().join('.')}.ip6.arpa.` as DomainName;
+}
+
+/** The reverse name of an address in canonical text. */
+export function reverseNameOf(address: string): DomainName {
+  return reverseName(addressPath(address));
 }
 
 /** The addresses at or below a place that any of the trees holds, as tree paths in canonical order of their names. */

@@ -1,0 +1,190 @@
+/**
+ * Single objects as they were at any position of the log, and small worlds of them: what a name, an address or a few
+ * neighbouring versions take, without the state of everything else.
+ */
+import type { ClusterEvent, ClusterId, FactsOf, ObjectKind, Position, UpsertEvent } from '../ingest/event.ts';
+import { WATCHED_KINDS } from '../ingest/event.ts';
+import { type LogWindow, windowStart } from '../ingest/log-window.ts';
+import { type LoggedObject, ObjectLog } from '../ingest/object-log.ts';
+import type { ZoneId } from '../ingest/plan.ts';
+import { basePartsWith, readBaseHead } from '../projection/base.ts';
+import { foldEvents } from '../projection/fold.ts';
+import { EMPTY_WORLD, type World } from '../projection/state.ts';
+import { objectsInPart, type StatedObject, type StateHead } from '../projection/state-text.ts';
+import { Touched } from '../projection/touched.ts';
+import { PlanTimeline } from './plans.ts';
+import type { HistorySource } from './source.ts';
+
+type Facts = FactsOf[ObjectKind];
+
+/** An object that the log, or only its base, has heard of: then it has no events. */
+export type ObjectRef = Omit<LoggedObject, 'id' | 'kind'> & { readonly id: number; readonly kind: ObjectKind };
+
+/** Of an object without a number in the log. */
+const NO_ID = 0;
+
+/** Parsed parts of the base that are kept: some megabytes each. */
+const KEPT_PARTS = 4;
+
+export class ObjectStates {
+  readonly log: ObjectLog;
+  readonly plans: PlanTimeline;
+  readonly window: LogWindow;
+  readonly #source: HistorySource;
+  readonly #base: StateHead | undefined;
+  readonly #parts = new Map<string, readonly StatedObject[]>();
+  readonly #endOf;
+
+  /** On the log as it is now: to be made in the transaction of the question. */
+  constructor(source: HistorySource) {
+    this.#source = source;
+    this.log = new ObjectLog(source.db);
+    this.window = windowStart(source.db);
+    this.#base = this.window.batch === 0 ? undefined : readBaseHead(source.db);
+    this.#endOf = source.db.prepare<[number], Position>('SELECT first + count - 1 FROM batch WHERE batch = ?').pluck();
+    this.plans = new PlanTimeline(this.#base && { ...this.window, plan: this.#base.plan });
+  }
+
+  /** Position of the last event of a batch. */
+  endOf(batch: number): Position {
+    return batch <= this.window.batch ? this.window.position : (this.#endOf.get(batch) ?? this.window.position);
+  }
+
+  /** Was a version of the zone published when what is left of the log begins? */
+  isPublishedInBase(zone: ZoneId): boolean {
+    return this.#base?.serials.some(([id]) => id === zone) === true;
+  }
+
+  /** The objects of a kind with this key, in these clusters. */
+  find(clusters: Iterable<ClusterId>, kind: ObjectKind, key: string): ObjectRef[] {
+    const found: ObjectRef[] = [];
+    for (const cluster of clusters) {
+      const logged = this.log.find(cluster, kind, key);
+      if (logged !== undefined) found.push({ ...logged, kind });
+      else if (this.#stated(cluster, kind, key) !== undefined) found.push({ id: NO_ID, cluster, kind, key });
+    }
+    return found;
+  }
+
+  /** The objects that ever had a term, and maybe others. */
+  mentioning(term: string): ObjectRef[] {
+    const found = new Map<string, ObjectRef>();
+    for (const logged of this.log.mentioning(term)) found.set(refKey(logged), logged as ObjectRef);
+    for (const { cluster, kind, key } of this.#statedWith(JSON.stringify(term))) {
+      const ref = { id: NO_ID, cluster, kind, key };
+      if (!found.has(refKey(ref))) found.set(refKey(ref), ref);
+    }
+    return [...found.values()];
+  }
+
+  /** The slices that ever belonged to a service (or an import) of this key. */
+  slicesOf(key: string): ObjectRef[] {
+    const found = new Map<string, ObjectRef>();
+    for (const logged of this.log.mentioning(key)) {
+      if (logged.kind === 'EndpointSlice') found.set(refKey(logged), logged as ObjectRef);
+    }
+    const [namespace = '', service = ''] = key.split('/');
+    for (const { cluster, kind, key: own, facts } of this.#statedIn(namespace)) {
+      const ref = { id: NO_ID, cluster, kind, key: own };
+      if (kind !== 'EndpointSlice' || found.has(refKey(ref)) || !('endpoints' in facts)) continue;
+      if (facts.service === service || facts.imported?.service === service) found.set(refKey(ref), ref);
+    }
+    return [...found.values()];
+  }
+
+  /** Keys of the services that a slice ever belonged to, and maybe others. */
+  servicesOf(slice: ObjectRef): string[] {
+    const names = new Set(this.log.servicesOf({ ...slice }));
+    const stated = this.#stated(slice.cluster, slice.kind, slice.key);
+    if (stated !== undefined && 'endpoints' in stated) {
+      for (const name of [stated.service, stated.imported?.service]) if (name !== undefined) names.add(name);
+    }
+    const namespace = slice.key.slice(0, slice.key.indexOf('/') + 1);
+    return [...names].map((name) => namespace + name);
+  }
+
+  /** The facts of an object after the event at a position; undefined when it is not there. */
+  factsAt(ref: ObjectRef, position: Position): Facts | undefined {
+    const since = Math.max(this.plans.rememberedSince(ref.cluster, position), this.window.position + 1);
+    const isInBase = since === this.window.position + 1;
+    return this.log.factsAt(ref, since, position, () =>
+      isInBase ? this.#stated(ref.cluster, ref.kind, ref.key) : undefined,
+    );
+  }
+
+  /** What is known after the event at a position, as far as these objects, the plan and contact with clusters go. */
+  worldAt(refs: Iterable<ObjectRef>, position: Position): World {
+    const plan = this.plans.at(position);
+    const clusters = new Set(this.plans.clusters(position, position));
+    const events: ClusterEvent[] = [{ kind: 'PlanApplied', plan }];
+    for (const cluster of clusters) events.push(...this.#contactAt(cluster, position));
+    for (const ref of refs) {
+      const facts = clusters.has(ref.cluster) ? this.factsAt(ref, position) : undefined;
+      if (facts !== undefined) events.push(upsertOf(ref, facts));
+    }
+    return foldEvents(EMPTY_WORLD, events, new Touched());
+  }
+
+  /** Events that lead to what was known of the contact with a cluster. */
+  *#contactAt(cluster: ClusterId, position: Position): Generator<ClusterEvent> {
+    const from = Math.max(this.plans.rememberedSince(cluster, position), this.window.position + 1);
+    const stated =
+      from === this.window.position + 1 ? this.#base?.clusters.find(({ id }) => id === cluster) : undefined;
+    for (const key of WATCHED_KINDS) {
+      const object = this.log.find(cluster, 'Cluster', key);
+      const last = (event: string, since: Position) => object && this.log.lastPosition(object, since, position, event);
+      const synced = last('ClusterSynced', from);
+      if (synced !== undefined || stated?.synced[key] === true) yield { kind: 'ClusterSynced', cluster, key };
+      const [lost, lacks] = [last('ClusterLost', synced ?? from), last('ClusterLacks', synced ?? from)];
+      const isOld = synced === undefined;
+      const [oldLost, oldLacks] = [stated?.lost[key], stated?.lacking?.[key]];
+      if (lost !== undefined) yield* this.#at(object, lost);
+      else if (isOld && oldLost !== undefined) yield { kind: 'ClusterLost', cluster, key, reason: oldLost };
+      if (lacks !== undefined) yield* this.#at(object, lacks);
+      else if (isOld && oldLacks !== undefined) yield { kind: 'ClusterLacks', cluster, key, reason: oldLacks };
+    }
+  }
+
+  *#at(object: LoggedObject | undefined, position: Position): Generator<ClusterEvent> {
+    if (object === undefined) return;
+    for (const { event } of this.log.events(object, position, position, undefined)) yield event;
+  }
+
+  /** Facts that the base has of an object. */
+  #stated(cluster: ClusterId, kind: ObjectKind, key: string): Facts | undefined {
+    if (this.#base === undefined) return undefined;
+    const among = isNamespaced(kind)
+      ? this.#statedIn(key.split('/', 1)[0] ?? '')
+      : this.#statedWith(JSON.stringify(key));
+    return among.find((object) => object.cluster === cluster && object.kind === kind && object.key === key)?.facts;
+  }
+
+  #statedIn(namespace: string): readonly StatedObject[] {
+    return this.#statedWith(`"name":${JSON.stringify(namespace)},"exists"`);
+  }
+
+  /** The objects in parts of the base that have a text somewhere. */
+  #statedWith(text: string): readonly StatedObject[] {
+    if (this.#base === undefined) return [];
+    const known = this.#parts.get(text);
+    if (known !== undefined) return known;
+    const objects = basePartsWith(this.#source.db, text).flatMap((part) => [...objectsInPart(part)]);
+    const [oldest] = this.#parts.keys();
+    if (this.#parts.size >= KEPT_PARTS && oldest !== undefined) this.#parts.delete(oldest);
+    this.#parts.set(text, objects);
+    return objects;
+  }
+}
+
+/** Kinds that the state has below the name of their namespace. */
+function isNamespaced(kind: ObjectKind): boolean {
+  return ['Namespace', 'Service', 'ServiceImport', 'EndpointSlice', 'Pod'].includes(kind);
+}
+
+export function refKey({ cluster, kind, key }: Pick<LoggedObject, 'cluster' | 'kind' | 'key'>): string {
+  return `${kind}\0${cluster}\0${key}`;
+}
+
+export function upsertOf({ cluster, kind, key }: ObjectRef, facts: Facts): UpsertEvent {
+  return { kind: `${kind}Upserted`, object: kind, cluster, key, facts, cause: {} } as unknown as UpsertEvent;
+}

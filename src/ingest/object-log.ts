@@ -1,0 +1,205 @@
+/**
+ * The log by object: which objects have a key or a term, and the events of one of them, whole, without reading the others.
+ * Each question is put to one state of the database by whoever asks inside a transaction.
+ */
+import type { Database } from '../database.ts';
+import { OperatorError } from '../errors.ts';
+import type { ClusterEvent, ClusterId, Position } from './event.ts';
+import { contentOf } from './log-decode.ts';
+import { eventOf, type Facts, type StoredEvent } from './log-row.ts';
+
+export { plainEvent } from './log-row.ts';
+
+/** What events are about; `kind` may also be 'Cluster', 'Plan', 'Zone', 'Member'. */
+export interface LoggedObject {
+  readonly id: number;
+  readonly cluster: ClusterId;
+  readonly kind: string;
+  readonly key: string;
+}
+
+export interface ObjectEvent {
+  readonly position: Position;
+  readonly batch: number;
+  readonly event: ClusterEvent;
+}
+
+interface Row {
+  readonly position: Position;
+  readonly batch: number;
+  readonly kind: number;
+  readonly body: string | null;
+  readonly checksum: number | null;
+  readonly schema: number;
+  readonly resource_version: string | null;
+  readonly manager: number | null;
+}
+
+const COLUMNS = 'position, batch, kind, body, checksum, schema, resource_version, manager';
+const SELECT_OBJECT = `SELECT object.id, cluster.text AS cluster, kind.text AS kind, object.key FROM object
+  JOIN word AS cluster ON cluster.id = object.cluster JOIN word AS kind ON kind.id = object.kind`;
+
+export class ObjectLog {
+  readonly #db: Database;
+  readonly #words = new Map<number, string>();
+  readonly #wordIds = new Map<string, number>();
+  readonly #find;
+  readonly #ofKind;
+  readonly #mentioning;
+  readonly #objectsIn;
+  readonly #positions;
+  readonly #lastOf;
+  readonly #lastWhole;
+  readonly #events;
+  readonly #services;
+  readonly #word;
+  readonly #wordId;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#find = db
+      .prepare<[number, number, string], number>('SELECT id FROM object WHERE kind = ? AND cluster = ? AND key = ?')
+      .pluck();
+    this.#ofKind = db.prepare<[number], LoggedObject>(`${SELECT_OBJECT} WHERE object.kind = ?`);
+    this.#mentioning = db.prepare<[string], LoggedObject>(
+      `${SELECT_OBJECT} WHERE object.id IN (SELECT object FROM mention WHERE term = ?)`,
+    );
+    this.#objectsIn = db.prepare<[Position, Position], LoggedObject>(
+      `${SELECT_OBJECT} WHERE object.id IN (SELECT object FROM event WHERE position BETWEEN ? AND ?)`,
+    );
+    this.#positions = db
+      .prepare<[number, Position, Position, number], Position>(
+        'SELECT position FROM event WHERE object = ? AND position BETWEEN ? AND ? ORDER BY position DESC LIMIT ?',
+      )
+      .pluck();
+    this.#lastOf = db
+      .prepare<[number, Position, Position, string], Position>(
+        `SELECT position FROM event WHERE object = ? AND position BETWEEN ? AND ?
+           AND +kind = (SELECT id FROM word WHERE text = ?) ORDER BY position DESC LIMIT 1`,
+      )
+      .pluck();
+    this.#lastWhole = db
+      .prepare<[number, Position, Position], Position>(
+        `SELECT position FROM event WHERE object = ? AND position BETWEEN ? AND ? AND checksum IS NULL
+         ORDER BY position DESC LIMIT 1`,
+      )
+      .pluck();
+    this.#events = db.prepare<[number, Position, Position], Row>(
+      `SELECT ${COLUMNS} FROM event WHERE object = ? AND position BETWEEN ? AND ? ORDER BY position`,
+    );
+    this.#services = db
+      .prepare<[{ object: number }], string | null>(
+        `SELECT json_extract(body, '$.service') FROM event WHERE object = @object AND checksum IS NULL AND body IS NOT NULL
+         UNION SELECT json_extract(body, '$.imported.service') FROM event
+           WHERE object = @object AND checksum IS NULL AND body IS NOT NULL
+         UNION SELECT atom.value FROM event, json_tree(event.body) AS atom
+           WHERE object = @object AND checksum IS NOT NULL AND instr(body, '"service"') > 0 AND atom.type = 'text'`,
+      )
+      .pluck();
+    this.#word = db.prepare<[number], string>('SELECT text FROM word WHERE id = ?').pluck();
+    this.#wordId = db.prepare<[string], number>('SELECT id FROM word WHERE text = ?').pluck();
+  }
+
+  find(cluster: string, kind: string, key: string): LoggedObject | undefined {
+    const [kindId, clusterId] = [this.#idOf(kind), this.#idOf(cluster)];
+    if (kindId === undefined || clusterId === undefined) return undefined;
+    const id = this.#find.get(kindId, clusterId, key);
+    return id === undefined ? undefined : { id, cluster: cluster as ClusterId, kind, key };
+  }
+
+  /** The objects of a kind, in all clusters: for kinds that have few. */
+  ofKind(kind: string): LoggedObject[] {
+    const id = this.#idOf(kind);
+    return id === undefined ? [] : this.#ofKind.all(id);
+  }
+
+  /** The objects that ever had a term (terms.ts), and maybe others. */
+  mentioning(term: string): LoggedObject[] {
+    return this.#mentioning.all(term);
+  }
+
+  /** The objects that events in a range are about, each once. */
+  objectsIn(from: Position, to: Position): LoggedObject[] {
+    return this.#objectsIn.all(from, to);
+  }
+
+  /** Positions of an object's events, `from` and `to` among them, newest first. */
+  positions({ id }: LoggedObject, from: Position, to: Position, limit: number): Position[] {
+    return this.#positions.all(id, from, to, limit);
+  }
+
+  /** Position of the newest event of an object among those; of one kind of event, if one is given. */
+  lastPosition(object: LoggedObject, from: Position, to: Position, event?: string): Position | undefined {
+    return event === undefined
+      ? this.#positions.all(object.id, from, to, 1)[0]
+      : this.#lastOf.get(object.id, from, to, event);
+  }
+
+  /**
+   * The facts of an object after its last event at or before `to`; undefined when it is not there.
+   * @param from no event before it counts: the object was forgotten then, or `base` has what came before
+   * @throws OperatorError where the log is damaged
+   */
+  factsAt(object: LoggedObject, from: Position, to: Position, base?: () => Facts | undefined): Facts | undefined {
+    const whole = this.#lastWhole.get(object.id, from, to);
+    let facts = whole === undefined ? base?.() : undefined;
+    for (const { event } of this.events(object, whole ?? from, to, facts))
+      facts = 'facts' in event ? event.facts : undefined;
+    return facts;
+  }
+
+  /**
+   * The events of an object from a position to another, oldest first.
+   * @param before its facts before the first of them
+   * @throws OperatorError where the log is damaged
+   */
+  *events(object: LoggedObject, from: Position, to: Position, before: Facts | undefined): Generator<ObjectEvent> {
+    let facts = before;
+    for (const row of this.#events.all(object.id, from, to)) {
+      const stored = this.#stored(object, row);
+      const content = contentOf(stored, () => facts);
+      const event = content.ok ? eventOf(stored, content.value) : content;
+      if (!event.ok) {
+        throw new OperatorError(
+          `${this.#db.name}: the event log is damaged at event ${row.position}: ${event.error}; 'zonelog verify' tells more`,
+        );
+      }
+      facts = 'facts' in event.value ? event.value.facts : undefined;
+      yield { position: row.position, batch: row.batch, event: event.value };
+    }
+  }
+
+  /** Names of the services that an EndpointSlice was ever told to belong to, as far as the log goes back; maybe others. */
+  servicesOf(slice: LoggedObject): string[] {
+    return this.#services.all({ object: slice.id }).filter((name) => name !== null);
+  }
+
+  #stored({ cluster, kind: object, key }: LoggedObject, row: Row): StoredEvent {
+    const { kind, body, checksum, schema, resource_version: resourceVersion, manager } = row;
+    return {
+      cluster,
+      object,
+      key,
+      kind: this.#text(kind),
+      body,
+      checksum,
+      schema,
+      resourceVersion,
+      manager: manager === null ? null : this.#text(manager),
+    };
+  }
+
+  #idOf(text: string): number | undefined {
+    const known = this.#wordIds.get(text) ?? this.#wordId.get(text);
+    if (known !== undefined) this.#wordIds.set(text, known);
+    return known;
+  }
+
+  #text(id: number): string {
+    const known = this.#words.get(id);
+    if (known !== undefined) return known;
+    const text = this.#word.get(id) ?? '';
+    this.#words.set(id, text);
+    return text;
+  }
+}
