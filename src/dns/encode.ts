@@ -118,8 +118,8 @@ export class MessageEncoder {
    * @param flags bits of `Flag` and the opcode (`opcode << 11`)
    * @param rcode the low four bits go to the header, the others to the OPT record
    * @param limit octets that the message may have, OPT included; room for a TSIG record is the caller's to leave
-   * @param spelled given: the question's name is written as the question spells it wherever it stands, and names that end
-   *   in `zone` get that part so; absent: records are written as they are
+   * @param spelled given: the question's name is written as the question spells it where it owns an answer, and other names
+   *   that end in `zone`, but for what a CNAME leads to, get that part so; absent: records are written as they are
    */
   begin(
     id: number,
@@ -172,7 +172,7 @@ export class MessageEncoder {
    */
   add(section: Section, owner: DomainName, type: RRType, ttl: number, rdata: Rdata): boolean {
     if (this.#isFull) return false;
-    const end = this.#writeRecord(owner, type, ttl, rdata);
+    const end = this.#writeRecord(section, owner, type, ttl, rdata);
     if (end + this.#reserved > this.#limit) {
       this.#isFull = true;
       const offsets = this.#serialOffsets;
@@ -271,17 +271,21 @@ export class MessageEncoder {
     this.#at = at;
   }
 
-  /** The name with the letters of the question, where it is the question's or ends in the zone to be spelled. */
+  /** An owner is spelled as the question where it is the question's; what a CNAME led to keeps its own letters. */
+  #spelledOwner(section: Section, owner: DomainName): string {
+    if (section !== 'answer') return this.#spelled(owner);
+    return owner === this.#questionName && this.#spelling !== '' ? this.#spelling : owner;
+  }
+
+  /** The name, its part in the zone to be spelled with the letters of the question. */
   #spelled(name: DomainName): string {
-    if (this.#spelling === '') return name;
-    if (name === this.#questionName) return this.#spelling;
     const zone = this.#spelledZone;
     if (zone === undefined || zone === '.' || !isSubdomain(name, zone)) return name;
     return name.slice(0, name.length - zone.length) + this.#spelling.slice(this.#spelling.length - zone.length);
   }
 
-  #writeRecord(owner: DomainName, type: RRType, ttl: number, rdata: Rdata): number {
-    let at = this.#names.write(this.#spelled(owner), this.#at, true);
+  #writeRecord(section: Section, owner: DomainName, type: RRType, ttl: number, rdata: Rdata): number {
+    let at = this.#names.write(this.#spelledOwner(section, owner), this.#at, true);
     putU16(this.#buffer, type, at);
     putU16(this.#buffer, this.#recordClass, at + 2);
     putU32(this.#buffer, ttl, at + 4);
@@ -294,8 +298,9 @@ export class MessageEncoder {
   #writeRdata(rdata: Rdata, at: number): number {
     const names = this.#names;
     switch (rdata.type) {
-      case 'NS':
       case 'CNAME':
+        return names.write(rdata.spelling ?? rdata.target, at, true);
+      case 'NS':
       case 'PTR':
         return names.write(rdata.spelling ?? this.#spelled(rdata.target), at, true);
       case 'SRV':

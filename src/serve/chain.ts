@@ -74,8 +74,8 @@ export interface ExtendedError {
 }
 
 /**
- * One message back. Names in the records are lower-case; where one equals the question's name, or ends in `spelledZone`,
- * the encoder writes that part as the question spelled it.
+ * One message back. Names in the records are lower-case; an answer's owner that is the question's name, and the part of a
+ * name that is `spelledZone`, the encoder writes as the question spelled them.
  */
 export interface Reply {
   readonly kind: 'reply';

@@ -102,27 +102,43 @@ test('a name that was not compressed can be pointed to', () => {
   assert.equal(message.length, 12 + 17 + 4 + (12 + 6 + target.length + 1) + (12 + 4));
 });
 
-test('the letter case of the question is kept in the names it ends', () => {
+test('the letter case of the question is kept in owners of answers and in the zone part of other names', () => {
   const query = queryFor('wEb.Shop.sVc.Cluster.LOCAL.');
   const { message } = encoder.encodeReply(
     query,
-    reply(
-      [
-        record(SERVICE, { type: 'A', address: '10.0.0.1' }),
-        record('other.shop.svc.cluster.local.', { type: 'CNAME', target: name('x.example.') }),
-      ],
-      { authority: [soa('cluster.local.', 1)], spelledZone: name('cluster.local.') },
-    ),
+    reply([record(SERVICE, { type: 'SRV', priority: 0, weight: 100, port: 80, target: name(SERVICE) })], {
+      authority: [soa('cluster.local.', 1)],
+      additional: [record(SERVICE, { type: 'A', address: '10.0.0.1' })],
+      spelledZone: name('cluster.local.'),
+    }),
     512,
   );
   const seen = dnsPacket.decode(message);
-  assert.deepEqual(
-    seen.answers?.map((a) => a.name),
-    ['wEb.Shop.sVc.Cluster.LOCAL', 'other.shop.svc.Cluster.LOCAL'],
-  );
+  const answer = seen.answers?.[0];
+  assert.equal(answer?.name, 'wEb.Shop.sVc.Cluster.LOCAL');
+  assert.equal(answer?.type === 'SRV' && answer.data.target, 'web.shop.svc.Cluster.LOCAL');
+  assert.equal(seen.additionals?.[0]?.name, 'web.shop.svc.Cluster.LOCAL');
   const authority = seen.authorities?.[0];
   assert.equal(authority?.name, 'Cluster.LOCAL');
   assert.equal(authority?.type === 'SOA' && authority.data.mname, 'ns.dns.Cluster.LOCAL');
+});
+
+test('what a CNAME leads to keeps the letters that it has, whatever the question spells', () => {
+  const { message } = encoder.encodeReply(
+    queryFor('wEb.Shop.sVc.Cluster.LOCAL.'),
+    reply(
+      [
+        record(SERVICE, { type: 'CNAME', target: name('db.shop.svc.cluster.local.') }),
+        record('db.shop.svc.cluster.local.', { type: 'A', address: '10.0.0.2' }),
+      ],
+      { spelledZone: name('cluster.local.') },
+    ),
+    512,
+  );
+  const [first, second] = dnsPacket.decode(message).answers ?? [];
+  assert.equal(first?.name, 'wEb.Shop.sVc.Cluster.LOCAL');
+  assert.equal(first?.type === 'CNAME' && first.data, 'db.shop.svc.cluster.local');
+  assert.equal(second?.name, 'db.shop.svc.cluster.local');
 });
 
 test('a target that somebody spelled is written so', () => {
@@ -132,7 +148,7 @@ test('a target that somebody spelled is written so', () => {
   assert.equal(answer?.type === 'CNAME' && answer.data, 'WWW.Example');
 });
 
-test('without a spelled zone, only the name itself is spelled as in the question', () => {
+test('without a spelled zone, only the owner is spelled as in the question', () => {
   const { message } = encoder.encodeReply(
     queryFor('WEB.shop.'),
     reply([
@@ -144,7 +160,7 @@ test('without a spelled zone, only the name itself is spelled as in the question
   const [first, second] = dnsPacket.decode(message).answers ?? [];
   assert.equal(first?.name, 'WEB.shop');
   assert.equal(second?.name, 'db.shop');
-  assert.equal(second?.type === 'CNAME' && second.data, 'WEB.shop');
+  assert.equal(second?.type === 'CNAME' && second.data, 'web.shop');
 });
 
 test('names that differ in letter case are no pointers to each other', () => {
