@@ -52,8 +52,9 @@ export function probeHost(
     const addresses = server.addresses ?? serverAddresses(part, name);
     return addresses.length === 0 && !isSynced ? 'unsure' : addressSets(name, GATEWAY_TTL, addresses);
   }
-  // As the peer has it, nothing lies below the first name server.
-  if (primary !== undefined && isSubdomain(name, primary.name) && primary.name !== apex) return 'ended';
+  // As the peer has it, nothing lies below the first name server; the zone itself may do.
+  const isBelow = primary !== undefined && isSubdomain(name, primary.name) && !isSubdomain(apex, primary.name);
+  if (isBelow) return 'ended';
   const sets = hostSets(part, name);
   if (sets === 'unsure' || sets.length > 0) return sets;
   const wildcard = isLast ? undefined : wildcardOf(name, apex);

@@ -62,10 +62,12 @@ export function answer(zone: Zone, request: Request, context: AnswerContext): Re
     return denyAbsent(zone, found, [], [name]);
   }
   if (aliasOf(found, type) !== undefined) return followAliases(zone, request, context, found);
+  const isUnknown = isApexUnknown(zone, found, name, type);
   if (isLeftToOthers(zone, found, name, type)) {
-    return { kind: 'passOn', isPresent: true, isUnsure: false, unsynced: [] };
+    const unsynced = isUnknown ? unsyncedClusters(zone) : [];
+    return { kind: 'passOn', isPresent: !isUnknown, isUnsure: isUnknown, unsynced };
   }
-  if (isApexUnknown(zone, found, name, type)) return refuseToGuess(unsyncedClusters(zone), zone);
+  if (isUnknown) return refuseToGuess(unsyncedClusters(zone), zone);
   return answerFound(zone, found, type, [], [name]);
 }
 

@@ -110,7 +110,7 @@ export function route(
   };
 }
 
-/** @param endpoints `DNSNAME TYPE TTL? TARGET|TARGET…` */
+/** @param endpoints `DNSNAME TYPE TARGET|TARGET…`, with `TYPE/TTL` for one that has a TTL */
 export function dnsEndpoint(key: string, endpoints: readonly string[], meta: Meta = {}): KubeObject {
   return {
     apiVersion: 'externaldns.k8s.io/v1alpha1',
@@ -118,7 +118,7 @@ export function dnsEndpoint(key: string, endpoints: readonly string[], meta: Met
     metadata: metadataOf(key, meta),
     spec: {
       endpoints: endpoints.map((text) => {
-        const [, dnsName, recordType, ttl, targets = ''] = /^(\S+) ([A-Z]+)(?: (\d+)(?= ))? (.*)$/.exec(text) ?? [];
+        const [, dnsName, recordType, ttl, targets = ''] = /^(\S+) ([A-Z]+)(?:\/(\d+))? (.*)$/.exec(text) ?? [];
         return { dnsName, recordType, targets: targets.split('|'), ...(ttl && { recordTTL: Number(ttl) }) };
       }),
     },

@@ -1,12 +1,9 @@
 /** The examples of the plugin's behaviour: a fixture, and for each question the right answer. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { loadConfig } from '../../src/corefile/config.ts';
 import { isSelected, parseSelector } from '../../src/corefile/selectors.ts';
-import type { ObjectKind } from '../../src/ingest/event.ts';
-import type { HandlerFactory } from '../../src/serve/blocks.ts';
-import { emptyReply } from '../../src/serve/chain.ts';
-import { type CorefileBlocks, runBlocks } from '../kit/corefile-blocks.ts';
+import type { CorefileBlocks } from '../kit/corefile-blocks.ts';
+import { checkGateway as checkData, runGateway as run } from '../kit/gateway-blocks.ts';
 import {
   backends,
   balancer,
@@ -18,36 +15,6 @@ import {
   route,
   virtualServer,
 } from '../kit/gateway-objects.ts';
-
-/** What stands behind `k8s_gateway` in the chain. */
-const BEHIND: HandlerFactory = () => ({ name: 'whoami', handle: () => emptyReply(5) });
-
-interface RunOptions {
-  readonly options?: string;
-  readonly resources?: string;
-  readonly zones?: string;
-  readonly unlisted?: readonly ObjectKind[];
-}
-
-function run(objects: readonly { readonly kind: string }[], given: RunOptions = {}): CorefileBlocks {
-  const { options = '', resources = 'all', zones = 'example.com', unlisted = [] } = given;
-  const text = `. {
-    k8s_gateway ${zones} {
-      resources ${resources}
-      ${options}
-    }
-    whoami
-  }`;
-  const config = loadConfig(text, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: () => {},
-  });
-  assert.ok(config.ok, config.ok ? '' : config.error.message);
-  return runBlocks(config.value, [{ objects, unlisted }], new Map([['whoami', BEHIND]]));
-}
 
 const LONG = 'x'.repeat(445);
 
@@ -242,19 +209,6 @@ describe('examples of k8s_gateway: before the lists have come', () => {
     });
   }
 });
-
-/** What a world has for names of the zone `example.com`. */
-async function checkData(
-  objects: readonly { readonly kind: string }[],
-  wanted: Readonly<Record<string, string>>,
-  options: RunOptions = {},
-): Promise<void> {
-  const served = run(objects, options);
-  for (const [question, expected] of Object.entries(wanted)) {
-    const [name = '', type = 'A'] = question.split(' ');
-    assert.equal(await served.data(name, type), expected, question);
-  }
-}
 
 describe('examples of k8s_gateway: what objects name', () => {
   const named = (value: string, annotation = 'coredns.io/hostname') =>

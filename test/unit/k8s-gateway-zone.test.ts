@@ -1,0 +1,174 @@
+/** What k8s_gateway does better than the peer with its zone as a whole: name servers, missing names, several stanzas. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { checkGateway as check, runGateway as run } from '../kit/gateway-blocks.ts';
+import { balancer, ingress } from '../kit/gateway-objects.ts';
+
+const NS = balancer('kube-system/dns1', ['192.0.2.53']);
+
+describe('k8s_gateway: name servers', () => {
+  const six = balancer('kube-system/dns1', ['192.0.2.53', '2001:db8::53']);
+
+  it('have A and AAAA records, in answers and as glue', async () => {
+    const served = run([six]);
+    const { additional } = await served.ask('example.com', 'NS');
+    assert.deepEqual(additional, [
+      'dns1.kube-system.example.com. 60 IN A 192.0.2.53',
+      'dns1.kube-system.example.com. 60 IN AAAA 2001:db8::53',
+    ]);
+    assert.equal(await served.data('dns1.kube-system.example.com', 'AAAA'), '2001:db8::53');
+  });
+
+  it('have names of any number of labels, in any letter case', async () => {
+    for (const apex of ['ns', 'NS', 'a.b.c.Ns']) {
+      await check(
+        [ingress('a/a', [apex], ['192.0.2.53'])],
+        {
+          'example.com NS': `${apex.toLowerCase()}.example.com.`,
+          [`${apex}.example.com`]: '192.0.2.53',
+          [`${apex}.example.com TXT`]: 'NODATA',
+          [`x.${apex}.example.com`]: 'NXDOMAIN',
+        },
+        { options: `apex ${apex}` },
+      );
+    }
+  });
+
+  it('without any address their names exist all the same', () =>
+    check([], { 'dns1.kube-system.example.com': 'NODATA', 'dns1.kube-system.example.com SRV': 'NODATA' }));
+
+  it('may be named as a whole, in the zone or elsewhere', async () => {
+    await check(
+      [ingress('a/a', ['ns1.example.com', 'www.example.com'], ['192.0.2.53'])],
+      { 'example.com NS': 'ns1.example.com.', 'ns1.example.com': '192.0.2.53', 'www.example.com': '192.0.2.53' },
+      { options: 'apex ns1.example.com.' },
+    );
+    const objects = [ingress('a/a', ['www.example.com'], ['192.0.2.1'])];
+    const soa = /^ns1\.example\.net\. hostmaster\.ns1\.example\.net\. /;
+    const served = run(objects, { options: 'apex ns1.example.net.' });
+    assert.equal(await served.data('example.com', 'NS'), 'ns1.example.net.');
+    assert.match(await served.data('example.com', 'SOA'), soa);
+    assert.equal(await served.data('www.example.com', 'A'), '192.0.2.1');
+  });
+
+  it('a name server above the zone hides nothing of it', () =>
+    check(
+      [ingress('a/a', ['www.sub.example.com'], ['192.0.2.1'])],
+      { 'sub.example.com NS': 'example.com.', 'www.sub.example.com': '192.0.2.1', 'no.sub.example.com': 'NXDOMAIN' },
+      { zones: 'sub.example.com', options: 'apex example.com.' },
+    ));
+
+  it('may have addresses that are written down', async () => {
+    const served = run([six], { options: 'apex ns1.example.com. 192.0.2.1 2001:db8::1\nsecondary ns2 192.0.2.2' });
+    const { additional } = await served.ask('example.com', 'NS');
+    assert.deepEqual(additional, [
+      'ns1.example.com. 60 IN A 192.0.2.1',
+      'ns1.example.com. 60 IN AAAA 2001:db8::1',
+      'ns2.example.com. 60 IN A 192.0.2.2',
+    ]);
+    assert.equal(await served.data('ns2.example.com', 'A'), '192.0.2.2');
+    assert.equal(await served.data('ns1.example.com', 'AAAA'), '2001:db8::1');
+  });
+
+  it('the second one is a name like any, with the TTL of `ttl`', async () => {
+    const served = run([six, balancer('kube-system/dns2', ['192.0.2.54'])], {
+      options: 'secondary dns2.kube-system\nttl 300',
+    });
+    const { answer } = await served.ask('dns2.kube-system.example.com', 'A');
+    assert.deepEqual(answer, ['dns2.kube-system.example.com. 300 IN A 192.0.2.54']);
+    const { additional } = await served.ask('example.com', 'NS');
+    assert.ok(additional.includes('dns2.kube-system.example.com. 60 IN A 192.0.2.54'));
+  });
+
+  it('have the addresses of all kinds together', () =>
+    check([six, ingress('a/a', ['dns1.kube-system'], ['192.0.2.54'])], {
+      'dns1.kube-system.example.com': '192.0.2.54, 192.0.2.53',
+    }));
+});
+
+describe('k8s_gateway: what is missing', () => {
+  it('is put to the next plugin with `fallthrough`, but for SOA and NS of the zone', async () => {
+    const given = { options: 'fallthrough', behind: { rcode: 5 } };
+    await check(
+      [NS, ingress('a/a', ['a.b'], ['192.0.2.1'])],
+      {
+        'none.example.com': 'REFUSED',
+        'none.example.com SOA': 'REFUSED',
+        'example.com NS': 'dns1.kube-system.example.com.',
+        'example.com': 'REFUSED',
+        'example.com TXT': 'REFUSED',
+        'b.example.com': 'REFUSED',
+        'a.b.example.com TXT': 'NODATA',
+        'dns1.kube-system.example.com TXT': 'NODATA',
+        'x.dns1.kube-system.example.com': 'NXDOMAIN',
+      },
+      given,
+    );
+  });
+
+  it('what follows may not deny a name that exists here', () =>
+    check(
+      [NS, ingress('a/a', ['a.b'], ['192.0.2.1'])],
+      { 'b.example.com': 'NODATA', 'example.com': 'NODATA', 'none.example.com': 'NXDOMAIN' },
+      { options: 'fallthrough', behind: { rcode: 3 } },
+    ));
+
+  it('before the lists have come a denial by what follows is SERVFAIL, also for the zone itself', () =>
+    check(
+      [NS],
+      { 'none.example.com': 'SERVFAIL', 'example.com': 'SERVFAIL', 'example.com NS': 'dns1.kube-system.example.com.' },
+      { options: 'fallthrough', behind: { rcode: 3 }, unlisted: ['Ingress'] },
+    ));
+
+  it('before the lists have come what is known is answered', () =>
+    check(
+      [NS, ingress('a/a', ['a'], ['192.0.2.1'])],
+      {
+        'a.example.com': '192.0.2.1',
+        'none.example.com': 'SERVFAIL',
+        'example.com': 'SERVFAIL',
+        'example.com MX': 'SERVFAIL',
+      },
+      { unlisted: ['HTTPRoute'] },
+    ));
+});
+
+describe('k8s_gateway: several stanzas', () => {
+  const east = { isOf: (id: string) => id.endsWith('#east') };
+  const west = { isOf: (id: string) => id.endsWith('#west') };
+  const clusters = [
+    { ...east, objects: [NS, ingress('a/a', ['both', 'east'], ['192.0.2.1'])] },
+    { ...west, objects: [ingress('a/a', ['both', 'west', '*.wild'], ['192.0.2.2'])] },
+  ];
+  const second = (zones = 'example.com') => `k8s_gateway ${zones} {
+    resources all
+    kubeconfig config west
+  }`;
+
+  it('are a chain, each with its own cluster and options', () =>
+    check(
+      [],
+      {
+        'both.example.com': '192.0.2.1',
+        'east.example.com': '192.0.2.1',
+        'west.example.com': '192.0.2.2',
+        'x.wild.example.com': '192.0.2.2',
+        'none.example.com': 'NXDOMAIN',
+      },
+      { clusters, options: 'kubeconfig config east\nfallthrough', others: second() },
+    ));
+
+  it('without fallthrough the first is the end of it', () =>
+    check(
+      [],
+      { 'east.example.com': '192.0.2.1', 'west.example.com': 'NXDOMAIN' },
+      { clusters, options: 'kubeconfig config east', others: second() },
+    ));
+
+  it('with zones of their own each serves its own', () =>
+    check(
+      [],
+      { 'east.example.com': '192.0.2.1', 'west.example.net': '192.0.2.2', 'east.example.net': 'NXDOMAIN' },
+      { clusters, options: 'kubeconfig config east', others: second('example.net') },
+    ));
+});
