@@ -173,11 +173,19 @@ export function isReverseName(zone: Zone, name: DomainName): boolean {
 
 /** A host of a gateway zone. */
 function findHosted(zone: Zone, name: DomainName): FoundName {
-  return findInStanzas(zone, name, (stanza, cluster, at) => {
+  const found = findInStanzas(zone, name, (stanza, cluster, at) => {
     const isSynced = isStanzaSynced(stanza, cluster);
     const isLast = at === zone.definition.stanzas.length - 1;
     return probeHost(partOf(zone, at), name, { isSynced, isLast });
   });
+  // A stanza that keeps the name to itself may hand names below it on.
+  const isStep = found.status === 'absent' && zone.definition.stanzas.length > 1 && hasNamesBelow(zone, name);
+  return isStep ? { status: 'emptyNonTerminal' } : found;
+}
+
+function hasNamesBelow(zone: Zone, name: DomainName): boolean {
+  for (const below of hostNames(zone, name)) if (findHosted(zone, below).status === 'exists') return true;
+  return false;
 }
 
 function findForward(zone: Zone, name: DomainName, below: readonly string[] | undefined): FoundName {

@@ -165,6 +165,17 @@ describe('k8s_gateway: several stanzas', () => {
       { clusters, options: 'kubeconfig config east', others: second() },
     ));
 
+  it('a name above one that a later stanza has exists, though it is not handed on itself', () =>
+    check(
+      [],
+      { 'wild.example.com': 'NODATA', 'x.wild.example.com': '192.0.2.2', 'west.example.com': 'NXDOMAIN' },
+      {
+        clusters,
+        options: 'kubeconfig config east\nfallthrough x.wild.example.com *.wild.example.com',
+        others: second(),
+      },
+    ));
+
   it('with zones of their own each serves its own', () =>
     check(
       [],
