@@ -15,7 +15,13 @@ import { parseCorefile } from './parser.ts';
 
 export type { HostPort } from './addresses.ts';
 export { type Address, type Network, splitHostPort } from './addresses.ts';
-export { DIRECTIVES, type DirectiveName, isKnownDirective, isSupportedDirective } from './directives.ts';
+export {
+  DIRECTIVES,
+  type DirectiveName,
+  isIgnoredDirective,
+  isKnownDirective,
+  isSupportedDirective,
+} from './directives.ts';
 export { isReverseZone, matchZone, portOf, type ServerKey, type Transport } from './keys.ts';
 export { checkListeners, type ListeningBlock } from './listeners.ts';
 export type { AclAction, AclOptions, AclPolicy } from './options/acl.ts';

@@ -113,9 +113,15 @@ export class Controller {
     return this.args(1, 1)[0] ?? '';
   }
 
+  /** A block may follow the line of the directive, but nothing may stand in it. */
+  noOptions(): void {
+    if (this.nextBlock()) this.argErr();
+  }
+
   /** No block may follow the line of the directive. */
   noBlock(): void {
-    if (this.nextBlock()) this.argErr();
+    const stanza = this.#stanzas[this.#stanza];
+    if (stanza?.block !== undefined) this.stanzaErr("Unexpected token '{', expecting argument");
   }
 
   /** The first of the words left as a whole number in a range; words behind it are ignored. */

@@ -1,5 +1,12 @@
 /** Server blocks: from what the Corefile says of them to handlers at work. */
-import { type BlockConfig, type BlockOptions, DIRECTIVES, portOf, type Transport } from '../corefile/config.ts';
+import {
+  type BlockConfig,
+  type BlockOptions,
+  DIRECTIVES,
+  isIgnoredDirective,
+  portOf,
+  type Transport,
+} from '../corefile/config.ts';
 import type { DomainName } from '../dns/name.ts';
 import { fail, OperatorError, ok, type Result } from '../errors.ts';
 import type { Logger, QueryEntry } from '../logger.ts';
@@ -85,7 +92,7 @@ export function servingBlock(
     ),
     zones: config.zones,
     addresses,
-    plugins: [...config.directives.keys()],
+    plugins: [...config.directives.keys()].filter((name) => !isIgnoredDirective(name)),
     options: config.options,
   };
 }

@@ -5,7 +5,6 @@ import type { BlockContext } from '../controller.ts';
 import { Controller } from '../controller.ts';
 import { normalizeZones } from '../keys.ts';
 import type { Outcome } from '../outcome.ts';
-import { accept } from '../outcome.ts';
 import type { Directive } from '../parser.ts';
 import { parseBare } from './process.ts';
 
@@ -75,7 +74,7 @@ export function parseChaos(stanzas: readonly Directive[]): Outcome<ChaosOptions>
   while (c.next()) {
     const [version, ...authors] = c.remainingArgs();
     options = { version, authors: authors.length > 0 ? authors : undefined };
-    c.noBlock();
+    c.noOptions();
   }
   return c.finish(options);
 }
@@ -86,9 +85,9 @@ export function parseCancel(stanzas: readonly Directive[]): Outcome<{ readonly t
   let timeoutMs = 5001;
   while (c.next()) {
     const [text] = c.args(0, 1);
-    if (text !== undefined) timeoutMs = c.duration(text);
-    if (timeoutMs <= 0) c.err(`invalid timeout: ${text}`);
-    c.noBlock();
+    if (text !== undefined) timeoutMs = c.duration(text, () => `invalid duration: ${JSON.stringify(text)}`);
+    if (timeoutMs <= 0) c.err(`invalid negative duration: ${JSON.stringify(text)}`);
+    c.noOptions();
   }
   return c.finish({ timeoutMs });
 }
@@ -99,7 +98,7 @@ export function parseMetadata(stanzas: readonly Directive[], block: BlockContext
   let zones: readonly DomainName[] = [];
   while (c.nextOnly()) {
     zones = normalizeZones(c.remainingArgs(), block.zones);
-    c.noBlock();
+    c.noOptions();
   }
   return c.finish(zones);
 }
@@ -114,9 +113,8 @@ export function parseLoop(stanzas: readonly Directive[]): Outcome<true> {
   return c.finish(true);
 }
 
-/** `any`; what stands behind it is ignored. */
-export function parseAny(): Outcome<true> {
-  return accept(true);
+export function parseAny(stanzas: readonly Directive[]): Outcome<true> {
+  return parseBare('any', stanzas);
 }
 
 export function parseMinimal(stanzas: readonly Directive[]): Outcome<true> {

@@ -62,6 +62,7 @@ export function parseCache(stanzas: readonly Directive[], block: BlockContext): 
     }
     o.zones = normalizeZones(args, block.zones);
     while (c.nextBlock()) readOption(c, o);
+    if (o.preferPositive && o.serveStale === undefined) c.stanzaErr('serve_stale_policy requires serve_stale');
   }
   return c.finish(o);
 }

@@ -148,6 +148,7 @@ function readOption(c: Controller, o: Draft): void {
       break;
     case 'read_timeout':
       o.readTimeoutMs = readDuration(c, name);
+      if (o.readTimeoutMs === 0) c.err('read_timeout must be positive: 0s');
       break;
     case 'max_fails':
       o.maxFails = readCount(c, name);
@@ -182,6 +183,7 @@ function readOption(c: Controller, o: Draft): void {
       break;
     case 'failover':
       o.failover = [...o.failover, ...readRcodes(c)];
+      if (o.failover.includes(0)) c.err('NoError cannot be used in failover');
       break;
     case 'failfast_all_unhealthy_upstreams':
       c.noArgs();

@@ -104,7 +104,7 @@ export function parseBufsize(stanzas: readonly Directive[]): Outcome<number> {
       if (n === undefined || n < 512 || n > 4096) c.argErr();
       size = n ?? size;
     }
-    c.noBlock();
+    c.noOptions();
   }
   return c.finish(size);
 }
@@ -113,7 +113,7 @@ export function parseBufsize(stanzas: readonly Directive[]): Outcome<number> {
 export function parseNsid(stanzas: readonly Directive[]): Outcome<{ readonly data: string | undefined }> {
   const c = new Controller('nsid', stanzas);
   let data: string | undefined;
-  while (c.next()) {
+  while (c.nextOnly()) {
     const words = c.remainingArgs();
     if (words.length > 0) data = words.join(' ');
     c.noBlock();

@@ -44,8 +44,10 @@ export function parseErrors(stanzas: readonly Directive[]): Outcome<ErrorsOption
     const [file] = c.args(0, 1);
     if (file !== undefined && file !== 'stdout') c.err(`invalid log file: ${file}`);
     while (c.nextBlock()) {
-      if (c.value === 'stacktrace') stacktrace = true;
-      else if (c.value === 'consolidate') consolidate.push(readConsolidation(c));
+      if (c.value === 'stacktrace') {
+        c.noArgs();
+        stacktrace = true;
+      } else if (c.value === 'consolidate') consolidate.push(readConsolidation(c));
       else c.syntaxErr(`Unknown field ${c.value}`);
     }
   }

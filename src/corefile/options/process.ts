@@ -87,7 +87,7 @@ export function parseReload(stanzas: readonly Directive[]): Outcome<ReloadOption
     if (intervalMs !== 0 && intervalMs < 2000) c.err('interval value must be greater or equal to 2s');
     if (jitter !== undefined) jitterMs = c.duration(jitter);
     if (intervalMs !== 0 && jitterMs < 1000) c.err('jitter value must be greater or equal to 1s');
-    c.noBlock();
+    c.noOptions();
   }
   return c.finish({ intervalMs, jitterMs: Math.min(jitterMs, intervalMs / 2) });
 }

@@ -43,20 +43,25 @@ export function parseHeader(stanzas: readonly Directive[]): Outcome<HeaderRule[]
   const rules: HeaderRule[] = [];
   while (c.next()) {
     c.noArgs();
+    const before = rules.length;
     while (c.nextBlock()) {
       const words = [c.value, ...c.remainingArgs()].map((word) => word.toLowerCase());
       const on = words[0] === 'set' || words[0] === 'clear' ? 'response' : words.shift();
       const action = words.shift();
       if (on !== 'query' && on !== 'response') c.err(`invalid selector=${on} should be query or response`);
-      else if (action !== 'set' && action !== 'clear') c.err(`invalid action=${action} should be set or clear`);
+      else if (action !== 'set' && action !== 'clear')
+        c.err(
+          action === undefined ? 'no flag action provided' : `unknown flag action=${action}, should be set or clear`,
+        );
       else rules.push({ on, action, flags: readFlags(c, words) });
     }
+    if (rules.length === before) c.argErr();
   }
   return c.finish(rules);
 }
 
 function readFlags(c: Controller, words: readonly string[]): (typeof FLAGS)[number][] {
-  if (words.length === 0) c.argErr();
+  if (words.length === 0) c.err('invalid length for flags, at least one should be provided');
   return words.flatMap((word) => {
     const flag = FLAGS.find((f) => f === word);
     if (!flag) c.err(`unknown/unsupported flag=${word}`);
@@ -124,8 +129,10 @@ export function parseErratic(stanzas: readonly Directive[]): Outcome<ErraticOpti
         const [amount, duration] = c.args(0, 2);
         delay = readAmount(c, amount);
         if (duration !== undefined) delayMs = c.duration(duration);
-      } else if (c.value === 'large') large = true;
-      else c.unknownProperty();
+      } else if (c.value === 'large') {
+        c.noArgs();
+        large = true;
+      } else c.unknownProperty();
     }
   }
   return c.finish({ drop: drop ?? (delay > 0 || truncate > 0 ? 0 : 2), truncate, delay, delayMs, large });

@@ -59,8 +59,6 @@ export function parseTemplate(stanzas: readonly Directive[], block: BlockContext
       fallthrough: undefined,
     };
     while (c.nextBlock()) readOption(c, draft);
-    const isEmpty = draft.answer.length === 0 && draft.authority.length === 0 && draft.rcode === 0;
-    if (isEmpty) c.stanzaErr('no answer section for template found');
     all.push(draft);
   }
   return c.finish(all);

@@ -32,9 +32,10 @@ export function readCertificates(
   try {
     for (const block of blocks) {
       const { tls, root = '' } = block.options;
-      const points = pointsOf(block).filter(({ transport }) => transport !== 'dns');
-      if (tls === undefined || points.length === 0) continue;
+      if (tls === undefined) continue;
+      // Also where no listener needs it: what is named is to be had.
       const certificate = loadCertificate(tls, root);
+      const points = pointsOf(block).filter(({ transport }) => transport !== 'dns');
       for (const point of points.map(describePoint)) {
         const other = certificates.get(point);
         if (other && !isSame(other, certificate)) return fail(`plugin/tls: two TLS configurations for ${point}`);
