@@ -178,7 +178,10 @@ class OpenSession implements Session {
       asked.end();
       return;
     }
-    if (this.#frames.length < 2) return;
+    if (this.#frames.length < 2) {
+      this.#socket.resume();
+      return;
+    }
     // Other work of the thread comes between two messages; what the server sends meanwhile waits in the network.
     this.#isTaking = true;
     this.#socket.pause();
