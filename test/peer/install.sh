@@ -11,6 +11,7 @@ needs dig bind9-dnsutils
 needs knotd knot
 needs kdig knot-dnsutils
 needs nsd nsd
+needs unbound unbound
 needs pdns_server pdns-server
 [ -e "$(find /usr/lib -path '*pdns/libgsqlite3backend.so' -print -quit 2>/dev/null)" ] || missing+=(pdns-backend-sqlite3)
 needs ldns-compare-zones ldnsutils
