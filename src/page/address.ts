@@ -84,14 +84,9 @@ function namesOf({ names }: AddressAnswer): HTMLElement {
   if (names.length === 0) return h('p', { class: 'empty' }, 'No name had it then.');
   return h(
     'ul',
-    { class: 'lines' },
+    { class: 'lines plain' },
     names.map(({ owner, type, data, zone }) =>
-      h(
-        'li',
-        {},
-        h('span', {}),
-        h('span', {}, nameLink(owner), ` ${type} ${data} `, h('span', { class: 'muted' }, 'in ', zoneLink(zone))),
-      ),
+      h('li', {}, nameLink(owner), ` ${type} ${data} `, h('span', { class: 'muted' }, 'in ', zoneLink(zone))),
     ),
   );
 }

@@ -3,7 +3,7 @@ import type { TextRecord, VersionRef } from '../history/answers.ts';
 import { ask, path } from './api.ts';
 import { h, replace } from './dom.ts';
 import { hrefOf } from './place.ts';
-import { dataOf, nameLink, zoneLink } from './records.ts';
+import { dataOf, nameLink } from './records.ts';
 import { createRows } from './rows.ts';
 import { countText, momentOf, momentText, spanText } from './time.ts';
 import { calm, heading, moment, trouble, type View } from './view.ts';
@@ -84,7 +84,14 @@ export const diffView: View = ({ root, place, signal }) => {
           h('span', { class: 'cell', title: record.data }, dataOf(record)),
         ),
       label: 'Differences',
-      columns: ['Change', 'Name', 'TTL', 'Type', 'Data'],
+      columns: [
+        { name: 'Change', isUnseen: true },
+        { name: 'Name' },
+        { name: 'TTL', isNumber: true },
+        { name: 'Type' },
+        { name: 'Data' },
+      ],
+      rowClass: 'row sign',
       onTotal: () => {},
       onTrouble: (error) => replace(summary, trouble(error)),
     },
@@ -109,10 +116,9 @@ export const diffView: View = ({ root, place, signal }) => {
       h(
         'span',
         {},
-        zoneLink(zone, ref.serial),
-        ' ',
         moment(ref.time),
-        h('span', { class: 'muted' }, ` serial ${ref.serial}`),
+        ' ',
+        h('a', { href: hrefOf(['zone', zone], { at: String(ref.serial) }), class: 'nowrap' }, `serial ${ref.serial}`),
       );
     const span = Math.abs(Date.parse(answer.to.time) - Date.parse(answer.from.time));
     return [

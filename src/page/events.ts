@@ -66,9 +66,7 @@ export const eventsView: View = ({ root, place, signal }) => {
       isFirst = false;
       put(
         list,
-        page.items.map((event) =>
-          h('li', { class: 'entry' }, h('div', { class: 'when' }, moment(event.time), eventText(event))),
-        ),
+        page.items.map((event) => h('li', { class: 'entry event' }, moment(event.time), eventText(event))),
       );
       cursor = page.next;
       more.hidden = cursor === undefined;

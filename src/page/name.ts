@@ -3,7 +3,7 @@ import type { Explanation, Page, RecordValue, StanzaReason } from '../history/an
 import { ask, path } from './api.ts';
 import { h, panel, put, replace } from './dom.ts';
 import { hrefOf, noteInUrl } from './place.ts';
-import { causeBlock, dataOf, differenceLines, eventList, zoneLink } from './records.ts';
+import { causeBlock, differenceLines, eventList, recordLines, zoneLink } from './records.ts';
 import { momentOf, momentText, spanText } from './time.ts';
 import { fill, heading, moment, type View } from './view.ts';
 
@@ -115,14 +115,7 @@ function valueEntry({ zone, type, records, from, to, removed, added, causes }: R
       zoneLink(zone, from.serial),
       from.serial !== undefined && h('span', { class: 'muted' }, `serial ${from.serial}`),
     ),
-    !isGone &&
-      h(
-        'ul',
-        { class: 'lines' },
-        records.map((record) =>
-          h('li', {}, h('span', {}), h('span', {}, `${record.ttl} ${record.type} `, dataOf(record))),
-        ),
-      ),
+    !isGone && recordLines(records),
     (isDifference || isGone) && differenceLines(removed, added, false),
     causes.slice(0, 10).map(causeBlock),
     causes.length > 10 && h('div', { class: 'cause muted' }, `and ${causes.length - 10} more events`),
@@ -153,19 +146,12 @@ function explanationBlock({ zone, type, at, outcome, records, stanzas }: Explana
     h(
       'div',
       { class: 'when controls' },
-      h('span', { class: kind }, `${type} ${word}`),
+      h('span', { class: kind }, `${type}: ${word}`),
       zoneLink(zone, at.serial),
       moment(at.time),
       at.serial !== undefined && h('span', { class: 'muted' }, `serial ${at.serial}`),
     ),
-    records.length > 0 &&
-      h(
-        'ul',
-        { class: 'lines' },
-        records.map((record) =>
-          h('li', {}, h('span', {}), h('span', {}, `${record.ttl} ${record.type} `, dataOf(record))),
-        ),
-      ),
+    records.length > 0 && recordLines(records),
     stanzas.map((reason) =>
       h(
         'div',

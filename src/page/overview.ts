@@ -78,9 +78,9 @@ function factsOf({ log, lagSeconds }: Answer): Child {
   const fact = (name: string, value: string) => h('div', {}, h('dt', {}, name), h('dd', {}, value));
   return [
     fact('events in the log', countText(log.events)),
-    fact('since', spanText(Date.parse(log.last.time) - Date.parse(log.first.time))),
+    fact('goes back', spanText(Date.parse(log.last.time) - Date.parse(log.first.time))),
     fact('size of the log', octetsText(log.octets)),
-    lagSeconds !== undefined && fact('from event to log', spanText(lagSeconds * 1000)),
+    lagSeconds !== undefined && fact('lag, from event to log', spanText(lagSeconds * 1000)),
   ];
 }
 

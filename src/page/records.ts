@@ -24,6 +24,12 @@ export function dataOf({ type, data }: TextRecord): HTMLElement {
   return h('span', {}, data);
 }
 
+/** Records of one name, line by line. */
+export function recordLines(records: readonly TextRecord[]): HTMLElement {
+  const line = (record: TextRecord) => h('li', {}, `${record.ttl} ${record.type} `, dataOf(record));
+  return h('ul', { class: 'lines plain' }, records.map(line));
+}
+
 /** What was removed and added, line by line. */
 export function differenceLines(
   removed: readonly TextRecord[],

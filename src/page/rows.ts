@@ -1,13 +1,22 @@
 /** A list of any length that makes only the rows that are seen, and asks for them page by page as they come into view. */
 import { h, replace } from './dom.ts';
 
+/** The name of a column, and how it is shown; `isUnseen`: only to those who can't see what is in it. */
+export interface Column {
+  readonly name: string;
+  readonly isNumber?: boolean;
+  readonly isUnseen?: boolean;
+}
+
 export interface RowsSource<T> {
   /** Some rows from a place on, and how many there are in all. */
   readonly load: (first: number, limit: number) => Promise<{ readonly items: readonly T[]; readonly total: number }>;
   readonly row: (item: T) => HTMLElement;
   /** For those who don't see it. */
   readonly label: string;
-  readonly columns: readonly string[];
+  readonly columns: readonly Column[];
+  /** Of the row with the names of the columns; `row` unless told. */
+  readonly rowClass?: string;
   readonly onTotal: (total: number) => void;
   readonly onTrouble: (error: unknown) => void;
 }
@@ -24,16 +33,17 @@ const MOST_PAGES = 20;
 /** Rows made above and below what is seen. */
 const MARGIN = 8;
 
+function headCell({ name, isNumber, isUnseen }: Column): HTMLElement {
+  const text = isUnseen ? h('span', { class: 'unseen' }, name) : name;
+  return h('span', { role: 'columnheader', class: isNumber ? 'cell number' : 'cell' }, text);
+}
+
 export function createRows<T>(source: RowsSource<T>, signal: AbortSignal): Rows {
   const extent = h('div', { class: 'extent', role: 'rowgroup' });
   const head = h(
     'div',
-    { role: 'rowgroup', class: 'unseen' },
-    h(
-      'div',
-      { role: 'row', 'aria-rowindex': 1 },
-      source.columns.map((name) => h('span', { role: 'columnheader' }, name)),
-    ),
+    { role: 'rowgroup', class: 'head' },
+    h('div', { role: 'row', class: source.rowClass ?? 'row', 'aria-rowindex': 1 }, source.columns.map(headCell)),
   );
   const root = h('div', { class: 'rows', role: 'table', tabindex: 0, 'aria-label': source.label }, head, extent);
   let pages = new Map<number, readonly T[]>();

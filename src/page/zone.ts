@@ -111,7 +111,7 @@ export const zoneView: View = (context) => {
           h('span', { class: 'cell', title: record.data }, dataOf(record)),
         ),
       label: 'Records',
-      columns: ['Name', 'TTL', 'Type', 'Data'],
+      columns: [{ name: 'Name' }, { name: 'TTL', isNumber: true }, { name: 'Type' }, { name: 'Data' }],
       onTotal: (n) => {
         total.textContent = `${countText(n)} ${n === 1 ? 'record' : 'records'}`;
       },

@@ -110,7 +110,7 @@ describe('the page of the demo', { skip: !hasBrowser && 'needs chromium' }, () =
       await settled(tab);
       const first = page.locator('.entry').first();
       assert.match((await first.textContent()) ?? '', /EndpointSlice data\/kafka.* by /);
-      assert.match((await page.locator('section', { hasText: 'Why' }).first().textContent()) ?? '', /A answered/);
+      assert.match((await page.locator('section', { hasText: 'Why' }).first().textContent()) ?? '', /A: answered/);
     }));
 
   it('has a link that skips to the content', () =>
@@ -129,7 +129,7 @@ describe('the page of the demo', { skip: !hasBrowser && 'needs chromium' }, () =
       await goTo(tab, origin, '#/zone/east.local.');
       await settled(tab);
       const serial = async () => /serial (\d{10})/.exec((await page.locator('.moment').textContent()) ?? '')?.[1] ?? '';
-      await page.locator('.rows .row').first().waitFor();
+      await page.locator('.extent .row').first().waitFor();
       const newest = await serial();
       await page.getByRole('slider', { name: 'Moment' }).focus();
       await page.keyboard.press('ArrowLeft');
@@ -140,12 +140,12 @@ describe('the page of the demo', { skip: !hasBrowser && 'needs chromium' }, () =
       const older = await serial();
       assert.ok(Number(older) < Number(newest), `${older} < ${newest}`);
       await page.waitForURL(({ hash }) => hash.includes(`at=${older}`));
-      await page.locator('.rows .row', { hasText: ` ${older} ` }).waitFor();
+      await page.locator('.extent .row', { hasText: ` ${older} ` }).waitFor();
 
       const other = await openTab(browser, origin);
       await other.page.goto(page.url());
       await other.page.locator('.moment', { hasText: `serial ${older}` }).waitFor();
-      await other.page.locator('.rows .row', { hasText: ` ${older} ` }).waitFor();
+      await other.page.locator('.extent .row', { hasText: ` ${older} ` }).waitFor();
       await other.context.close();
 
       await page.getByRole('link', { name: 'Compare with now' }).click();
@@ -158,7 +158,7 @@ describe('the page of the demo', { skip: !hasBrowser && 'needs chromium' }, () =
       await goTo(tab, origin, '#/zone/shared.local.');
       await tab.page.getByRole('searchbox', { name: 'Only records with' }).fill('checkout');
       await tab.page.waitForURL(({ hash }) => hash.includes('match=checkout'));
-      const rows = tab.page.locator('.rows .row');
+      const rows = tab.page.locator('.extent .row');
       await rows.filter({ hasNotText: 'checkout' }).first().waitFor({ state: 'detached' });
       await rows.first().waitFor();
       assert.equal(await rows.filter({ hasNotText: 'checkout' }).count(), 0);

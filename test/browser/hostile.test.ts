@@ -129,12 +129,12 @@ describe('the page', { skip: !hasBrowser && 'needs chromium' }, () => {
     });
     await goTo(tab, origin, '#/zone/cluster.local.');
     const rows = tab.page.getByRole('table', { name: 'Records' });
-    await rows.locator('.row').first().waitFor();
+    await rows.locator('.extent .row').first().waitFor();
     const count = Number((await rows.getAttribute('aria-rowcount')) ?? 0) - 1;
     assert.ok(count >= services * 4, String(count));
     await rows.evaluate((list) => Reflect.set(list, 'scrollTop', Reflect.get(list, 'scrollHeight')));
     await rows.locator(`[aria-rowindex="${count + 1}"]`).waitFor();
-    assert.ok((await rows.locator('.row').count()) < 120);
+    assert.ok((await rows.locator('.extent .row').count()) < 120);
     await tab.page.getByRole('searchbox', { name: 'Only records with' }).fill('web-24999.');
     await tab.page
       .getByRole('status')
@@ -155,7 +155,7 @@ describe('the page', { skip: !hasBrowser && 'needs chromium' }, () => {
     await shoot(tab, 'token');
     await field.fill(token);
     await tab.page.keyboard.press('Enter');
-    await tab.page.locator('.rows .row').first().waitFor();
+    await tab.page.locator('.extent .row').first().waitFor();
     await tab.page.getByRole('link', { name: 'Live' }).click();
     await tab.page.getByText('connected', { exact: true }).waitFor();
     assert.deepEqual(tab.offences, []);
