@@ -68,6 +68,8 @@ export interface ReplyContent {
   readonly spelledZone?: DomainName;
   /** Names are written as they are, whatever the question spells. */
   readonly isLowerCase?: boolean;
+  /** Of all records; absent: IN, whatever the question's class. */
+  readonly recordClass?: RRClass;
 }
 
 export interface Encoded {
@@ -110,7 +112,6 @@ export class MessageEncoder {
   #questionName = '';
   #spelling = '';
   #spelledZone: DomainName | undefined;
-  /** IN, but CH for a question of class CH (`chaos`). */
   #recordClass: RRClass = RRClass.IN;
 
   /**
@@ -144,7 +145,7 @@ export class MessageEncoder {
     this.#at = 12;
     this.#spelling = '';
     this.#spelledZone = undefined;
-    this.#recordClass = question?.class === RRClass.CH ? RRClass.CH : RRClass.IN;
+    this.#recordClass = RRClass.IN;
     if (question !== undefined) {
       buffer[5] = 1;
       const at = this.#names.write(question.spelling, 12, false);
@@ -225,6 +226,7 @@ export class MessageEncoder {
     if (query.opcode === 0 && query.isCheckingDisabled) flags |= Flag.CD;
     const spelled = reply.isLowerCase ? undefined : { zone: reply.spelledZone };
     this.begin(query.id, flags, reply.rcode, query.question, limit, edns, spelled);
+    this.#recordClass = reply.recordClass ?? RRClass.IN;
     this.#addAll('answer', reply.answer);
     this.#addAll('authority', reply.authority);
     this.#addAll('additional', reply.additional);

@@ -96,6 +96,8 @@ export interface Reply {
   readonly spelledZone?: DomainName;
   /** All names are sent in lower case, whatever the question spells: the answer is one that somebody else was given too. */
   readonly isLowerCase?: boolean;
+  /** Of all records; absent: IN, as zones have them, whatever the question's class. */
+  readonly recordClass?: number;
   readonly ede?: ExtendedError;
   /**
    * Where the reply comes from, if it is a function of zone content alone: it may then be kept encoded until a name that

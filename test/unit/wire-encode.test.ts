@@ -54,23 +54,6 @@ test('header bits: id and opcode of the query, its RD and CD, and what the reply
   assert.equal(encoder.encodeReply(query, content, 512).message.readUInt16BE(0), 0xbeef);
 });
 
-test('records have the class of a CH question, else IN', () => {
-  const text = record('version.bind.', { type: 'TXT', texts: ['x'] });
-  for (const [asked, written] of [
-    [1, undefined],
-    [3, 3],
-    [255, undefined],
-  ] as const) {
-    const query = queryFor('version.bind.', 16);
-    const { message } = encoder.encodeReply(
-      { ...query, question: { ...query.question, class: asked } },
-      reply([text]),
-      512,
-    );
-    assert.equal(decoded(message).answer[0]?.class, written);
-  }
-});
-
 test('owner, NS, CNAME, PTR, SOA and MX names are compressed, SRV targets are not (RFC 2782)', () => {
   const target = name(SERVICE);
   const sizes = {
@@ -139,6 +122,18 @@ test('what a CNAME leads to keeps the letters that it has, whatever the question
   assert.equal(first?.name, 'wEb.Shop.sVc.Cluster.LOCAL');
   assert.equal(first?.type === 'CNAME' && first.data, 'db.shop.svc.cluster.local');
   assert.equal(second?.name, 'db.shop.svc.cluster.local');
+});
+
+test('records are of class IN whatever the question asks, unless the reply says otherwise', () => {
+  const query = queryFor('web.shop.');
+  const chaotic = { ...query, question: { ...query.question, class: 3 } as typeof query.question };
+  const a = record('web.shop.', { type: 'A', address: '10.0.0.1' });
+  const classOf = (content: ReplyContent) => dnsPacket.decode(encoder.encodeReply(chaotic, content, 512).message);
+  const [plain] = classOf(reply([a])).answers ?? [];
+  assert.equal(plain && 'class' in plain && plain.class, 'IN');
+  const text = record('web.shop.', { type: 'TXT', texts: ['v1'] });
+  const [told] = classOf({ ...reply([text]), recordClass: 3 }).answers ?? [];
+  assert.equal(told && 'class' in told && told.class, 'CH');
 });
 
 test('a target that somebody spelled is written so', () => {

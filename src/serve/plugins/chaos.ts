@@ -30,6 +30,7 @@ export function createChaos(
         kind: 'reply',
         rcode: Rcode.NOERROR,
         isAuthoritative: false,
+        recordClass: RRClass.CH,
         answer: found.map((text) => ({
           owner: name,
           type: RRType.TXT,
