@@ -1,6 +1,8 @@
 /** The commands beside the server: they read a Corefile or a database, and ask the server. One file each in cli/. */
 import { Command, CommanderError } from 'commander';
+import { addBackup } from './cli/backup.ts';
 import { addCheck } from './cli/check.ts';
+import { addCompact } from './cli/compact.ts';
 import { addCompletion } from './cli/completion.ts';
 import { type CliContext, type CliSurroundings, Exit } from './cli/context.ts';
 import { addDiff } from './cli/diff.ts';
@@ -24,6 +26,8 @@ const PARTS: readonly ((program: Command, context: CliContext) => void)[] = [
   addTail,
   addEvents,
   addVerify,
+  addBackup,
+  addCompact,
   addServerCommands,
   addCompletion,
 ];

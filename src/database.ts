@@ -24,6 +24,9 @@ export interface OwnedDatabase {
   close(): void;
 }
 
+/** Another process has the ownership of a database. */
+export class OwnedElsewhere extends OperatorError {}
+
 /** 'zlog': marks the file as ours, for `file(1)` and for us. */
 const APPLICATION_ID = 0x7a6c6f67;
 
@@ -156,7 +159,7 @@ function takeOwnership(file: string): Database {
   } catch (error) {
     lock?.close();
     if (error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY')) {
-      throw new OperatorError(
+      throw new OwnedElsewhere(
         `${file}: another zonelog owns it (${name} is locked): stop that one, or use another file`,
       );
     }

@@ -6,7 +6,7 @@ import { COMMANDS } from './cli/names.ts';
 import { databaseOf } from './compose/database-path.ts';
 import { readText, surroundingsOf } from './compose/files.ts';
 import { parseServerFlags, type ServerFlags, usage } from './compose/flags.ts';
-import { type RunningServer, startServer } from './compose/start.ts';
+import { type RunningServer, type StartOptions, startServer } from './compose/start.ts';
 import { VERSION } from './compose/version.ts';
 import { DIRECTIVES, defaultCorefile, isSupportedDirective } from './corefile/config.ts';
 import { OperatorError } from './errors.ts';
@@ -63,7 +63,8 @@ async function demo(): Promise<void> {
     // This file is in src/ or dist/.
     root: join(import.meta.dirname, '..'),
     print,
-    startServer: ({ corefile, file, database }) => run(QUIET, file, () => corefile, database),
+    startServer: ({ corefile, file, database }) =>
+      run(QUIET, file, () => corefile, { flag: database, fallback: database }),
   });
 }
 
@@ -74,14 +75,14 @@ async function serve(flags: ServerFlags): Promise<void> {
   const file = flags.conf ?? 'Corefile';
   // The standard input can be read only once: a reload sees what it was.
   const fixed = isMissing ? defaultCorefile(flags.port) : file === 'stdin' ? readText(file) : undefined;
-  await run(flags, file, () => fixed ?? readText(file), flags.db ?? databaseOf(process.env));
+  await run(flags, file, () => fixed ?? readText(file), { flag: flags.db, fallback: databaseOf(process.env) });
 }
 
 async function run(
   flags: Pick<ServerFlags, 'port' | 'isQuiet' | 'pidfile' | 'logFormat'>,
   file: string,
   read: () => string,
-  database: string,
+  database: StartOptions['database'],
 ): Promise<void> {
   const crash = /^([a-z-]+):(\d+)$/.exec(process.env.ZONELOG_CRASH_AT ?? '');
   let server: RunningServer | undefined;

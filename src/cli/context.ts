@@ -51,8 +51,11 @@ export function databaseFile({ db }: DatabaseOption, { env }: Pick<CliContext, '
   return db ?? databaseOf(env);
 }
 
-/** Reads a database as it is; one that can't be used is told in one line and as the exit code. */
-export function withDatabase(file: string, context: CliContext, read: (db: Database) => void): void {
+/**
+ * Reads a database as it is; one that can't be used is told in one line and as the exit code.
+ * @returns whether it could be used
+ */
+export function withDatabase(file: string, context: CliContext, read: (db: Database) => void): boolean {
   let db: Database;
   try {
     db = openReadOnly(file);
@@ -60,13 +63,14 @@ export function withDatabase(file: string, context: CliContext, read: (db: Datab
     if (!(error instanceof OperatorError)) throw error;
     context.stderr.write(`${error.message}\n`);
     context.exit(Exit.NO_LOG);
-    return;
+    return false;
   }
   try {
     read(db);
   } finally {
     db.close();
   }
+  return true;
 }
 
 /** Opens the history, asks, closes it again; what can't be answered is told in one line and as the exit code. */

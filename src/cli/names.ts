@@ -1,6 +1,8 @@
 /** The words that are commands: the process asks before it loads them. */
 export const COMMANDS: ReadonlySet<string> = new Set([
+  'backup',
   'check',
+  'compact',
   'completion',
   'diff',
   'events',

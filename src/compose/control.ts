@@ -6,6 +6,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { fastify } from 'fastify';
 import { controlPath } from './control-path.ts';
 import type { WriterStatus } from './messages.ts';
+import type { CompactionOutcome } from './retention.ts';
 import type { TransferStatus } from './transfer-status.ts';
 
 export interface ControlActions {
@@ -15,6 +16,8 @@ export interface ControlActions {
   readonly release: (cluster: string | undefined) => Promise<readonly string[]>;
   /** @returns false when a snapshot can't be written at the moment */
   readonly snapshot: () => Promise<boolean>;
+  /** Removes from the log what is older than `keep` milliseconds. */
+  readonly compact: (keep: number, reason: string) => Promise<CompactionOutcome>;
 }
 
 export interface Control {
@@ -35,6 +38,11 @@ export async function openControl(database: string, actions: ControlActions): Pr
     released: await actions.release(query.cluster),
   }));
   app.post('/snapshot', async () => ({ isWritten: await actions.snapshot() }));
+  app.post<{ Querystring: { keep?: string; reason?: string } }>('/compact', async ({ query }, reply) => {
+    const keep = Number(query.keep);
+    if (!(keep >= 0)) return reply.code(400).send({ why: 'keep is no number of milliseconds' });
+    return actions.compact(keep, query.reason ?? 'compact');
+  });
   // We own the database, so what lies here is left from a server that was killed.
   rmSync(path, { force: true });
   await app.listen({ path });

@@ -9,11 +9,13 @@ import type { MetricsSnapshot } from '../metrics.ts';
 import type { SoaRecord } from '../projection/diff.ts';
 import type { JournalLimits } from '../projection/journal.ts';
 import type { ReplicaUpdate } from '../projection/replica.ts';
+import type { Keeping } from '../retention/policy.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
 import type { Taken } from '../transfer/respond.ts';
 import type { FoundAddresses } from './found.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
 import type { BlockZones } from './plan.ts';
+import type { CompactionOutcome } from './retention.ts';
 import type { ZoneExpiry } from './secondary-side.ts';
 import type { ClusterView } from './views.ts';
 
@@ -26,6 +28,7 @@ export type ToWriter =
       readonly journal: JournalLimits;
       /** Zones that are kept as other servers have them. */
       readonly secondaries: readonly SecondarySource[];
+      readonly eventLog: EventLogLimits;
       readonly isDebug: boolean;
     }
   /** What is known is served: the clusters may be followed now. */
@@ -37,7 +40,15 @@ export type ToWriter =
   | { readonly kind: 'metrics'; readonly request: number }
   | { readonly kind: 'release'; readonly request: number; readonly cluster: string | undefined }
   | { readonly kind: 'snapshot'; readonly request: number }
+  /** Remove what is older than `keep` milliseconds. */
+  | { readonly kind: 'compact'; readonly request: number; readonly keep: number; readonly reason: string }
   | { readonly kind: 'stop' };
+
+/** What the Corefile says of the log, but for its file. */
+export interface EventLogLimits extends Keeping {
+  /** Events between two snapshots; undefined: the default. */
+  readonly snapshotEvery: number | undefined;
+}
 
 /** How a cluster stands. */
 export interface ClusterStatus {
@@ -72,6 +83,7 @@ export type FromWriter =
   | { readonly kind: 'expiry'; readonly changed: readonly ZoneExpiry[] }
   | { readonly kind: 'released'; readonly request: number; readonly clusters: readonly string[] }
   | { readonly kind: 'snapshotted'; readonly request: number; readonly isWritten: boolean }
+  | { readonly kind: 'compacted'; readonly request: number; readonly outcome: CompactionOutcome }
   | { readonly kind: 'metrics'; readonly request: number; readonly snapshot: MetricsSnapshot }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'stopped' };

@@ -10,6 +10,7 @@ import { createSharedUdp, type SharedUdp } from '../serve/shared-udp.ts';
 import type { Interfaces } from './addresses.ts';
 import { createAutoReload } from './auto-reload.ts';
 import type { Control } from './control.ts';
+import { chooseDatabase, refuseToMove } from './event-log.ts';
 import { createHistorySide } from './history-side.ts';
 import { createHttpSide } from './http.ts';
 import { liveStatus } from './live-status.ts';
@@ -31,7 +32,8 @@ export interface StartOptions {
   readonly surroundings: Surroundings;
   /** Port of the blocks that name none. */
   readonly defaultPort: number;
-  readonly database: string;
+  /** The log's file as the command line says; and where it is when the Corefile does not say either. */
+  readonly database: { readonly flag: string | undefined; readonly fallback: string };
   readonly isQuiet: boolean;
   readonly interfaces: () => Interfaces;
   /** Seconds, monotonic. */
@@ -68,11 +70,13 @@ const WAIT_LINE_EVERY = 500;
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const { logger, print } = options;
   let loaded = load(options);
+  const { file: database, warning } = databaseOf(options, loaded);
+  if (warning !== undefined) logger.warning(warning);
   const threads = threadsOf(loaded.config, options.processors);
   const visible = threads > 1 ? new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) : undefined;
   const shared = { logFormat: options.logFormat, ...(visible && { visible }) };
   const writer = new WriterThread(
-    { ...shared, file: options.database, ...(options.crashAt && { crashAt: options.crashAt }) },
+    { ...shared, file: database, ...(options.crashAt && { crashAt: options.crashAt }) },
     options.onFatal,
   );
   const seed = createSeed();
@@ -87,7 +91,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     now: options.now,
     clock: options.clock,
     random: options.random,
-    kept: keptSecondaries(options.database, logger),
+    kept: keptSecondaries(database, logger),
   });
   for (const [i, server] of servers.entries()) {
     server.onVersions = (soas) => notify.publish(i, soas);
@@ -110,7 +114,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   });
   const http = createHttpSide({
     metrics: async () => {
-      const own = [...threadMetrics(), ...autoReload.snapshot(), ...databaseMetrics(options.database)];
+      const own = [...threadMetrics(), ...autoReload.snapshot(), ...databaseMetrics(database)];
       const all = await collectMetrics(writer, servers, [notify.snapshot(), own, processMetrics(options.clock)]);
       return hasRuntimeMetrics(loaded.config) ? all : all.filter(({ name }) => !name.startsWith(THREAD_PREFIX));
     },
@@ -120,7 +124,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     now: options.now,
   });
   const history = createHistorySide({
-    database: options.database,
+    database,
     live: async () => liveStatus(writer.status, notify.status(), await writer.metrics(), options.clock()),
     logger,
     logFormat: options.logFormat,
@@ -133,7 +137,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   };
   try {
     await writer.opened;
-    for (const server of servers) server.open(options.database);
+    for (const server of servers) server.open(database);
     await http.configure(loaded.config);
     await configureWriter(writer, loaded);
     await Promise.all(servers.map((server) => server.loaded));
@@ -143,7 +147,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     isServing = true;
     options.setDebug(isDebug(loaded.config));
     writer.begin();
-    control = await openControlOf(options.database, writer, notify, logger);
+    control = await openControlOf(database, writer, notify, logger);
     // Answers come first.
     await history.configure(loaded.config);
     if (!options.isQuiet) for (const line of [...lines, ...versionLines()]) print(line);
@@ -160,6 +164,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     logger.info('Reloading');
     try {
       const next = load(options);
+      refuseToMove(database, databaseOf(options, next).file);
       const [targets, offered] = [notifyZones(next.config, next.planned), offeredTold(next.config, next.planned)];
       await http.configure(next.config);
       await history.configure(next.config);
@@ -239,10 +244,16 @@ function tryLoad(options: StartOptions): Result<Config, string> {
   }
 }
 
-async function configureWriter(writer: WriterThread, { config, planned }: Understood): Promise<void> {
+async function configureWriter(writer: WriterThread, { config, planned, eventLog }: Understood): Promise<void> {
   const { plan, clusters, blocks } = planned;
   const secondaries = secondarySources(config, blocks);
-  await writer.configure({ plan, clusters, secondaries, journal: journalLimits(config), isDebug: isDebug(config) });
+  const journal = journalLimits(config);
+  const { limits } = eventLog;
+  await writer.configure({ plan, clusters, secondaries, journal, eventLog: limits, isDebug: isDebug(config) });
+}
+
+function databaseOf({ database: { flag, fallback } }: StartOptions, { eventLog }: Understood) {
+  return chooseDatabase(flag, eventLog.file, fallback);
 }
 
 function hasRuntimeMetrics({ serverBlocks }: Config): boolean {
@@ -375,6 +386,7 @@ async function openControlOf(
       transfers: () => notify.status(),
       release: (cluster) => writer.release(cluster),
       snapshot: () => writer.snapshot(),
+      compact: (keep, reason) => writer.compact(keep, reason),
     });
   } catch (error) {
     // The commands that need it will say so; names are served all the same.

@@ -7,6 +7,7 @@ import type { Taken } from '../transfer/respond.ts';
 import type { FoundAddresses } from './found.ts';
 import type { FromServer, FromWriter, ServerConfiguration, ToServer, ToWriter, WriterStatus } from './messages.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
+import type { CompactionOutcome } from './retention.ts';
 import type { ZoneExpiry } from './secondary-side.ts';
 import type { ServerThreadData } from './server-thread.ts';
 import type { WriterThreadData } from './writer-thread.ts';
@@ -48,6 +49,7 @@ export class WriterThread {
   readonly #metrics = new Requests<MetricsSnapshot>();
   readonly #releases = new Requests<readonly string[]>();
   readonly #snapshots = new Requests<boolean>();
+  readonly #compactions = new Requests<CompactionOutcome>();
   readonly #opened: Settle<void> = Promise.withResolvers();
   readonly #stopped: Settle<void> = Promise.withResolvers();
   #configured: Settle<void> | undefined;
@@ -99,6 +101,9 @@ export class WriterThread {
         case 'snapshotted':
           this.#snapshots.answer(message.request, message.isWritten);
           break;
+        case 'compacted':
+          this.#compactions.answer(message.request, message.outcome);
+          break;
         case 'failed':
           fail(message.message);
           break;
@@ -117,6 +122,11 @@ export class WriterThread {
   /** Writes a snapshot. @returns false when one can't be written at the moment */
   snapshot(): Promise<boolean> {
     return this.#snapshots.ask((request) => this.#post({ kind: 'snapshot', request }));
+  }
+
+  /** Removes what is older than so many milliseconds from the log. */
+  compact(keep: number, reason: string): Promise<CompactionOutcome> {
+    return this.#compactions.ask((request) => this.#post({ kind: 'compact', request, keep, reason }));
   }
 
   /** The database is open. Rejected with an OperatorError when it can't be. */

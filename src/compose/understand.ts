@@ -3,6 +3,7 @@ import { type BlockConfig, type Config, checkListeners, loadConfig, type Surroun
 import { OperatorError } from '../errors.ts';
 import { servingBlock } from '../serve/blocks.ts';
 import { type Interfaces, listenAddresses, serverAddresses } from './addresses.ts';
+import { type EventLogPlan, planEventLog } from './event-log.ts';
 import type { ServerConfiguration } from './messages.ts';
 import { type PlannedConfig, planConfig } from './plan.ts';
 
@@ -10,6 +11,7 @@ export interface Understood {
   readonly config: Config;
   readonly planned: PlannedConfig;
   readonly serving: Omit<ServerConfiguration, 'descriptors'>;
+  readonly eventLog: EventLogPlan;
 }
 
 /**
@@ -37,5 +39,5 @@ export function understand(
   if (!listeners.ok) throw new OperatorError(listeners.error.message);
   const planned = planConfig(config, (block: BlockConfig) => serverAddresses(block, interfaces));
   const blocks = config.serverBlocks.map((block, i) => servingBlock(block, defaultPort, bind[i] ?? []));
-  return { config, planned, serving: { blocks, zones: planned.blocks } };
+  return { config, planned, serving: { blocks, zones: planned.blocks }, eventLog: planEventLog(config) };
 }

@@ -10,6 +10,7 @@ export function writerMetrics(writer: Writer): MetricsSnapshot {
   return [
     ...(writer.ingest?.metrics() ?? []),
     ...(writer.secondaries?.metrics() ?? []),
+    ...writer.retention.metrics(),
     gaugeFamily(
       'zonelog_zone_serial',
       'SOA serial of the published version.',

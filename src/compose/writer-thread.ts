@@ -52,6 +52,7 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
       hostNames: { servers: systemResolvers, random: createRandom() },
       ...(visible && { visible: new Int32Array(visible) }),
       crashPoint,
+      ...(crashAt && { crashAt }),
       onStatus: (status) => post({ kind: 'status', status }),
       onExpiry: (changed) => post({ kind: 'expiry', changed }),
     });
@@ -64,7 +65,7 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
     switch (message.kind) {
       case 'configure':
         isDebug = message.isDebug;
-        writer.configure(message.plan, message.clusters, message.journal, message.secondaries).then(
+        writer.configure(message).then(
           () => post({ kind: 'configured', status: writer.status() }),
           (error: unknown) => {
             if (error instanceof OperatorError) post({ kind: 'refused', message: error.message });
@@ -94,6 +95,11 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
       case 'snapshot':
         writer.snapshot().then((isWritten) => post({ kind: 'snapshotted', request: message.request, isWritten }), fail);
         break;
+      case 'compact': {
+        const { request, keep, reason } = message;
+        writer.retention.compact(keep, reason).then((outcome) => post({ kind: 'compacted', request, outcome }), fail);
+        break;
+      }
       case 'stop':
         writer.stop().then(() => {
           post({ kind: 'stopped' });

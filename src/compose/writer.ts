@@ -15,14 +15,15 @@ import type { Ingest } from '../ingest/pipeline.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import type { SecondarySource } from '../ingest/secondary/primary.ts';
 import type { Logger } from '../logger.ts';
-import { DEFAULT_JOURNAL_LIMITS, Journal, type JournalLimits } from '../projection/journal.ts';
+import { Journal, type JournalLimits } from '../projection/journal.ts';
 import { createProjector, type Projector, type PublishedVersion } from '../projection/projector.ts';
 import { readSnapshot, writeSnapshot } from '../projection/snapshot.ts';
 import { factsAt, keysAt, type World } from '../projection/state.ts';
 import { type Follower, type Serials, startFollower } from './follower.ts';
 import { createGuard } from './guard.ts';
 import { createHostNeeds, type HostNeeds } from './host-needs.ts';
-import type { ClusterStatus, WriterStatus } from './messages.ts';
+import type { ClusterStatus, EventLogLimits, WriterStatus } from './messages.ts';
+import { createRetention, type Retention, type RetentionOptions } from './retention.ts';
 import { createRetryingStore } from './retrying-store.ts';
 import type { SecondarySide, ZoneExpiry } from './secondary-side.ts';
 import { sourcesOf } from './sources.ts';
@@ -43,19 +44,23 @@ export interface WriterOptions {
   readonly visible?: Int32Array;
   /** For tests that end the process at a named point. */
   readonly crashPoint: (name: string) => void;
+  readonly crashAt?: RetentionOptions['crashAt'];
   readonly onStatus: (status: WriterStatus) => void;
   /** Zones of other servers are good for another time. */
   readonly onExpiry?: (changed: readonly ZoneExpiry[]) => void;
 }
 
+export interface WriterConfiguration {
+  readonly plan: ZonePlan;
+  readonly clusters: readonly ClusterView[];
+  readonly journal: JournalLimits;
+  readonly secondaries: readonly SecondarySource[];
+  readonly eventLog: EventLogLimits;
+}
+
 export interface Writer {
   /** Puts a plan in force and follows its clusters; those that stay are not listed again. */
-  configure(
-    plan: ZonePlan,
-    clusters: readonly ClusterView[],
-    journal?: JournalLimits,
-    secondaries?: readonly SecondarySource[],
-  ): Promise<void>;
+  configure(configuration: WriterConfiguration): Promise<void>;
   /**
    * Follows the clusters of a configuration that the log knew all about, and asks primaries for their zones; after the
    * first answer can be given.
@@ -72,11 +77,12 @@ export interface Writer {
   readonly ingest: Ingest | undefined;
   readonly secondaries: Pick<SecondarySide, 'metrics'> | undefined;
   readonly projector: Projector;
+  readonly retention: Retention;
   /** Stops following, writes a snapshot, closes the database. */
   stop(): Promise<void>;
 }
 
-/** A snapshot is written after so many events, so that a start replays no more than that. */
+/** A snapshot is written after so many events if nobody asks for others, so that a start replays no more than that. */
 const SNAPSHOT_EVERY = 20_000;
 
 /** @throws OperatorError when the log can't be read */
@@ -104,6 +110,7 @@ export function createWriter(options: WriterOptions): Writer {
   let waitingSources: readonly ClusterSource[] | undefined;
   let clusters: readonly ClusterView[] = [];
   let eventsSinceSnapshot = 0;
+  let snapshotEvery = SNAPSHOT_EVERY;
   let snapshot: Generator<undefined> | undefined;
   let onSnapshot: (() => void) | undefined;
   /** One was asked for while it could not be begun. */
@@ -124,7 +131,7 @@ export function createWriter(options: WriterOptions): Writer {
     release();
     tellHostNeeds?.(projector.world);
     eventsSinceSnapshot += batch.events.length;
-    if (isSnapshotDue || eventsSinceSnapshot >= SNAPSHOT_EVERY) beginSnapshot();
+    if (isSnapshotDue || eventsSinceSnapshot >= snapshotEvery) beginSnapshot();
   }
 
   function release(): void {
@@ -139,6 +146,14 @@ export function createWriter(options: WriterOptions): Writer {
     }
   }
   let lastReleased = projector.batch;
+  const retention = createRetention({
+    db,
+    file: database.file,
+    clock,
+    logger,
+    passed: () => Math.min(lastReleased, ...[...followers].map((follower) => follower.folded)),
+    ...(options.crashAt && { crashAt: options.crashAt }),
+  });
 
   /** What every serving thread has folded may be seen: not before, or a client would be told a serial, then an older one. */
   function reveal(): void {
@@ -263,6 +278,7 @@ export function createWriter(options: WriterOptions): Writer {
 
   return {
     projector,
+    retention,
     get ingest() {
       return ingest;
     },
@@ -270,12 +286,14 @@ export function createWriter(options: WriterOptions): Writer {
       return secondaries;
     },
     status,
-    async configure(plan, views, limits = DEFAULT_JOURNAL_LIMITS, zones = []) {
+    async configure({ plan, clusters: views, journal: limits, secondaries: zones, eventLog }) {
       const sources = sourcesOf(views);
       // What the log knows is served without waiting for anything; what it does not know must at least be possible.
       const isKnown = views.every((view) => isSynced(view, projector.world));
       if (!isKnown) await checkConnections(sources, options.connect);
       journal.setLimits(limits);
+      retention.configure(eventLog);
+      snapshotEvery = eventLog.snapshotEvery ?? SNAPSHOT_EVERY;
       clusters = views;
       if (JSON.stringify(projector.world.plan) !== JSON.stringify(plan)) {
         const appended = log.append([{ kind: 'PlanApplied', plan }], [], clock(), previous);
@@ -295,6 +313,7 @@ export function createWriter(options: WriterOptions): Writer {
       const zones = waitingZones;
       waitingZones = undefined;
       if (zones !== undefined) await followZones(zones);
+      retention.begin();
     },
     notify: (zone, address) => secondaries?.notify(zone, address),
     follow(port) {
@@ -323,6 +342,7 @@ export function createWriter(options: WriterOptions): Writer {
     async stop() {
       await ingest?.stop();
       await secondaries?.stop();
+      await retention.stop();
       if (snapshot === undefined && eventsSinceSnapshot > 0) beginSnapshot();
       isSnapshotDue = false;
       while (stepSnapshot());

@@ -22,11 +22,13 @@ export {
   isKnownDirective,
   isSupportedDirective,
 } from './directives.ts';
+export { parseLongDuration } from './durations.ts';
 export { isReverseZone, matchZone, portOf, type ServerKey, type Transport } from './keys.ts';
 export { checkListeners, type ListeningBlock } from './listeners.ts';
 export type { AclAction, AclOptions, AclPolicy } from './options/acl.ts';
 export type { ChaosOptions, LoadbalanceOptions } from './options/answering.ts';
 export type { CacheLimits, CacheOptions } from './options/cache.ts';
+export type { EventlogOptions, Measure } from './options/eventlog.ts';
 export type { AutopathOptions, ExternalOptions } from './options/external.ts';
 export type { ForwardOptions, Upstream } from './options/forward.ts';
 export type { ExternalDnsPart, GatewayOptions, GatewayResource } from './options/gateway.ts';
@@ -80,7 +82,7 @@ export interface Config {
 }
 
 /** Directives that are about the whole server, whichever block they stand in. */
-const ONCE: ReadonlySet<string> = new Set<DirectiveName>(['history']);
+const ONCE: ReadonlySet<string> = new Set<DirectiveName>(['eventlog', 'history']);
 
 /** Reads a Corefile. The error is the line for the operator. */
 export function loadConfig(text: string, around: Surroundings): Outcome<Config> {

@@ -28,6 +28,7 @@ export const DIRECTIVES = [
   'pprof',
   'shed',
   'prometheus',
+  'eventlog',
   'history',
   'errors',
   'log',

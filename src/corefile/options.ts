@@ -11,6 +11,7 @@ import {
   parseWhoami,
 } from './options/answering.ts';
 import { parseCache } from './options/cache.ts';
+import { parseEventlog } from './options/eventlog.ts';
 import { parseAutopath, parseExternal } from './options/external.ts';
 import { parseForward } from './options/forward.ts';
 import { parseGateway } from './options/gateway.ts';
@@ -48,6 +49,7 @@ const PARSERS = {
   ready: parseReady,
   health: parseHealth,
   prometheus: parsePrometheus,
+  eventlog: parseEventlog,
   history: parseHistory,
   errors: parseErrors,
   log: parseLog,

@@ -111,6 +111,7 @@ export function readSnapshotOf(db: Database, batch: number): ProjectorStart | un
   return head && { world: readWorld(head, partsOf(db, batch)), batch, serials: new Map(head.serials) };
 }
 
+/** Nothing is begun before the first is asked for: who never asks would leave the connection busy. */
 function* partsOf(db: Database, batch: number): Generator<string> {
   const bodies = db
     .prepare<[number], Buffer>('SELECT body FROM snapshot_part WHERE batch = ? ORDER BY part')

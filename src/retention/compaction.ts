@@ -49,6 +49,7 @@ const FREE_PAGES = 256;
 export function* compact(db: Database, order: CompactionOrder): Generator<undefined, Removal | undefined> {
   const crashPoint = order.crashPoint ?? (() => undefined);
   yield* sweep(db, crashPoint);
+  if (order.until <= windowStart(db).batch) return undefined;
   const cut = yield* findCut(db, order.until);
   if (cut === undefined) return undefined;
   const texts = writeState(cut.world, cut);

@@ -75,6 +75,7 @@ const WITHOUT_HANDLER: ReadonlySet<string> = new Set([
   'debug',
   'ready',
   'health',
+  'eventlog',
   'history',
   'tls',
 ]);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Sqlite from 'better-sqlite3';
@@ -81,7 +82,11 @@ function contentOf(folder: string): string[] {
 }
 
 /** Commands on a database. */
-const COMMANDS: readonly (readonly string[])[] = [['verify']];
+const COMMANDS: readonly (readonly string[])[] = [
+  ['verify'],
+  ['compact', '--keep', '1h'],
+  ['backup', path.join(tmpdir(), 'no-such-folder', 'copy.db')],
+];
 
 for (const [what, make, message] of UNUSABLE) {
   test(`${what}: one line, exit code 3, nothing written`, async (t) => {
@@ -110,4 +115,63 @@ test('a log that was cut short: one line, an exit code, nothing written', async 
     assert.match(out + err, /^[^\n]*\n$/);
     assert.deepEqual(contentOf(folder.path), before);
   }
+});
+
+test('compact keeps what is asked for, and says since when the log tells everything', async (t) => {
+  const { db } = recorded(t);
+  const { code, out, err } = await run('compact', '--keep', '8h', '-db', db);
+  assert.deepEqual([code, err], [0, '']);
+  assert.match(
+    out,
+    /: 6 events in 3 batches removed, the log begins at 2026-\d\d-\d\dT02:00:00\.000Z; .* are in use\n$/,
+  );
+  assert.match((await run('verify', '-db', db)).out, /in 2 batches, .*\nbegins at .*T02:00:00\.000Z, after batch 3/);
+  const again = await run('compact', '--keep', '8h', '-db', db);
+  assert.match(again.out, /nothing can be removed/);
+});
+
+test('what was removed is said to be, and what is left has its old answers', async (t) => {
+  const { db } = recorded(t);
+  const at = (hour: number) => new Date(START + hour * HOUR + 1000).toISOString();
+  const ask = async (hour: number) => run('zone', 'cluster.local', '--at', at(hour), '-db', db);
+  const before = [await ask(3), await ask(4)];
+  assert.equal((await ask(1)).code, 0);
+  await run('compact', '--keep', '8h', '-db', db);
+  assert.deepEqual([await ask(3), await ask(4)], before);
+  const gone = await ask(1);
+  assert.deepEqual([gone.code, gone.out], [2, '']);
+  assert.match(gone.err, /before the log, which (was cut and now )?begins at /);
+});
+
+test('compact takes a duration only', async (t) => {
+  const { db } = recorded(t);
+  for (const keep of ['30', 'all', '-1h']) {
+    const { code, err } = await run('compact', `--keep=${keep}`, '-db', db);
+    assert.equal(code, 2);
+    assert.match(err, /a duration is wanted: 30d, 1w, 12h/);
+  }
+});
+
+test('a backup is a log of its own with the same head, and never takes the place of a file', async (t) => {
+  const { db, folder, head } = recorded(t);
+  const copy = path.join(folder.path, 'copy.db');
+  const { code, out, err } = await run('backup', copy, '-db', db);
+  assert.deepEqual([code, err], [0, '']);
+  assert.match(out, new RegExp(`up to event \\d+ of .*, head ${head}\n$`));
+  const verified = await run('verify', '-db', copy);
+  assert.deepEqual([verified.code, verified.out.includes(head)], [0, true]);
+  const before = contentOf(folder.path);
+  await assert.rejects(run('backup', copy, '-db', db), { name: 'OperatorError', message: /is there already/ });
+  assert.deepEqual(contentOf(folder.path), before);
+  const goneOn = recordTo(copy);
+  goneOn.record([service(EAST, 'apps/web', ['10.0.0.9'])], START + 6 * HOUR);
+  goneOn.database.close();
+  assert.equal((await run('verify', '-db', copy)).code, 0);
+});
+
+test('a backup that can not be written leaves nothing', async (t) => {
+  const { db, folder } = recorded(t);
+  const before = contentOf(folder.path);
+  await assert.rejects(run('backup', path.join(folder.path, 'none', 'copy.db'), '-db', db), { name: 'OperatorError' });
+  assert.deepEqual(contentOf(folder.path), before);
 });
