@@ -74,7 +74,9 @@ function holdersOf({ holders }: AddressAnswer): HTMLElement {
           pod !== undefined && h('span', {}, 'pod ', h('strong', { class: 'breakable' }, pod)),
           h('span', { class: 'mono muted breakable' }, cluster),
         ),
-        h('div', { class: 'cause' }, 'since ', moment(since.time), ': ', eventText(since)),
+        since === undefined
+          ? h('div', { class: 'cause muted' }, 'since before what the log keeps')
+          : h('div', { class: 'cause' }, 'since ', moment(since.time), ': ', eventText(since)),
       ),
     ),
   );

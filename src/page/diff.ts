@@ -92,6 +92,7 @@ export const diffView: View = ({ root, place, signal }) => {
         { name: 'Data' },
       ],
       rowClass: 'row sign',
+      none: 'Nothing differs.',
       onTotal: () => {},
       onTrouble: (error) => replace(summary, trouble(error)),
     },

@@ -65,7 +65,8 @@ export function eventText(event: LoggedEvent): HTMLElement {
     h('strong', {}, whole),
     cluster !== '' && [' in ', h('span', { class: 'mono' }, cluster)],
     manager !== undefined && [' by ', h('strong', {}, manager)],
-    resourceVersion !== undefined && h('span', { class: 'muted' }, ` · resourceVersion ${resourceVersion}`),
+    resourceVersion !== undefined &&
+      h('span', { class: 'muted', title: 'resourceVersion' }, ` · rv ${resourceVersion}`),
   );
 }
 

@@ -15,6 +15,8 @@ export interface RowsSource<T> {
   /** For those who don't see it. */
   readonly label: string;
   readonly columns: readonly Column[];
+  /** What is said when there are no rows. */
+  readonly none: string;
   /** Of the row with the names of the columns; `row` unless told. */
   readonly rowClass?: string;
   readonly onTotal: (total: number) => void;
@@ -72,6 +74,7 @@ export function createRows<T>(source: RowsSource<T>, signal: AbortSignal): Rows 
       if (page === 0 || total === 0) {
         total = answer.total;
         extent.style.height = `${total * rowHeight()}px`;
+        root.style.setProperty('--count', String(total));
         root.setAttribute('aria-rowcount', String(total + 1));
         source.onTotal(total);
       }
@@ -102,6 +105,9 @@ export function createRows<T>(source: RowsSource<T>, signal: AbortSignal): Rows 
       row.style.top = `${at * height}px`;
       for (const cell of row.children) cell.setAttribute('role', 'cell');
       rows.push(row);
+    }
+    if (total === 0 && pages.size > 0) {
+      rows.push(h('div', { class: 'row none', role: 'row' }, h('span', { role: 'cell' }, source.none)));
     }
     keepFocus(() => replace(extent, rows));
     for (let page = Math.floor(first / PAGE); page <= Math.floor(Math.max(first, last - 1) / PAGE); page++)

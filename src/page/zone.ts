@@ -112,6 +112,7 @@ export const zoneView: View = (context) => {
         ),
       label: 'Records',
       columns: [{ name: 'Name' }, { name: 'TTL', isNumber: true }, { name: 'Type' }, { name: 'Data' }],
+      none: 'No records fit.',
       onTotal: (n) => {
         total.textContent = `${countText(n)} ${n === 1 ? 'record' : 'records'}`;
       },
