@@ -266,14 +266,17 @@ export function createServing(options: ServingOptions): Serving {
       for (const { handlers } of setup.blocks) for (const handler of handlers) handler.dropZoneReplies?.();
     },
     listening: () => [...setup.listeners.values()].map(({ point, port }) => ({ ...point, port })),
-    snapshot: () => [
-      ...past,
-      ...tally.snapshot(),
-      pluginsEnabled(setup.blocks),
-      ...socketFamilies([...setup.listeners.values()], [...entries.values()]),
-      ...[...setup.listeners.values()].flatMap((listener) => listener.metrics?.() ?? []),
-      ...setup.blocks.flatMap(({ handlers }) => handlers.flatMap((handler) => handler.metrics?.() ?? [])),
-    ],
+    snapshot: () =>
+      mergeSnapshots([
+        past,
+        [
+          ...tally.snapshot(),
+          pluginsEnabled(setup.blocks),
+          ...socketFamilies([...setup.listeners.values()], [...entries.values()]),
+          ...[...setup.listeners.values()].flatMap((listener) => listener.metrics?.() ?? []),
+          ...setup.blocks.flatMap(({ handlers }) => handlers.flatMap((handler) => handler.metrics?.() ?? [])),
+        ],
+      ]),
     async stop(graceMs = GRACE_MS) {
       await Promise.all([...setup.listeners.values()].map((listener) => listener.stop(graceMs)));
       closeBlocks(setup.blocks);

@@ -69,6 +69,34 @@ test('kept answers do not outlive their configuration', async () => {
   assert.equal(await client.data('web.toy.test', 'A'), 'REFUSED');
 });
 
+test('counters of plugins and listeners go on, those of the moment do not', async () => {
+  const counting: HandlerFactory = () => {
+    let count = 0;
+    const sample = () => ({ labels: [], value: count });
+    const family = { help: 'Help.', labelNames: [], merge: 'sum' } as const;
+    return {
+      name: 'fixed',
+      handle: () => {
+        count += 1;
+        return emptyReply(5);
+      },
+      metrics: () => [
+        { ...family, name: 'asked_total', type: 'counter', samples: [sample()] },
+        { ...family, name: 'asked_now', type: 'gauge', samples: [sample()] },
+      ],
+    };
+  };
+  const { serving } = servingOf({ fixed: counting });
+  running.push(serving);
+  const [port = 0] = await freePorts(1);
+  const countOf = (wanted: string) => serving.snapshot().filter(({ name }) => name === wanted)[0]?.samples[0]?.value;
+  for (const round of [1, 2, 3]) {
+    assert.ok((await serving.configure([at(port, 5)])).ok);
+    assert.equal(await rcodeAt(port), 'REFUSED');
+    assert.deepEqual([countOf('asked_total'), countOf('asked_now')], [round, 1]);
+  }
+});
+
 test('listeners come and go', async () => {
   const { serving } = reload();
   const [one = 0, two = 0] = await freePorts(2);
