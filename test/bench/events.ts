@@ -23,7 +23,11 @@ const GIVE_UP_MS = 5_000;
 const POLL_TIMEOUT_MS = 200;
 
 /** Changes go on while some of them are looked for, each by asking again and again until it is there. */
-export async function measureEvents(server: Server, api: Api, options: EventOptions): Promise<EventLatencies> {
+export async function measureEvents(
+  server: Pick<Server, 'port'>,
+  api: Api,
+  options: EventOptions,
+): Promise<EventLatencies> {
   const asker = await openAsker(server.port);
   const seen: Promise<number | undefined>[] = [];
   const { changesPerSecond, seconds } = options;

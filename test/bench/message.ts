@@ -2,9 +2,12 @@
 
 export type QuestionType = keyof typeof TYPES;
 
-const TYPES = { A: 1, SOA: 6, PTR: 12, AAAA: 28, SRV: 33, AXFR: 252 } as const;
+const TYPES = { A: 1, SOA: 6, PTR: 12, AAAA: 28, SRV: 33, IXFR: 251, AXFR: 252 } as const;
 const HEADER = 12;
 const RD = 0x0100;
+/** Octets of a SOA record's data: two names, here those of the root, and five numbers. */
+const SOA_NAMES = 2;
+const SOA_NUMBERS = 20;
 
 export interface Message {
   readonly id: number;
@@ -19,7 +22,7 @@ export function encodeQuestion(name: string, type: QuestionType, id = 0): Buffer
   const length = labels.reduce((sum, label) => sum + 1 + Buffer.byteLength(label), 1);
   const message = Buffer.alloc(HEADER + length + 4);
   message.writeUInt16BE(id, 0);
-  message.writeUInt16BE(type === 'AXFR' ? 0 : RD, 2);
+  message.writeUInt16BE(type === 'AXFR' || type === 'IXFR' ? 0 : RD, 2);
   message.writeUInt16BE(1, 4);
   let at = HEADER;
   for (const label of labels) {
@@ -29,6 +32,28 @@ export function encodeQuestion(name: string, type: QuestionType, id = 0): Buffer
   message.writeUInt16BE(TYPES[type], at + 1);
   message.writeUInt16BE(1, at + 3);
   return message;
+}
+
+/** A question for the changes since a serial: it has a SOA record with it, whose other fields nobody looks at. */
+export function encodeIxfr(name: string, serial: number, id = 0): Buffer {
+  const head = encodeQuestion(name, 'IXFR', id);
+  head.writeUInt16BE(1, 8);
+  const soa = Buffer.alloc(12 + SOA_NAMES + SOA_NUMBERS);
+  soa.writeUInt16BE(0xc000 | HEADER, 0);
+  soa.writeUInt16BE(TYPES.SOA, 2);
+  soa.writeUInt16BE(1, 4);
+  soa.writeUInt16BE(SOA_NAMES + SOA_NUMBERS, 10);
+  soa.writeUInt32BE(serial, 12 + SOA_NAMES);
+  return Buffer.concat([head, soa]);
+}
+
+/** The numbers of the SOA record that a message begins with, the serial first. */
+export function readSoaTail(body: Buffer): Buffer {
+  let at = HEADER;
+  for (let i = body.readUInt16BE(4); i > 0; i--) at = skipName(body, at) + 4;
+  at = skipName(body, at);
+  const end = at + 10 + body.readUInt16BE(at + 8);
+  return body.subarray(end - SOA_NUMBERS, end);
 }
 
 export function readMessage(body: Buffer): Message | undefined {

@@ -1,5 +1,5 @@
 /** What the kernel knows of processes: memory and CPU time, with all their descendants. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** Of Linux's user interface, whatever the kernel's own clock is. */
 const TICKS_PER_SECOND = 100;
@@ -19,6 +19,18 @@ export function memoryOf(pid: number): Memory {
     peak += Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0);
   }
   return { rssMiB: rss / 1024, peakMiB: peak / 1024 };
+}
+
+/** Lets the peak begin anew. @returns resident memory at this moment, MiB */
+export function resetPeakOf(pid: number): number {
+  for (const member of treeOf(pid)) {
+    try {
+      writeFileSync(`/proc/${member}/clear_refs`, '5');
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  return memoryOf(pid).rssMiB;
 }
 
 /** User and system time of a process, its descendants, and those of them that have ended. */

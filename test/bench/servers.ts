@@ -5,7 +5,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { choosePorts } from '../../src/demo/ports.ts';
-import { cpuSecondsOf, type Memory, memoryOf } from './proc.ts';
+import { cpuSecondsOf, type Memory, memoryOf, resetPeakOf } from './proc.ts';
 import { kill, start, stop } from './processes.ts';
 
 /** How a server is started: `{conf}`, `{port}`, `{db}` are filled in. */
@@ -24,8 +24,12 @@ export interface Server {
   /** `performance.now` of the last start. */
   readonly startedAt: number;
   memory(): Memory;
+  /** The peak is counted anew from here. @returns the memory at this moment, MiB */
+  resetPeak(): number;
   cpuSeconds(): number;
   isRunning(): boolean;
+  /** The end of what it printed. */
+  said(): string;
   /** kill -9 */
   crash(): Promise<void>;
   restart(): void;
@@ -76,8 +80,10 @@ export async function startServer(contestant: Contestant, corefileFor: (port: nu
       return startedAt;
     },
     memory: () => memoryOf(pid()),
+    resetPeak: () => resetPeakOf(pid()),
     cpuSeconds: () => cpuSecondsOf(pid()),
     isRunning: () => child.exitCode === null && child.signalCode === null,
+    said: () => tail(log),
     async crash() {
       const ended = once(child, 'exit');
       kill(child);

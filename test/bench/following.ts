@@ -1,0 +1,64 @@
+/** From a change at the API server to the answer of a Knot secondary that shows it. */
+import { mkdtempSync } from 'node:fs';
+import path from 'node:path';
+import { startApi } from './api.ts';
+import { openAsker } from './asker.ts';
+import { type EventLatencies, measureEvents } from './events.ts';
+import { FULL, QUICK } from './fixture.ts';
+import { findProgram, knotSecondary } from './primaries.ts';
+import { samples, ZONE } from './questions.ts';
+import { type Contestant, startServer } from './servers.ts';
+import { startSynced } from './starts.ts';
+
+export const CHANGES_PER_SECOND = 200;
+/** As the Corefile has it. */
+export const NOTIFY = '0.2s 0.4s';
+
+export interface FollowingOptions {
+  readonly seconds: number;
+  readonly folder: string;
+  readonly isQuick: boolean;
+  readonly say: (line: string) => void;
+}
+
+/** @returns undefined without Knot */
+export async function measureFollowing(
+  subject: Contestant,
+  { seconds, folder, isQuick, say }: FollowingOptions,
+): Promise<EventLatencies | undefined> {
+  const program = findProgram('knotd');
+  if (program === undefined) return undefined;
+  const size = isQuick ? QUICK : FULL;
+  const api = await startApi(size);
+  const asked = samples(size, 20);
+  const secondaryPort = 20_000 + (process.pid % 5_000) + 5_000;
+  const { server } = await startSynced(subject, api, asked, (port) => corefile(port, api.url, secondaryPort));
+  const own = mkdtempSync(path.join(folder, 'knot-'));
+  const knot: Contestant = { label: 'Knot', command: `${program} -c {conf}`, hasLog: false };
+  const conf = knotSecondary(server.port, own);
+  const secondary = await startServer(knot, () => conf(secondaryPort));
+  const asker = await openAsker(secondaryPort);
+  await asker.waitUntilRight(asked, 60_000, secondary.isRunning);
+  asker.close();
+  say(`${ZONE} is on the secondary`);
+  const result = await measureEvents({ port: secondaryPort }, api, { changesPerSecond: CHANGES_PER_SECOND, seconds });
+  say(`change → secondary: p99 ${result.p99.toFixed(0)} ms, ${result.lost} never seen`);
+  await secondary.end();
+  await server.end();
+  await api.end();
+  return result;
+}
+
+function corefile(port: number, apiUrl: string, secondaryPort: number): string {
+  return `.:${port} {
+    bind 127.0.0.1
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        endpoint ${apiUrl}
+    }
+    transfer cluster.local {
+        to 127.0.0.1:${secondaryPort}
+        notify ${NOTIFY}
+    }
+}
+`;
+}

@@ -1,0 +1,90 @@
+/** The table of `npm run bench:transfer`. */
+import type { EventLatencies } from './events.ts';
+import { CHANGES_PER_SECOND, NOTIFY } from './following.ts';
+import type { Pulled } from './pull-process.ts';
+import { median } from './statistics.ts';
+
+/** What was taken of one server. */
+export interface Taking {
+  /** Records, about. */
+  readonly size: number;
+  readonly label: string;
+  readonly rounds: readonly (Pulled & { readonly grownMiB: number })[];
+  readonly ixfrMilliseconds?: readonly number[];
+}
+
+const MEMORY_MIB = 64;
+const KNOT_RATIO = 1.5;
+const IXFR_MS = 5;
+const FOLLOWING_MS = 1000;
+
+export function transferTable(results: readonly Taking[], following: EventLatencies | undefined): string {
+  const lines = [row('records', 'server', 'ms', 'records/s', 'MiB sent', 'messages', 'RSS growth, MiB')];
+  const verdicts: string[] = [];
+  for (const size of new Set(results.map((result) => result.size))) {
+    const here = results.filter((result) => result.size === size);
+    for (const { label, rounds } of here) {
+      const { records = 0, octets = 0, messages = 0 } = rounds[0] ?? {};
+      const time = timeOf(rounds);
+      const grown = Math.max(...rounds.map(({ grownMiB }) => grownMiB));
+      lines.push(
+        row(
+          records.toLocaleString('en'),
+          label,
+          time.toFixed(time < 100 ? 1 : 0),
+          Math.round((records / time) * 1000).toLocaleString('en'),
+          (octets / 2 ** 20).toFixed(1),
+          String(messages),
+          grown.toFixed(1),
+        ),
+      );
+    }
+    verdicts.push(...verdictsOf(size, here));
+  }
+  if (following !== undefined) {
+    const { p50, p99, lost } = following;
+    const what = `change → NOTIFY (${NOTIFY}) → Knot at ${CHANGES_PER_SECOND}/s: p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`;
+    verdicts.push(verdict(`${what}, ${lost} never seen (≤ ${FOLLOWING_MS} ms)`, p99 <= FOLLOWING_MS && lost === 0));
+  }
+  return [...lines, '', ...verdicts].join('\n');
+}
+
+function verdictsOf(size: number, here: readonly Taking[]): string[] {
+  const [ours] = here;
+  if (ours === undefined) return [];
+  const named = (label: string) => here.find((result) => result.label.toLowerCase() === label);
+  const records = size.toLocaleString('en');
+  const grown = Math.max(...ours.rounds.map(({ grownMiB }) => grownMiB));
+  const list = [verdict(`${records}: RSS grows by ${grown.toFixed(1)} MiB (≤ ${MEMORY_MIB})`, grown <= MEMORY_MIB)];
+  const knot = named('knot');
+  if (knot !== undefined) {
+    const ratio = timeOf(ours.rounds) / timeOf(knot.rounds);
+    list.push(verdict(`${records}: ${ratio.toFixed(2)} × Knot's time (≤ ${KNOT_RATIO})`, ratio <= KNOT_RATIO));
+  }
+  const coreDns = named('coredns');
+  if (coreDns !== undefined) {
+    // Its zone is another one: it has no forward records below services without ports, and others in their place.
+    const ratio = rateOf(ours) / rateOf(coreDns);
+    list.push(verdict(`${records}: ${ratio.toFixed(2)} × CoreDNS's records/s (≥ 1)`, ratio >= 1));
+  }
+  const ixfr = median(ours.ixfrMilliseconds ?? []);
+  list.push(verdict(`${records}: IXFR of 10 changes in ${ixfr.toFixed(2)} ms (≤ ${IXFR_MS})`, ixfr <= IXFR_MS));
+  return list;
+}
+
+function timeOf(rounds: Taking['rounds']): number {
+  return median(rounds.map(({ milliseconds }) => milliseconds));
+}
+
+function rateOf({ rounds }: Taking): number {
+  return (rounds[0]?.records ?? 0) / timeOf(rounds);
+}
+
+function verdict(text: string, isMet: boolean): string {
+  return `${isMet ? 'met   ' : 'missed'}  ${text}`;
+}
+
+function row(...cells: readonly string[]): string {
+  const widths = [10, 8, 9, 12, 9, 9, 16];
+  return cells.map((cell, i) => (i === 1 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ');
+}
