@@ -271,6 +271,10 @@ export function ptrSet(zone: Zone, name: DomainName): RRset | undefined {
 
 /** The sets at and below one service's name, by owner: for each owner those of the first stanza that has it. */
 export function serviceSets(zone: Zone, namespace: string, service: string): Map<DomainName, readonly RRset[]> {
+  if (zone.definition.stanzas.length === 1) {
+    const slot = slotOf(zone, 0, namespace, service);
+    return slot === undefined ? new Map() : setsOfSlot(slot);
+  }
   const owners = new Map<DomainName, readonly RRset[]>();
   for (let i = 0; i < zone.definition.stanzas.length; i++) {
     const slot = slotOf(zone, i, namespace, service);

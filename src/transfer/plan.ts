@@ -40,12 +40,14 @@ export interface OutgoingZone {
   rrsets(): Iterable<RRset>;
   /** Under which id the journal has its changes; absent: it has none, and there is only the whole zone. */
   readonly journal?: ZoneId;
+  /** The same for the same content, and for no other; absent: it can't be told. */
+  readonly version?: object;
 }
 
 /** A zone of clusters; `incomplete` before it may be handed out. */
 export function outgoingZone(zone: Zone): OutgoingZone | 'incomplete' {
   if (zone.serial === undefined || !isZoneSynced(zone)) return 'incomplete';
-  return { soa: soaRecord(zone), rrsets: () => zoneRRsets(zone), journal: zone.id };
+  return { soa: soaRecord(zone), rrsets: () => zoneRRsets(zone), journal: zone.id, version: zone };
 }
 
 /** The journal, as far as it matters here. */
@@ -95,6 +97,8 @@ export type TransferPlan =
       readonly soa: SoaRecord;
       /** Can be walked more than once. */
       readonly rrsets: Iterable<RRset>;
+      /** As of `OutgoingZone`. */
+      readonly version?: object;
       readonly why: 'asked' | 'unknown serial' | 'changes larger than the zone' | 'too many changes';
     };
 
@@ -191,7 +195,9 @@ function planChanges(
 }
 
 function full(zone: OutgoingZone, why: Extract<TransferPlan, { kind: 'full' }>['why']): TransferPlan {
-  return { kind: 'full', soa: zone.soa, rrsets: { [Symbol.iterator]: () => zone.rrsets()[Symbol.iterator]() }, why };
+  const { soa, version } = zone;
+  const rrsets = { [Symbol.iterator]: () => zone.rrsets()[Symbol.iterator]() };
+  return { kind: 'full', soa, rrsets, why, ...(version !== undefined && { version }) };
 }
 
 function takeLast<T>(steps: Iterator<unknown, T>): T {

@@ -15,6 +15,7 @@ import { axfr } from './axfr.ts';
 import { Inspector } from './inspect.ts';
 import { ixfr } from './ixfr.ts';
 import { type PackOptions, packMessages, type TransferQuery } from './pack.ts';
+import { PackedZones } from './packed.ts';
 import type { TransferPlan, TransferRequest } from './plan.ts';
 
 /** One message back. */
@@ -64,6 +65,7 @@ export class Transfers {
   readonly #logger: Logger;
   readonly #refusals: LimitedLines;
   readonly #inspector: Inspector;
+  readonly #packed = new PackedZones();
   readonly #requests: CounterSet;
   readonly #records: CounterSet;
   readonly #octets: CounterSet;
@@ -101,6 +103,12 @@ export class Transfers {
       this.#octets.family(),
       gaugeFamily('zonelog_transfers_running', 'Zone transfers that are being sent.', [], [[[], this.#running]]),
       gaugeFamily('zonelog_transfer_held_bytes', 'Octets of changesets held for transfers.', [], [[[], this.#held]]),
+      gaugeFamily(
+        'zonelog_transfer_packed_bytes',
+        'Octets of whole zones kept as they were packed.',
+        [],
+        [[[], this.#packed.octets]],
+      ),
       ...this.#inspector.snapshot(),
     ];
   }
@@ -144,17 +152,16 @@ export class Transfers {
       case 'incremental':
         if (request.transport === 'udp')
           return this.#datagram(plan.soa, [...ixfr(plan.soa, plan.changesets)], request, pack);
-        return this.#stream('incremental', plan.soa, ixfr(plan.soa, plan.changesets), request, pack, plan.octets);
-      case 'full':
         return this.#stream(
-          'full',
+          'incremental',
           plan.soa,
-          axfr(plan.soa, this.#inspector.inspect(name, plan.rrsets)),
+          packMessages(request, ixfr(plan.soa, plan.changesets), pack),
           request,
           pack,
-          0,
-          plan.why,
+          plan.octets,
         );
+      case 'full':
+        return this.#stream('full', plan.soa, this.#packFull(plan, request, pack), request, pack, 0, plan.why);
     }
   }
 
@@ -178,10 +185,29 @@ export class Transfers {
     return { ...single(Rcode.NOERROR, records), isAuthoritative: true };
   }
 
+  /** A whole zone: as it was packed before, if it was. */
+  #packFull(
+    { soa, rrsets, version }: Extract<TransferPlan, { kind: 'full' }>,
+    request: TransferRequest & TransferQuery,
+    pack: RespondOptions,
+  ): Iterable<Buffer> {
+    const { name, spelling, type } = request.question;
+    const packAll = (options: PackOptions) =>
+      packMessages(request, axfr(soa, this.#inspector.inspect(name, rrsets)), options);
+    const { seal, edns } = pack;
+    if (version === undefined || (edns !== undefined && edns.options.length > 0)) return packAll(pack);
+    // Room for the signature stays, as all messages but those are the same.
+    const room = seal === undefined ? undefined : { octets: seal.octets, apply: (message: Buffer) => message };
+    const opt = edns === undefined ? '-' : `${edns.udpSize} ${edns.isDnssecOk}`;
+    const key = `${spelling} ${type} ${opt} ${seal?.octets ?? 0}`;
+    const messages = this.#packed.messages(version, key, () => packAll({ ...pack, seal: room }));
+    return addressed(messages, request, seal);
+  }
+
   #stream(
     outcome: 'incremental' | 'full',
     soa: ResourceRecord & { readonly rdata: { readonly serial: Serial } },
-    records: Iterable<ResourceRecord>,
+    packed: Iterable<Buffer>,
     request: TransferRequest & TransferQuery,
     pack: RespondOptions,
     held = 0,
@@ -204,11 +230,10 @@ export class Transfers {
     const began = this.#now();
     this.#held += held;
     const tally = { records: 0, octets: 0 };
-    const messages = packMessages(request, counted(records, tally), pack);
     const { serial } = soa.rdata;
     return {
       kind: 'stream',
-      messages: weighed(messages, tally),
+      messages: weighed(packed, tally),
       onEnd: (end) => {
         this.#running -= 1;
         this.#held -= held;
@@ -242,21 +267,28 @@ function endText(
   return end === 'sent' ? `Outgoing ${what} ${about}` : `Broken ${what} ${about}`;
 }
 
+/** Of a header: how many records the answer section has. */
+const ANCOUNT_AT = 6;
+
 interface Tally {
   records: number;
   octets: number;
 }
 
-function* counted(records: Iterable<ResourceRecord>, tally: Tally): Generator<ResourceRecord> {
-  for (const record of records) {
-    tally.records += 1;
-    yield record;
+/** Copies of messages that are kept, as answers to this request. */
+function* addressed(messages: Iterable<Buffer>, query: TransferQuery, seal: PackOptions['seal']): Generator<Buffer> {
+  for (const kept of messages) {
+    const message = Buffer.from(kept);
+    message.writeUInt16BE(query.id, 0);
+    message[2] = query.isRecursionDesired ? (message[2] as number) | 1 : (message[2] as number) & ~1;
+    yield seal === undefined ? message : seal.apply(message);
   }
 }
 
 function* weighed(messages: Iterable<Buffer>, tally: Tally): Generator<Buffer> {
   for (const message of messages) {
     tally.octets += message.length;
+    tally.records += message.readUInt16BE(ANCOUNT_AT);
     yield message;
   }
 }

@@ -36,9 +36,11 @@ export interface Slot {
 
 /** What is gathered for one owner before weights can be given. */
 interface OwnerDraft {
-  readonly addresses: Set<string>;
-  /** port and target of each SRV record, without duplicates. */
-  readonly services: Map<string, { readonly port: number; readonly target: DomainName }>;
+  /** Without duplicates, like `services`: port and target of each SRV record. */
+  readonly addresses: string[];
+  readonly services: { readonly port: number; readonly target: DomainName }[];
+  /** What is in the lists, once they are too long to be looked through. */
+  known?: Set<string>;
   /** Address and port pairs, duplicates included: a SRV weight is 100 divided by it. */
   items: number;
 }
@@ -144,20 +146,55 @@ function addItems(
 ): void {
   let draft = drafts.get(below);
   if (draft === undefined) {
-    draft = { addresses: new Set(), services: new Map(), items: 0 };
+    draft = { addresses: [], services: [], items: 0 };
     drafts.set(below, draft);
   }
-  draft.addresses.add(address);
+  if (!hasAddress(draft, address)) draft.addresses.push(address);
   draft.items += Math.max(1, ports.length);
   if (target === undefined) return;
-  for (const { port } of ports) if (port !== undefined) draft.services.set(`${port} ${target}`, { port, target });
+  for (const { port } of ports) {
+    if (port !== undefined && !hasService(draft, port, target)) draft.services.push({ port, target });
+  }
+}
+
+/** Entries up to which a list is looked through: most have one or a few, for which a Set would cost more than all else. */
+const FEW = 16;
+
+function hasAddress(draft: OwnerDraft, address: string): boolean {
+  const { addresses, known } = draft;
+  if (known === undefined && addresses.length < FEW) return addresses.includes(address);
+  return isKnown(known ?? indexOf(draft), address);
+}
+
+function hasService(draft: OwnerDraft, port: number, target: DomainName): boolean {
+  const { services, known } = draft;
+  if (known === undefined && services.length < FEW)
+    return services.some((service) => service.port === port && service.target === target);
+  return isKnown(known ?? indexOf(draft), serviceKey(port, target));
+}
+
+function indexOf(draft: OwnerDraft): Set<string> {
+  const keys = draft.services.map(({ port, target }) => serviceKey(port, target));
+  draft.known = new Set([...draft.addresses, ...keys]);
+  return draft.known;
+}
+
+/** Adds it if it is not there. */
+function isKnown(known: Set<string>, key: string): boolean {
+  const { size } = known;
+  return known.add(key).size === size;
+}
+
+/** No address has a blank. */
+function serviceKey(port: number, target: DomainName): string {
+  return `${port} ${target}`;
 }
 
 function finish(owner: DomainName, ttl: number, draft: OwnerDraft): RRset[] {
   const sets = addressSets(owner, ttl, draft.addresses);
-  if (draft.services.size > 0) {
+  if (draft.services.length > 0) {
     const weight = srvWeight(draft.items);
-    const rdatas = [...draft.services.values()].map(
+    const rdatas = draft.services.map(
       ({ port, target }): Rdata => ({ type: 'SRV', priority: 0, weight, port, target }),
     );
     sets.push({ owner, type: RRType.SRV, ttl, rdatas });
