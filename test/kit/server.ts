@@ -1,7 +1,7 @@
 /** The server itself, `bin/zonelog`, as a child process with a folder of its own. It never outlives the test. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DnsClient } from './dns-client.ts';
@@ -26,6 +26,8 @@ export interface ServerOptions {
   readonly args?: readonly string[];
   /** The database goes to a small file system of its own, of so many octets. Needs `hasPrivateMounts`. */
   readonly diskSize?: number;
+  /** Files that it finds where a pod has those of its service account, by name. Needs `hasPrivateMounts`. */
+  readonly serviceAccount?: Readonly<Record<string, string>>;
 }
 
 type PortName = 'dns' | 'health' | 'ready' | 'metrics';
@@ -126,6 +128,7 @@ export class TestServer {
     if (this.isRunning) throw new Error('the server runs already');
     let command = this.command();
     if (this.#options.diskSize !== undefined) command = inPrivateMount(this.folder, this.#options.diskSize, command);
+    if (this.#options.serviceAccount !== undefined) command = asPod(this.folder, this.#options.serviceAccount, command);
     if (hasSetpriv) command = ['setpriv', '--pdeathsig', 'KILL', '--', ...command];
     const [program = '', ...args] = command;
     const inherited = Object.entries(process.env).filter(
@@ -269,4 +272,14 @@ function inPrivateMount(folder: string, size: number, command: readonly string[]
   const disk = join(folder, 'disk');
   const script = 'mkdir -p "$1" && mount -t tmpfs -o "size=$2" tmpfs "$1" && shift 2 && exec "$@"';
   return ['unshare', '-m', 'sh', '-c', script, 'sh', disk, String(size), ...command];
+}
+
+/** /var/run is one of its own, with the files of a service account. */
+function asPod(folder: string, files: Readonly<Record<string, string>>, command: readonly string[]): string[] {
+  const source = join(folder, 'serviceaccount');
+  mkdirSync(source, { recursive: true });
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(source, name), text);
+  const place = '/var/run/secrets/kubernetes.io/serviceaccount';
+  const script = `mount -t tmpfs tmpfs "$(readlink -f /var/run)" && mkdir -p ${place} && cp "$1"/* ${place} && shift && exec "$@"`;
+  return ['unshare', '-m', 'sh', '-c', script, 'sh', source, ...command];
 }
