@@ -16,6 +16,7 @@ import { createLogger, type LogFormat, type Logger, logStyle } from '../logger.t
 import { type Certificate, CertificateKeeper, loadCertificate, serverOptions } from '../serve/secure/certificate.ts';
 import { systemTimer } from '../serve/timer.ts';
 import { createApp } from '../web/app.ts';
+import { CONNECTION_LIMITS, connectionOptions } from '../web/connections.ts';
 import type { LiveStatus } from '../web/live.ts';
 import { readPageFiles } from '../web/page-files.ts';
 import { openTokenFile } from './history-token.ts';
@@ -171,7 +172,14 @@ function makeSecureServer(
   handler: Parameters<typeof createServer>[1],
   logger: Logger,
 ): Server {
-  const server = createSecureServer(serverOptions(certificate), handler);
+  const server = createSecureServer(
+    {
+      ...serverOptions(certificate),
+      ...connectionOptions(CONNECTION_LIMITS),
+      handshakeTimeout: CONNECTION_LIMITS.requestTimeout,
+    },
+    handler,
+  );
   const keeper = new CertificateKeeper(server, certificate, systemTimer, logger);
   server.once('close', () => keeper.close());
   return server;

@@ -8,6 +8,13 @@ import { type FastifyInstance, fastify } from 'fastify';
 import type { History } from '../history/questions.ts';
 import type { Logger } from '../logger.ts';
 import { type AccessRules, checkAccess } from './access.ts';
+import {
+  CONNECTION_LIMITS,
+  type ConnectionLimits,
+  connectionOptions,
+  limitConnections,
+  refuseConnection,
+} from './connections.ts';
 import { Feed, type FeedOptions } from './feed.ts';
 import { addFeed } from './feed-route.ts';
 import type { AskLive } from './live.ts';
@@ -33,7 +40,9 @@ export interface AppOptions {
   readonly after: FeedOptions['after'];
   /** Of this program. */
   readonly version: string;
-  /** Makes the server of the socket; absent: plain HTTP. */
+  /** For tests, which have no time. */
+  readonly limits?: ConnectionLimits;
+  /** Makes the server of the socket, with `connectionOptions`; absent: plain HTTP. */
   readonly makeServer?: (handler: Parameters<typeof import('node:http').createServer>[1]) => Server;
 }
 
@@ -41,10 +50,6 @@ export interface AppOptions {
 const MAX_URL = 4096;
 /** Octets. Nothing that can be asked needs a body. */
 const MAX_BODY = 1024;
-/** Connections; more are dropped. */
-const MAX_CONNECTIONS = 256;
-/** For a whole request to come in, milliseconds. */
-const REQUEST_TIMEOUT = 10_000;
 /** Questions that may wait for their turn. */
 const MOST_WAITING = 16;
 
@@ -56,10 +61,13 @@ export interface App {
 }
 
 export async function createApp(options: AppOptions): Promise<App> {
-  const { history, logger, makeServer } = options;
+  const { history, logger, makeServer, limits = CONNECTION_LIMITS } = options;
   const http = fastify({
     bodyLimit: MAX_BODY,
-    requestTimeout: REQUEST_TIMEOUT,
+    requestTimeout: limits.requestTimeout,
+    keepAliveTimeout: limits.keepAliveTimeout,
+    http: connectionOptions(limits),
+    clientErrorHandler: refuseConnection,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: MAX_URL },
     ajv: { customOptions: { removeAdditional: false } },
@@ -67,7 +75,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       sendProblem(reply, problemOf(error) ?? { status: 400, detail: error.message }),
     ...(makeServer && { serverFactory: makeServer }),
   });
-  http.server.maxConnections = MAX_CONNECTIONS;
+  limitConnections(http.server, limits);
   // Answers are plain data of known shape: the schemas are for the document, and a test holds the two together.
   http.setSerializerCompiler(() => JSON.stringify);
   addRefusals(http);

@@ -17,23 +17,37 @@ const TITLES: Readonly<Record<number, string>> = {
   404: 'Not Found',
   405: 'Method Not Allowed',
   406: 'Not Acceptable',
+  408: 'Request Timeout',
   410: 'Gone',
   413: 'Content Too Large',
   414: 'URI Too Long',
   415: 'Unsupported Media Type',
   422: 'Unprocessable Content',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 };
 
+export function titleOf(status: number): string {
+  return TITLES[status] ?? 'Error';
+}
+
+function bodyOf({ status, detail, errors }: Problem) {
+  return { type: 'about:blank', title: titleOf(status), status, detail, ...(errors && { errors }) };
+}
+
+/** A problem as JSON. */
+export function problemText(problem: Problem): string {
+  return JSON.stringify(bodyOf(problem));
+}
+
 /** Answers with a problem; its type is `about:blank`: the status says which kind it is (RFC 9457 §4.2.1). */
-export function sendProblem(reply: FastifyReply, { status, detail, errors }: Problem): FastifyReply {
-  const body = { type: 'about:blank', title: TITLES[status] ?? 'Error', status, detail, ...(errors && { errors }) };
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   return reply
-    .code(status)
+    .code(problem.status)
     .type('application/problem+json')
     .serializer((value: unknown) => JSON.stringify(value))
-    .send(body);
+    .send(bodyOf(problem));
 }
 
 /** What fastify refuses by itself; undefined for a bug of ours. */
