@@ -10,6 +10,8 @@ export interface Taking {
   readonly size: number;
   readonly label: string;
   readonly rounds: readonly (Pulled & { readonly grownMiB: number })[];
+  /** Of versions that nobody had taken before. */
+  readonly fresh?: Taking['rounds'];
   readonly ixfrMilliseconds?: readonly number[];
 }
 
@@ -23,21 +25,9 @@ export function transferTable(results: readonly Taking[], following: EventLatenc
   const verdicts: string[] = [];
   for (const size of new Set(results.map((result) => result.size))) {
     const here = results.filter((result) => result.size === size);
-    for (const { label, rounds } of here) {
-      const { records = 0, octets = 0, messages = 0 } = rounds[0] ?? {};
-      const time = timeOf(rounds);
-      const grown = Math.max(...rounds.map(({ grownMiB }) => grownMiB));
-      lines.push(
-        row(
-          records.toLocaleString('en'),
-          label,
-          time.toFixed(time < 100 ? 1 : 0),
-          Math.round((records / time) * 1000).toLocaleString('en'),
-          (octets / 2 ** 20).toFixed(1),
-          String(messages),
-          grown.toFixed(1),
-        ),
-      );
+    for (const { label, rounds, fresh } of here) {
+      lines.push(takingRow(label, rounds));
+      if (fresh !== undefined) lines.push(takingRow('  first', fresh));
     }
     verdicts.push(...verdictsOf(size, here));
   }
@@ -49,23 +39,52 @@ export function transferTable(results: readonly Taking[], following: EventLatenc
   return [...lines, '', ...verdicts].join('\n');
 }
 
+function takingRow(label: string, rounds: Taking['rounds']): string {
+  const { records = 0, octets = 0, messages = 0 } = rounds[0] ?? {};
+  const time = timeOf(rounds);
+  return row(
+    records.toLocaleString('en'),
+    label,
+    time.toFixed(time < 100 ? 1 : 0),
+    Math.round((records / time) * 1000).toLocaleString('en'),
+    (octets / 2 ** 20).toFixed(1),
+    String(messages),
+    grownOf(rounds).toFixed(1),
+  );
+}
+
+function grownOf(rounds: Taking['rounds']): number {
+  return Math.max(...rounds.map(({ grownMiB }) => grownMiB));
+}
+
 function verdictsOf(size: number, here: readonly Taking[]): string[] {
   const [ours] = here;
   if (ours === undefined) return [];
   const named = (label: string) => here.find((result) => result.label.toLowerCase() === label);
   const records = size.toLocaleString('en');
-  const grown = Math.max(...ours.rounds.map(({ grownMiB }) => grownMiB));
+  const first = ours.fresh ?? ours.rounds;
+  const grown = Math.max(grownOf(ours.rounds), grownOf(first));
   const list = [verdict(`${records}: RSS grows by ${grown.toFixed(1)} MiB (≤ ${MEMORY_MIB})`, grown <= MEMORY_MIB)];
   const knot = named('knot');
   if (knot !== undefined) {
-    const ratio = timeOf(ours.rounds) / timeOf(knot.rounds);
-    list.push(verdict(`${records}: ${ratio.toFixed(2)} × Knot's time (≤ ${KNOT_RATIO})`, ratio <= KNOT_RATIO));
+    for (const [what, rounds] of [
+      ['', ours.rounds],
+      [' for a first transfer', first],
+    ] as const) {
+      const ratio = timeOf(rounds) / timeOf(knot.rounds);
+      list.push(verdict(`${records}: ${ratio.toFixed(2)} × Knot's time${what} (≤ ${KNOT_RATIO})`, ratio <= KNOT_RATIO));
+    }
   }
   const coreDns = named('coredns');
   if (coreDns !== undefined) {
     // Its zone is another one: it has no forward records below services without ports, and others in their place.
-    const ratio = rateOf(ours) / rateOf(coreDns);
-    list.push(verdict(`${records}: ${ratio.toFixed(2)} × CoreDNS's records/s (≥ 1)`, ratio >= 1));
+    for (const [what, rounds] of [
+      ['', ours.rounds],
+      [' for a first transfer', first],
+    ] as const) {
+      const ratio = rateOf(rounds) / rateOf(coreDns.rounds);
+      list.push(verdict(`${records}: ${ratio.toFixed(2)} × CoreDNS's records/s${what} (≥ 1)`, ratio >= 1));
+    }
   }
   const ixfr = median(ours.ixfrMilliseconds ?? []);
   list.push(verdict(`${records}: IXFR of 10 changes in ${ixfr.toFixed(2)} ms (≤ ${IXFR_MS})`, ixfr <= IXFR_MS));
@@ -76,7 +95,7 @@ function timeOf(rounds: Taking['rounds']): number {
   return median(rounds.map(({ milliseconds }) => milliseconds));
 }
 
-function rateOf({ rounds }: Taking): number {
+function rateOf(rounds: Taking['rounds']): number {
   return (rounds[0]?.records ?? 0) / timeOf(rounds);
 }
 

@@ -17,7 +17,7 @@ import { findPeer, findSubject } from './contestants.ts';
 import type { FixtureSize } from './fixture.ts';
 import { measureFollowing } from './following.ts';
 import { findPrimaries } from './primaries.ts';
-import { startPuller } from './puller.ts';
+import { type Puller, startPuller } from './puller.ts';
 import { samples, ZONE } from './questions.ts';
 import { endServers, type Server, startServer, zoneCorefile } from './servers.ts';
 import { startSynced } from './starts.ts';
@@ -84,11 +84,12 @@ async function run(): Promise<void> {
       }
     }
     for (const server of servers.slice(1)) await server.end();
+    const fresh = await measureFresh(ours, api, puller);
     const ixfr = await measureIxfr(ours, api, puller);
     for (const [i, server] of servers.entries()) {
       const mine = taken[i] ?? [];
       const label = server.contestant.label;
-      results.push({ size, label, rounds: mine, ...(i === 0 && { ixfrMilliseconds: ixfr.milliseconds }) });
+      results.push({ size, label, rounds: mine, ...(i === 0 && { fresh, ixfrMilliseconds: ixfr.milliseconds }) });
       say(`${label}: ${median(mine.map(({ milliseconds }) => milliseconds)).toFixed(0)} ms`);
     }
     say(`IXFR of ${CHANGES} changes: ${median(ixfr.milliseconds).toFixed(2)} ms, ${ixfr.records} records`);
@@ -125,11 +126,24 @@ async function waitForZone(server: Server): Promise<void> {
   asker.close();
 }
 
+/** Transfers of versions that nobody has taken before. */
+async function measureFresh(server: Server, api: Api, puller: Puller): Promise<Taking['rounds'][number][]> {
+  const taken: Taking['rounds'][number][] = [];
+  for (let round = 0; round < rounds; round++) {
+    await api.flip();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const before = server.resetPeak();
+    const pulled = await puller.pull({ port: server.port, zone: ZONE });
+    taken.push({ ...pulled, grownMiB: server.memory().peakMiB - before });
+  }
+  return taken;
+}
+
 /** Ten changes, and the transfer of them, again and again. */
 async function measureIxfr(
   server: Server,
   api: Api,
-  puller: ReturnType<typeof startPuller>,
+  puller: Puller,
 ): Promise<{ milliseconds: number[]; records: number }> {
   const milliseconds: number[] = [];
   let records = 0;
