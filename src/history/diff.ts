@@ -9,7 +9,7 @@ import { Touched } from '../projection/touched.ts';
 import type { ZoneDifference } from './answers.ts';
 import type { ObjectRef, ObjectStates } from './object-states.ts';
 import type { Answered } from './problem.ts';
-import { ScopeBuilder } from './scope.ts';
+import { ScopeBuilder } from './scope-builder.ts';
 import { eventsIn } from './scope-events.ts';
 import { type HistorySource, type Version, versionRef } from './source.ts';
 import { addressesOf } from './subject.ts';

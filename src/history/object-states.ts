@@ -5,7 +5,7 @@
 import type { ClusterEvent, ClusterId, FactsOf, ObjectKind, Position, UpsertEvent } from '../ingest/event.ts';
 import { WATCHED_KINDS } from '../ingest/event.ts';
 import { type LogWindow, windowStart } from '../ingest/log-window.ts';
-import { type LoggedObject, ObjectLog } from '../ingest/object-log.ts';
+import { type LoggedObject, ObjectLog, termsOf } from '../ingest/object-log.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import { basePartsWith, readBaseHead } from '../projection/base.ts';
 import { foldEvents } from '../projection/fold.ts';
@@ -70,7 +70,9 @@ export class ObjectStates {
   mentioning(term: string): ObjectRef[] {
     const found = new Map<string, ObjectRef>();
     for (const logged of this.log.mentioning(term)) found.set(refKey(logged), logged as ObjectRef);
-    for (const { cluster, kind, key } of this.#statedWith(JSON.stringify(term))) {
+    // A term may be a word of a list, in an annotation.
+    for (const { cluster, kind, key, facts } of this.#statedWith(JSON.stringify(term).slice(1, -1))) {
+      if (!termsOf(key, facts).some((own) => own === term)) continue;
       const ref = { id: NO_ID, cluster, kind, key };
       if (!found.has(refKey(ref))) found.set(refKey(ref), ref);
     }

@@ -6,6 +6,7 @@ import { ok } from '../errors.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { World } from '../projection/state.ts';
 import { findName } from '../projection/zone.ts';
+import { findOrMake } from '../serve/synth.ts';
 import type { Cause, Page, RecordValue, TextRecord, VersionRef } from './answers.ts';
 import { factChanges } from './fact-changes.ts';
 import { loggedEventOf } from './log-events.ts';
@@ -218,7 +219,9 @@ class ValueTeller {
 
   #setsIn(world: World): Sets {
     const zone = zoneOf(world, this.#zone, undefined);
-    const found = zone && findName(zone, this.#name);
+    // What a wildcard stands for is a value of the name as well, and nowhere else is it told.
+    const isHost = zone?.definition.kind === 'gateway';
+    const found = zone && (isHost ? findOrMake : findName)(zone, this.#name);
     if (found?.status !== 'exists') return NO_SETS;
     const sets = new Map<RRType, TextRecord[]>();
     for (const set of found.rrsets()) {
@@ -230,7 +233,9 @@ class ValueTeller {
   }
 
   #causes(events: readonly ScopeEvent[]): Cause[] {
-    return events.map((event) => ({
+    // That a list was complete is told only where nothing else is to tell.
+    const about = events.filter(({ event }) => !event.kind.startsWith('Cluster'));
+    return (about.length > 0 ? about : events).map((event) => ({
       ...loggedEventOf(this.#source, event),
       changes: factChanges(event.before, 'facts' in event.event ? event.event.facts : undefined),
     }));

@@ -6,12 +6,14 @@ import { type ClusterState, factsAt, type NamespaceState, type World } from '../
 import { exposedNamespace, findName, handsOn, isStanzaSynced, makeZone, type Zone } from '../projection/zone.ts';
 import { findOrMake } from '../serve/synth.ts';
 import type { LoggedEvent, StanzaReason } from './answers.ts';
+import { hostAbsence, hostText, sourcesOfHost } from './host-reasons.ts';
 import { lastEventOf, lastTransfersOf } from './log-events.ts';
 import type { HistorySource, Place } from './source.ts';
 import { addressesOf, type Subject, subjectOf } from './subject.ts';
 
 /** What names are made from in zones of our own. */
 type OwnSubject = Exclude<Subject, { readonly kind: 'transferred' }>;
+type ClusterSubject = Exclude<OwnSubject, { readonly kind: 'host' }>;
 
 type Verdict = Pick<StanzaReason, 'verdict' | 'code' | 'text'>;
 
@@ -26,13 +28,13 @@ export function reasonsOf(
   place: Place,
 ): StanzaReason[] {
   const { definition } = zone;
-  if (isOwnName(zone, name)) return [];
+  if (definition.kind !== 'gateway' && isOwnName(zone, name)) return [];
   const subject = subjectOf(name, definition);
   if (subject.kind === 'transferred') return [transferReason(source, zone, name, place)];
   let end: 'earlierStanza' | 'noFallthrough' | undefined;
   return definition.stanzas.map((stanza, at): StanzaReason => {
     const cluster = zone.clusters[at] as ClusterState;
-    const { verdict, code, text } = end === undefined ? verdictOf(zone, at, name, subject) : NOT_ASKED[end];
+    const { verdict, code, text } = end === undefined ? verdictOf(world, zone, at, name, subject) : NOT_ASKED[end];
     if (verdict === 'has') end = 'earlierStanza';
     else if (!handsOn(zone, at, name)) end ??= 'noFallthrough';
     const lost = Object.entries(cluster.lost).map(([kind, reason]) => `${kind}: ${reason}`);
@@ -44,7 +46,7 @@ export function reasonsOf(
       code,
       text,
       ...(lost.length > 0 && { lost: lost.join('; ') }),
-      events: verdict === 'notAsked' ? [] : eventsOf(source, world, stanza, cluster, subject, place),
+      events: verdict === 'notAsked' ? [] : eventsOf(source, objectsOf(world, zone, at, name, subject), stanza, place),
     };
   });
 }
@@ -75,12 +77,15 @@ function isOwnName(zone: Zone, name: DomainName): boolean {
 }
 
 /** The stanza alone, as if it were the whole zone. */
-function verdictOf(zone: Zone, at: number, name: DomainName, subject: OwnSubject): Verdict {
+function verdictOf(world: World, zone: Zone, at: number, name: DomainName, subject: OwnSubject): Verdict {
   const stanza = zone.definition.stanzas[at] as StanzaPlan;
   const cluster = zone.clusters[at] as ClusterState;
   const alone = makeZone({ ...zone.definition, stanzas: [stanza] }, [cluster], zone.serial);
   const found = findOrMake(alone, name);
-  if (found.status !== 'absent') return { verdict: 'has', code: 'object', text: presentText(subject, found.status) };
+  if (found.status !== 'absent') {
+    const text = subject.kind === 'host' ? hostText(alone, name, found) : presentText(subject, found.status);
+    return { verdict: 'has', code: 'object', text };
+  }
   if (!isStanzaSynced(stanza, cluster)) {
     const missing = stanza.needs.filter((kind) => cluster.synced[kind] !== true);
     return {
@@ -89,10 +94,11 @@ function verdictOf(zone: Zone, at: number, name: DomainName, subject: OwnSubject
       text: `the cluster had not been listed yet (${missing.join(', ')}): it may have had the name`,
     };
   }
+  if (subject.kind === 'host') return hostAbsence(world, alone, name, found.isUnsure);
   return { verdict: 'denies', ...absence(zone, stanza, cluster, name, subject) };
 }
 
-function presentText(subject: OwnSubject, status: 'exists' | 'emptyNonTerminal'): string {
+function presentText(subject: ClusterSubject, status: 'exists' | 'emptyNonTerminal'): string {
   const end = status === 'exists' ? '' : ', below which the name lies as an empty step';
   switch (subject.kind) {
     case 'service':
@@ -113,7 +119,7 @@ function absence(
   stanza: StanzaPlan,
   cluster: ClusterState,
   name: DomainName,
-  subject: OwnSubject,
+  subject: ClusterSubject,
 ): Omit<Verdict, 'verdict'> {
   if (subject.kind === 'zone') {
     return { code: 'noSuchForm', text: 'no name of services, pods or addresses has this form' };
@@ -178,13 +184,10 @@ function filterText(cluster: string): string {
 /** The events that made the objects of the subject what they were, newest first. */
 function eventsOf(
   source: HistorySource,
-  world: World,
+  keys: readonly [ObjectKind, string][],
   stanza: StanzaPlan,
-  cluster: ClusterState,
-  subject: OwnSubject,
   place: Place,
 ): LoggedEvent[] {
-  const keys = objectsOf(world, stanza, cluster, subject);
   const found = keys.flatMap(([kind, key]) => lastEventOf(source, stanza.cluster, kind, key, place.batch) ?? []);
   return found.sort((a, b) => b.position - a.position).slice(0, MOST_EVENTS);
 }
@@ -196,10 +199,14 @@ function* slicesIn(state: NamespaceState | undefined, service: string): Generato
 
 function objectsOf(
   world: World,
-  stanza: StanzaPlan,
-  cluster: ClusterState,
+  zone: Zone,
+  at: number,
+  name: DomainName,
   subject: OwnSubject,
 ): [ObjectKind, string][] {
+  const stanza = zone.definition.stanzas[at] as StanzaPlan;
+  const cluster = zone.clusters[at] as ClusterState;
+  if (subject.kind === 'host') return sourcesOfHost(world, zone, at, name);
   if (subject.kind === 'zone') return [];
   const objects: [ObjectKind, string][] = [];
   if (subject.kind === 'address') {

@@ -11,6 +11,8 @@ export type Subject =
   | { readonly kind: 'pod'; readonly namespace: string; readonly address: string }
   /** A PTR record's name. */
   | { readonly kind: 'address'; readonly address: string }
+  /** A name of a gateway zone. */
+  | { readonly kind: 'host'; readonly name: DomainName; readonly apex: DomainName }
   /** The apex and what else the zone owns by itself; a part of a reverse name. */
   | { readonly kind: 'zone' }
   /** A name in a zone of another server. */
@@ -21,6 +23,7 @@ const ARPA = 'arpa.' as DomainName;
 /** @param name at or below the apex */
 export function subjectOf(name: DomainName, { id, apex, kind }: Pick<ZoneDefinition, 'id' | 'apex' | 'kind'>): Subject {
   if (kind === 'secondary') return { kind: 'transferred', zone: id };
+  if (kind === 'gateway') return { kind: 'host', name, apex };
   if (kind === 'reverse' || (kind === 'cluster' && isSubdomain(name, ARPA) && isSubdomain(ARPA, apex))) {
     const address = placeOfReverse(name)?.address;
     return address === undefined ? { kind: 'zone' } : { kind: 'address', address };
@@ -40,5 +43,8 @@ export function addressesOf(facts: Facts | undefined): Set<string> {
   if ('endpoints' in facts) return new Set(facts.endpoints.flatMap(({ addresses }) => addresses));
   if ('addresses' in facts) return new Set(facts.addresses);
   if ('clusterIPs' in facts) return new Set([...facts.clusterIPs, ...(facts.external ?? [])]);
+  if ('targets' in facts) return new Set([...facts.targets, ...(facts.target ?? [])]);
+  if ('internal' in facts) return new Set([...facts.internal, ...facts.external]);
+  if ('entries' in facts) return new Set(facts.entries.flatMap(({ targets }) => targets));
   return new Set('ips' in facts ? facts.ips : []);
 }

@@ -4,18 +4,27 @@ import { isSubdomain } from '../dns/name.ts';
 import { type ResourceRecord, type RRset, recordsOf } from '../dns/rrset.ts';
 import { ok } from '../errors.ts';
 import type { FactsOf, ObjectKind } from '../ingest/event.ts';
+import type { ZoneId } from '../ingest/plan.ts';
 import type { World } from '../projection/state.ts';
-import { hasReverseNames, podSets, ptrSet, reverseNameOf, serviceSets, type Zone } from '../projection/zone.ts';
+import {
+  hasReverseNames,
+  podSets,
+  ptrSet,
+  reverseNameOf,
+  serviceSets,
+  type Zone,
+  zoneRRsets,
+} from '../projection/zone.ts';
 import type { AddressAnswer, AddressHolder, TextRecord } from './answers.ts';
 import { lastEventOf } from './log-events.ts';
 import { quote } from './moment.ts';
 import type { ObjectRef, ObjectStates } from './object-states.ts';
 import { type Answered, problem } from './problem.ts';
-import { ScopeBuilder } from './scope.ts';
+import { ScopeBuilder } from './scope-builder.ts';
 import { type HistorySource, iso, type Place } from './source.ts';
 import { addressesOf } from './subject.ts';
 import { textRecord } from './text.ts';
-import { zoneIn } from './worlds.ts';
+import { worldAt, zoneIn } from './worlds.ts';
 
 export function who(source: HistorySource, text: string, at: string | undefined): Answered<AddressAnswer> {
   const address = canonicalAddress(text);
@@ -93,11 +102,19 @@ function namesOf(
   return world.plan.zones.flatMap((definition) => {
     const zone = zoneIn(source, world, definition.id, place.batch);
     if (zone === undefined) return [];
-    const records = [...setsOf(zone, address, services, pods)].flatMap(recordsOf);
+    const isOfHosts = definition.kind === 'gateway';
+    const sets = isOfHosts ? setsOfHosts(source, definition.id, place) : setsOf(zone, address, services, pods);
+    const records = [...sets].flatMap(recordsOf);
     return records
       .filter((record) => isOfAddress(record, address))
       .map((record) => ({ ...textRecord(record), zone: zone.id }));
   });
+}
+
+/** A host may have an address that no object tells together with it: of these zones every record is looked at. */
+function* setsOfHosts(source: HistorySource, id: ZoneId, place: Place): Generator<RRset> {
+  const zone = zoneIn(source, worldAt(source, place.batch), id, place.batch);
+  if (zone !== undefined) yield* zoneRRsets(zone);
 }
 
 /** The sets in which an address may stand, or which its name owns. */

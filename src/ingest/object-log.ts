@@ -9,6 +9,7 @@ import { contentOf } from './log-decode.ts';
 import { eventOf, type Facts, type StoredEvent } from './log-row.ts';
 
 export { plainEvent } from './log-row.ts';
+export { termsOf } from './terms.ts';
 
 /** What events are about; `kind` may also be 'Cluster', 'Plan', 'Zone', 'Member'. */
 export interface LoggedObject {

@@ -11,6 +11,7 @@ import {
 } from '../dns/name.ts';
 import type { RRset } from '../dns/rrset.ts';
 import type { StanzaPlan } from '../ingest/plan.ts';
+import { type GatewayKind, splitRef } from './gateway-state.ts';
 import type { HostNode } from './host-tree.ts';
 import { type GatewayPart, hostSets, isInZones, nodesOf, serverAddresses } from './records/gateway.ts';
 import { addressSets } from './records/slot.ts';
@@ -78,6 +79,16 @@ function hasHostBelow(part: GatewayPart, name: DomainName): boolean {
 /** The names at and below a name that objects of any stanza name, in canonical order; not all of them have records. */
 export function* hostNames(zone: Zone, name: DomainName): Generator<DomainName> {
   yield* namesBelow(partsOf(zone), name);
+}
+
+/** The objects of a stanza's cluster that name a host of the zone, of whatever kinds. */
+export function objectsNaming(
+  zone: Zone,
+  at: number,
+  name: DomainName,
+): [kind: GatewayKind | 'Service', key: string][] {
+  const refs = new Set(nodesOf(partOf(zone, at), name).flatMap((node) => node.refs));
+  return [...refs].map((ref) => splitRef(ref) as [GatewayKind | 'Service', string]);
 }
 
 /** The names of the zone that hosts stand for, as objects name them: as whole names, and below the zone. */

@@ -10,7 +10,7 @@ import { type Rdata, type RRset, RRType } from '../dns/rrset.ts';
 import type { Serial } from '../dns/serial.ts';
 import type { StanzaPlan, ZoneDefinition, ZoneId } from '../ingest/plan.ts';
 import { exists, type FoundName } from './found-name.ts';
-import { hostNames, partOf, probeHost, serverNames, wildcardOf } from './hosted.ts';
+import { hostNames, objectsNaming, partOf, probeHost, serverNames, wildcardOf } from './hosted.ts';
 import { type NameServer, nameserversOf } from './nameservers.ts';
 import { exposedNamespace, hasPod, podAddress, podLabel, serviceSlot } from './records/cluster.ts';
 import { importSlot } from './records/clusterset.ts';
@@ -35,6 +35,7 @@ export {
   addressSets,
   exposedNamespace,
   findInSlot,
+  objectsNaming,
   placeOfReverse,
   podAddress,
   reverseNameOf,

@@ -21,6 +21,7 @@ import { isZoneSynced, soaRecord, type Zone, zoneRRsets } from '../../src/projec
 import { findOrMake } from '../../src/serve/synth.ts';
 import { EAST, name, planApplied, stanza, synced, WEST, zoneDefinition } from './cluster-events.ts';
 import { allSynced, batches, plan } from './random-events.ts';
+import { gatewayHistory } from './random-gateway.ts';
 import { StoredHistory } from './stored-history.ts';
 
 export type Step =
@@ -66,6 +67,21 @@ export const script: fc.Arbitrary<Step[]> = fc
     { kind: 'append', events: isSynced ? [first, ...allSynced] : [first] },
     ...rest.flat(),
   ]);
+
+/** Zones of hosts, under one plan. */
+export const gatewayScript: fc.Arbitrary<Step[]> = fc
+  .tuple(
+    gatewayHistory,
+    fc.array(fc.tuple(fc.nat(8), fc.constantFrom('snapshot', 'restart', 'compact')), { maxLength: 2 }),
+  )
+  .map(([all, marks]): Step[] =>
+    all.flatMap((events, at) => [
+      { kind: 'append', events },
+      ...marks
+        .filter(([place]) => place === at)
+        .map(([, kind]): Step => (kind === 'compact' ? { kind, share: 0.5, most: 12 } : { kind })),
+    ]),
+  );
 
 /** What was shown of a zone after a batch. */
 interface Shown {
@@ -197,6 +213,11 @@ const NAMES = [
   'ns.dns',
   'nothing',
   'http.tcp.web.a.svc',
+  'www',
+  'a.www',
+  'any',
+  'web.a',
+  'y.z',
 ];
 
 /** Names to ask for in a zone: what it had at some time, and what it may have had. */
@@ -232,10 +253,11 @@ function checkNames(history: History, moments: Moments, first: number, pick: (be
   }
 }
 
-/** What a zone lists of a name; a SOA record is no part of a name's history. */
+/** What a zone lists of a name, or a wildcard stands for; a SOA record is no part of a name's history. */
 function findLive(zone: Zone, owner: DomainName): ResourceRecord[] {
-  const records = [...zoneRRsets(zone)].flatMap(recordsOf);
-  return records.filter((record) => record.owner === owner && record.type !== RRType.SOA);
+  const made = zone.definition.kind === 'gateway' ? findOrMake(zone, owner) : undefined;
+  const sets = made?.status === 'exists' ? made.rrsets() : made === undefined ? [...zoneRRsets(zone)] : [];
+  return sets.flatMap(recordsOf).filter((record) => record.owner === owner && record.type !== RRType.SOA);
 }
 
 function allValues(history: History, owner: string, zone: string, limit: number): RecordValue[] {
@@ -275,7 +297,7 @@ function checkWhy(history: History, zone: Zone, owner: DomainName, batch: number
   assert.equal(told.at.serial, zone.serial);
 }
 
-const ADDRESSES = ['10.0.0.1', '10.0.1.3', 'fd00::1', '192.0.2.53', '10.9.9.9'];
+const ADDRESSES = ['192.0.2.1', '10.0.0.1', '10.0.1.3', 'fd00::1', '192.0.2.53', '10.9.9.9'];
 
 /** The names of an address are those of the records that held it. */
 function checkAddresses(history: History, moments: Moments, first: number, pick: (below: number) => number): void {
