@@ -1,6 +1,7 @@
 /** The history API by its requests: what is refused and with which status, pages, the document, the feed. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { fastify } from 'fastify';
 import { webApp } from '../kit/web-app.ts';
 
@@ -258,6 +259,14 @@ describe('the document', () => {
   it('is OpenAPI 3.1 and refers only to what it has', async (t) => {
     const app = await webApp(t, SECURED);
     const { body } = await app.get('/openapi.json', { authorization: `Bearer ${TOKEN}` });
+    const judge = new Validator();
+    const judged = await judge.validate(JSON.stringify(body));
+    assert.deepEqual(judged.errors ?? [], []);
+    assert.equal(judge.version, '3.1');
+    assert.ok(
+      !(await judge.validate(JSON.stringify({ ...(body as object), paths: { nowhere: {} } }))).valid,
+      'it judges',
+    );
     const document = body as { openapi: string; components: { schemas: Json }; paths: Json };
     assert.equal(document.openapi, '3.1.0');
     assert.ok(Object.keys(document.paths).length >= 13);
