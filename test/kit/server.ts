@@ -1,7 +1,7 @@
 /** The server itself, `bin/zonelog`, as a child process with a folder of its own. It never outlives the test. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DnsClient } from './dns-client.ts';
@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** More of the command line. */
   readonly args?: readonly string[];
+  /** Absolute paths and what the server alone finds there, below /run and in place of what there is. Needs `hasPrivateMounts`. */
+  readonly files?: Readonly<Record<string, string>>;
   /** The database goes to a small file system of its own, of so many octets. Needs `hasPrivateMounts`. */
   readonly diskSize?: number;
   /** Files that it finds where a pod has those of its service account, by name. Needs `hasPrivateMounts`. */
@@ -41,6 +43,9 @@ export interface HttpReply {
   readonly status: number;
   readonly body: string;
 }
+
+/** Where a pod finds the files of its service account. */
+const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** How long a start may take, milliseconds. */
 const START_TIMEOUT = 30_000;
@@ -127,8 +132,11 @@ export class TestServer {
   spawn(env: Readonly<Record<string, string>> = {}): void {
     if (this.isRunning) throw new Error('the server runs already');
     let command = this.command();
+    const { files, serviceAccount = {} } = this.#options;
+    const ofPod = Object.entries(serviceAccount).map(([name, text]) => [`${SERVICE_ACCOUNT}/${name}`, text]);
+    if (files !== undefined || ofPod.length > 0)
+      command = withPrivateFiles(this.folder, { ...files, ...Object.fromEntries(ofPod) }, command);
     if (this.#options.diskSize !== undefined) command = inPrivateMount(this.folder, this.#options.diskSize, command);
-    if (this.#options.serviceAccount !== undefined) command = asPod(this.folder, this.#options.serviceAccount, command);
     if (hasSetpriv) command = ['setpriv', '--pdeathsig', 'KILL', '--', ...command];
     const [program = '', ...args] = command;
     const inherited = Object.entries(process.env).filter(
@@ -274,12 +282,23 @@ function inPrivateMount(folder: string, size: number, command: readonly string[]
   return ['unshare', '-m', 'sh', '-c', script, 'sh', disk, String(size), ...command];
 }
 
-/** /var/run is one of its own, with the files of a service account. */
-function asPod(folder: string, files: Readonly<Record<string, string>>, command: readonly string[]): string[] {
-  const source = join(folder, 'serviceaccount');
-  mkdirSync(source, { recursive: true });
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(source, name), text);
-  const place = '/var/run/secrets/kubernetes.io/serviceaccount';
-  const script = `mount -t tmpfs tmpfs "$(readlink -f /var/run)" && mkdir -p ${place} && cp "$1"/* ${place} && shift && exec "$@"`;
-  return ['unshare', '-m', 'sh', '-c', script, 'sh', source, ...command];
+/** The server finds these files at their places, and an empty /run; nobody else does. */
+function withPrivateFiles(
+  folder: string,
+  files: Readonly<Record<string, string>>,
+  command: readonly string[],
+): string[] {
+  const pairs = Object.entries(files).flatMap(([target, text], i) => {
+    const source = join(folder, `file-${i}`);
+    writeFileSync(source, text);
+    return [target, source];
+  });
+  const script = `mount -t tmpfs tmpfs /run
+while [ "$1" != -- ]; do
+  real=$(readlink -m "$1")
+  [ -e "$real" ] || { mkdir -p "$(dirname "$real")" && touch "$real"; }
+  mount --bind "$2" "$real" && shift 2 || exit 1
+done
+shift && exec "$@"`;
+  return ['unshare', '-m', 'sh', '-c', script, 'sh', ...pairs, '--', ...command];
 }

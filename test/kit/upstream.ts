@@ -33,13 +33,14 @@ export interface Upstream {
   stop(): Promise<void>;
 }
 
-export async function startUpstream(answer: Answerer): Promise<Upstream> {
+/** @param at where it listens; port 0: the system's choice */
+export async function startUpstream(answer: Answerer, at = { address: '127.0.0.1', port: 0 }): Promise<Upstream> {
   const server = createServer();
-  server.listen(0, '127.0.0.1');
+  server.listen(at.port, at.address);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const socket = createSocket('udp4');
-  socket.bind(port, '127.0.0.1');
+  socket.bind(port, at.address);
   await once(socket, 'listening');
 
   const asked: Asked[] = [];
