@@ -7,7 +7,9 @@ import { addCompletion } from './cli/completion.ts';
 import { type CliContext, type CliSurroundings, Exit } from './cli/context.ts';
 import { addDiff } from './cli/diff.ts';
 import { addEvents } from './cli/events.ts';
+import { addExport } from './cli/export.ts';
 import { addHistory } from './cli/history.ts';
+import { addImport } from './cli/import.ts';
 import { addServerCommands } from './cli/server.ts';
 import { addTail } from './cli/tail.ts';
 import { addVerify } from './cli/verify.ts';
@@ -28,6 +30,8 @@ const PARTS: readonly ((program: Command, context: CliContext) => void)[] = [
   addVerify,
   addBackup,
   addCompact,
+  addExport,
+  addImport,
   addServerCommands,
   addCompletion,
 ];

@@ -28,6 +28,7 @@ async function main(argv: readonly string[]): Promise<void> {
     const { runCommand } = await import('./cli.ts');
     process.exitCode = await runCommand(argv, {
       env: process.env,
+      stdin: () => process.stdin,
       stdout: process.stdout,
       stderr: process.stderr,
       now: Date.now,

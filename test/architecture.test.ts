@@ -33,6 +33,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'event.ts',
     'delta.ts',
     'log.ts',
+    'log-slice.ts',
     'log-window.ts',
     'object-log.ts',
     'plan.ts',

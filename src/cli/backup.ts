@@ -15,12 +15,12 @@ export function addBackup(program: Command, context: CliContext): void {
       .argument('<file>', 'the copy: a database of its own, for a server or for these commands'),
   )
     .addHelpText('after', '\nExample: zonelog backup zonelog-copy.db -db zonelog.db')
-    .action((copy: string, options: DatabaseOption) => {
-      const isCopied = withDatabase(databaseFile(options, context), context, (db) => {
+    .action(async (copy: string, options: DatabaseOption) => {
+      const isCopied = await withDatabase(databaseFile(options, context), context, (db) => {
         backUp(db, copy, String(process.pid));
       });
       if (!isCopied) return;
-      withDatabase(copy, context, (made) => {
+      await withDatabase(copy, context, (made) => {
         const { lastBatch, lastPosition, lastTime, headHash } = new EventLog(made);
         const newest = lastBatch === 0 ? 'no events yet' : `up to event ${lastPosition} of ${timeText(lastTime)}`;
         context.stdout.write(`${copy}: ${newest}, ${sizeText(statSync(copy).size)}, head ${headHash}\n`);

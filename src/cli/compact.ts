@@ -11,6 +11,7 @@ import { JournalReader } from '../projection/journal.ts';
 import { compact } from '../retention/compaction.ts';
 import { sizeText, usedOctets } from '../retention/policy.ts';
 import { type CliContext, type DatabaseOption, databaseFile, Exit, onDatabase, withDatabase } from './context.ts';
+import { counted } from './output.ts';
 
 interface Options extends DatabaseOption {
   /** Milliseconds. */
@@ -36,7 +37,7 @@ Example: zonelog compact --keep 30d -db zonelog.db`,
     .action(async (options: Options) => {
       const file = databaseFile(options, context);
       // Whatever is wrong with the file is told before anything is written.
-      if (!withDatabase(file, context, () => {})) return;
+      if (!(await withDatabase(file, context, () => {}))) return;
       const { keep } = options;
       const reason = `compact --keep ${keep.text}`;
       const outcome = await onOwnDatabase(
@@ -56,7 +57,7 @@ Example: zonelog compact --keep 30d -db zonelog.db`,
         return;
       }
       const { removed } = outcome;
-      withDatabase(file, context, (db) => {
+      await withDatabase(file, context, (db) => {
         context.stdout.write(`${file}: ${describe(removed)}; ${sizeText(usedOctets(db))} are in use\n`);
       });
     });
@@ -71,7 +72,8 @@ function readKeep(text: string): Options['keep'] {
 function describe(removed: RemovedPart | undefined): string {
   if (removed === undefined) return 'nothing can be removed';
   const { events, batches, begins } = removed;
-  return `${events} events in ${batches} batches removed, the log begins at ${timeText(begins)}`;
+  const what = `${counted(events, 'event')} in ${counted(batches, 'batch', 'batches')}`;
+  return `${what} removed, the log begins at ${timeText(begins)}`;
 }
 
 async function onOwnDatabase<T>(

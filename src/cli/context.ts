@@ -1,5 +1,5 @@
 /** What every command has: its environment, where it prints, how it ends. */
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { databaseOf } from '../compose/database-path.ts';
 import { type Database, openReadOnly } from '../database.ts';
@@ -24,6 +24,8 @@ export interface CliSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: Writable;
   readonly stderr: Writable;
+  /** The standard input, begun to be read by the call. */
+  stdin(): Readable;
   /** Unix milliseconds. */
   now(): number;
   /** From the first call on, signals don't end the process but resolve the promise. */
@@ -55,7 +57,11 @@ export function databaseFile({ db }: DatabaseOption, { env }: Pick<CliContext, '
  * Reads a database as it is; one that can't be used is told in one line and as the exit code.
  * @returns whether it could be used
  */
-export function withDatabase(file: string, context: CliContext, read: (db: Database) => void): boolean {
+export async function withDatabase(
+  file: string,
+  context: CliContext,
+  read: (db: Database) => void | Promise<void>,
+): Promise<boolean> {
   let db: Database;
   try {
     db = openReadOnly(file);
@@ -66,7 +72,7 @@ export function withDatabase(file: string, context: CliContext, read: (db: Datab
     return false;
   }
   try {
-    read(db);
+    await read(db);
   } finally {
     db.close();
   }

@@ -90,6 +90,11 @@ export function tableLines(heading: readonly string[], rows: readonly (readonly 
   return [line(heading.map((title) => title.toUpperCase())), ...escaped.map(line)];
 }
 
+/** `1 batch`, `7 batches`. */
+export function counted(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
+}
+
 /** A record as a line of a master file; its names and data are escaped already (RFC 1035 §5.1). */
 export function recordLine({ owner, ttl, type, data }: TextRecord): string {
   return `${owner}\t${ttl}\tIN\t${type}\t${data}`;

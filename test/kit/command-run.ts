@@ -1,5 +1,5 @@
 /** Runs a command in this process, and keeps what it prints. */
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { runCommand } from '../../src/cli.ts';
 
 export interface CommandRun {
@@ -8,8 +8,8 @@ export interface CommandRun {
   readonly err: string;
 }
 
-/** @param now Unix milliseconds */
-export async function runAt(now: number, argv: readonly string[]): Promise<CommandRun> {
+/** @param now Unix milliseconds. @param input what it finds on its standard input */
+export async function runAt(now: number, argv: readonly string[], input: readonly string[] = []): Promise<CommandRun> {
   const text = { out: '', err: '' };
   const into = (where: 'out' | 'err') =>
     new Writable({
@@ -20,6 +20,7 @@ export async function runAt(now: number, argv: readonly string[]): Promise<Comma
     });
   const code = await runCommand(argv, {
     env: {},
+    stdin: () => Readable.from(input),
     stdout: into('out'),
     stderr: into('err'),
     now: () => now,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { load } from 'js-yaml';
@@ -49,6 +49,7 @@ async function run(
     });
   const code = await runCommand(argv, {
     env: {},
+    stdin: () => Readable.from([]),
     stdout: into((text) => {
       out += text;
     }),

@@ -86,6 +86,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['verify'],
   ['compact', '--keep', '1h'],
   ['backup', path.join(tmpdir(), 'no-such-folder', 'copy.db')],
+  ['export'],
 ];
 
 for (const [what, make, message] of UNUSABLE) {
@@ -174,4 +175,73 @@ test('a backup that can not be written leaves nothing', async (t) => {
   const before = contentOf(folder.path);
   await assert.rejects(run('backup', path.join(folder.path, 'none', 'copy.db'), '-db', db), { name: 'OperatorError' });
   assert.deepEqual(contentOf(folder.path), before);
+});
+
+test('export and import give the same log elsewhere, from any moment on', async (t) => {
+  const { db, folder, head } = recorded(t);
+  const at = (hour: number) => new Date(START + hour * HOUR).toISOString();
+  const asked = ['zone', 'cluster.local', '--at', at(4)];
+  for (const [i, options] of [[], ['--from', at(3)], ['--from', at(2), '--to', at(4)]].entries()) {
+    const exported = await run('export', ...options, '-db', db);
+    assert.deepEqual([exported.code, exported.err], [0, '']);
+    const lines = folder.write(`slice-${i}.jsonl`, exported.out);
+    const copy = path.join(folder.path, `copy-${i}.db`);
+    const imported = await run('import', lines, '-db', copy);
+    assert.deepEqual([imported.code, imported.err], [0, '']);
+    assert.match(imported.out, new RegExp(`the same serials, head ${head}\n$`));
+    assert.equal((await run('verify', '-db', copy)).code, 0);
+    assert.deepEqual(await run(...asked, '-db', copy), await run(...asked, '-db', db));
+    const piped = path.join(folder.path, `piped-${i}.db`);
+    const cut = Math.floor(exported.out.length / 2);
+    const pieces = [exported.out.slice(0, cut), exported.out.slice(cut)];
+    assert.equal((await runAt(NOW, ['import', '-', '-db', piped], pieces)).code, 0);
+  }
+});
+
+test('a slice that is damaged, cut short or none at all gives one line, and no log', async (t) => {
+  const { db, folder } = recorded(t);
+  const whole = (await run('export', '-db', db)).out;
+  const lines = whole.trimEnd().split('\n');
+  const cases: [string, RegExp][] = [
+    ['', /line 0: the slice was cut short/],
+    ['{"zonelog":"slice"}\n', /line 1: a slice of a newer zonelog/],
+    ['hello\n', /line 1: not what 'zonelog export' writes/],
+    [lines.slice(0, -1).join('\n'), /line \d+: the slice was cut short/],
+    [lines.slice(0, 4).concat('{').join('\n'), /line 5: no JSON object/],
+    [whole.replace('10.0.0.3', '10.6.6.6'), /batch 5 is not what was hashed/],
+    [lines.toSpliced(2, 1).join('\n'), /line 3: /],
+  ];
+  const copy = path.join(folder.path, 'copy.db');
+  for (const [text, message] of cases) {
+    const file = folder.write('slice.jsonl', text);
+    const before = contentOf(folder.path);
+    const { code, out, err } = await run('import', file, '-db', copy);
+    assert.deepEqual([code, out], [1, ''], text.slice(0, 80));
+    assert.match(err, message);
+    assert.match(err, /^[^\n]*\n$/);
+    assert.deepEqual(contentOf(folder.path), before);
+  }
+  const missing = await run('import', path.join(folder.path, 'none.jsonl'), '-db', copy);
+  assert.deepEqual([missing.code, missing.out], [1, '']);
+  assert.match(missing.err, /^[^\n]*no such file[^\n]*\n$/);
+});
+
+test('import never takes the place of a log', async (t) => {
+  const { db, folder } = recorded(t);
+  const lines = folder.write('slice.jsonl', (await run('export', '-db', db)).out);
+  const before = contentOf(folder.path);
+  const { code, err } = await run('import', lines, '-db', db);
+  assert.equal(code, 2);
+  assert.match(err, /is there already/);
+  assert.deepEqual(contentOf(folder.path), before);
+});
+
+test('export says what it does not reach', async (t) => {
+  const { db } = recorded(t);
+  await run('compact', '--keep', '8h', '-db', db);
+  const early = await run('export', '--from', new Date(START).toISOString(), '-db', db);
+  assert.deepEqual([early.code, early.out], [2, '']);
+  assert.match(early.err, /is before the log, which was cut and now begins at .*T02:00:00/);
+  assert.equal((await run('export', '--from', '2999-01-01T00:00:00Z', '-db', db)).code, 2);
+  assert.equal((await run('export', '--from', '17', '-db', db)).code, 2);
 });
