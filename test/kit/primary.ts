@@ -114,7 +114,7 @@ export class TestPrimary {
   async start(): Promise<void> {
     const { tls } = this.#options;
     const take = (socket: Socket) => this.#serve(socket);
-    const server = tls === undefined ? createServer(take) : createTlsServer({ ...tls, ALPNProtocols: ['dot'] }, take);
+    const server = tls === undefined ? createServer(take) : createTlsServer({ ALPNProtocols: ['dot'], ...tls }, take);
     this.#server = server;
     server.listen(this.port, this.address);
     await once(server, 'listening');

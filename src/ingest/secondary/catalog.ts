@@ -138,8 +138,8 @@ export function planMembers(
       const group = admission.groups.find((known) => groups.includes(known)) ?? groups[0];
       const before = current.get(apex);
       if (before?.catalog === id && before.label === label && before.group === group) continue;
-      // Another label is another zone (RFC 9432 §5.4).
-      const kind = before?.label === label ? 'MemberZoneMoved' : 'MemberZoneAdded';
+      // Another label is another zone (RFC 9432 §5.4), and so is one that its catalog dropped without a word.
+      const kind = owner !== undefined && before?.label === label ? 'MemberZoneMoved' : 'MemberZoneAdded';
       events.push({ kind, catalog: id, apex, label, ...(group !== undefined && { group }) });
     }
   }
