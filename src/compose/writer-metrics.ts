@@ -25,6 +25,12 @@ export function writerMetrics(writer: Writer): MetricsSnapshot {
         .filter(({ definition }) => definition.stanzas.some(({ isMerged }) => isMerged === true))
         .map((zone) => [[zone.id], countConflicts(zone)] as const),
     ),
+    gaugeFamily(
+      'zonelog_gateway_crowded_hosts',
+      'Hosts that more objects of one kind name than count for a name; what is beyond is left out.',
+      ['cluster'],
+      writer.crowdedHosts().map(([id, count]) => [[id], count] as const),
+    ),
     gaugeFamily('zonelog_log_batch', 'Last batch of the event log that is folded.', [], [[[], projector.batch]]),
     gaugeFamily(
       'zonelog_log_failing',

@@ -19,6 +19,7 @@ import { Journal, type JournalLimits } from '../projection/journal.ts';
 import { createProjector, type Projector, type PublishedVersion } from '../projection/projector.ts';
 import { readSnapshot, writeSnapshot } from '../projection/snapshot.ts';
 import { factsAt, keysAt, type World } from '../projection/state.ts';
+import { watchCrowdedHosts } from './crowded-hosts.ts';
 import { type Follower, type Serials, startFollower } from './follower.ts';
 import { createGuard } from './guard.ts';
 import { createHostNeeds, type HostNeeds } from './host-needs.ts';
@@ -77,6 +78,8 @@ export interface Writer {
   readonly ingest: Ingest | undefined;
   readonly secondaries: Pick<SecondarySide, 'metrics'> | undefined;
   readonly projector: Projector;
+  /** Hosts that too many objects name, by cluster. */
+  crowdedHosts(): readonly (readonly [ClusterId, number])[];
   readonly retention: Retention;
   /** Stops following, writes a snapshot, closes the database. */
   stop(): Promise<void>;
@@ -123,10 +126,13 @@ export function createWriter(options: WriterOptions): Writer {
     eventsSinceSnapshot += batch.events.length;
   }
   released = serialsOf(projector);
+  const crowded = watchCrowdedHosts(logger.forPlugin('k8s_gateway'));
+  crowded.lookAtAll(projector.world);
 
   /** Folds a batch that is in the log, and hands it on once its versions are in the journal. */
   function fold(batch: Batch): void {
     const versions = projector.apply(batch);
+    crowded.look(batch.events, projector.world);
     published.push({ batch, serials: versions.map(({ zone, serial }: PublishedVersion) => [zone, serial] as const) });
     release();
     tellHostNeeds?.(projector.world);
@@ -278,6 +284,7 @@ export function createWriter(options: WriterOptions): Writer {
 
   return {
     projector,
+    crowdedHosts: () => crowded.count(projector.world),
     retention,
     get ingest() {
       return ingest;

@@ -140,7 +140,7 @@ function unlessIgnored<K extends WatchedKind>(
 const READERS: { readonly [K in WatchedKind]: Reader<K> } = {
   Service: (object, metadata, faults) => ({ status: 'facts', facts: readService(object, metadata, faults) }),
   Namespace: () => ({ status: 'facts', facts: {} }),
-  EndpointSlice: (object, metadata) => ({ status: 'facts', facts: readSlice(object, metadata) }),
+  EndpointSlice: (object, metadata, faults) => ({ status: 'facts', facts: readSlice(object, metadata, faults) }),
   Pod: readPod,
   ServiceImport: (object) => ({ status: 'facts', facts: readImport(object) }),
   Ingress: unlessIgnored<'Ingress'>(readIngress),
@@ -157,7 +157,7 @@ function readService(object: Json, metadata: Json, faults: Fault[]): ServiceFact
   const spec = member(object, 'spec');
   const type = SERVICE_TYPES.find((name) => name === spec.type) ?? 'ClusterIP';
   const annotations = namingOf(metadata, faults);
-  const own = readEach(list(spec.externalIPs), addressOf);
+  const own = readEach(list(spec.externalIPs), (value) => addressIn(value, faults));
   const balancers = list(member(member(object, 'status'), 'loadBalancer').ingress);
   const external = [
     ...own,
@@ -201,11 +201,18 @@ function namingOf(metadata: Json, faults: Fault[]): Readonly<Record<string, stri
   return names.length > 0 ? Object.fromEntries(names.map((name) => [name, found[name] as string])) : undefined;
 }
 
-function readSlice(object: Json, metadata: Json): EndpointSliceFacts {
+function addressIn(value: unknown, faults: Fault[]): string | undefined {
+  const address = addressOf(value);
+  if (address === undefined) faults.push('bad address');
+  return address;
+}
+
+function readSlice(object: Json, metadata: Json, faults: Fault[]): EndpointSliceFacts {
   const labels = member(metadata, 'labels');
   const service = labelOf(labels['kubernetes.io/service-name']);
   const imported = labelOf(labels['multicluster.kubernetes.io/service-name']);
   const cluster = labelOf(labels['multicluster.kubernetes.io/source-cluster']);
+  if (service === undefined && imported === undefined) faults.push('no service');
   // Of addressType FQDN no endpoint is an address, and so none is left.
   const endpoints = object.addressType === 'FQDN' ? [] : readEach(list(object.endpoints, MAX_ENDPOINTS), endpointOf);
   return {

@@ -21,6 +21,7 @@ import { createIngestCounters, describeCommits, describeFeeds } from './ingest-m
 import { followFeed } from './kube.ts';
 import type { EventLog } from './log.ts';
 import { type AdmitDeletions, ClusterReconciler, type KnownFacts, type Step } from './reconcile.ts';
+import { createRejectionReporter } from './rejections.ts';
 import { resourceOf } from './resource-path.ts';
 
 export type { LogHealth } from './commit.ts';
@@ -118,6 +119,7 @@ export function startIngest(options: IngestOptions): Ingest {
     },
   });
   committer.logHealth$.subscribe(createLogReporter(logger));
+  const tellRejection = createRejectionReporter(logger);
 
   const hosts =
     options.hostNames &&
@@ -145,9 +147,9 @@ export function startIngest(options: IngestOptions): Ingest {
   }
 
   function take(id: ClusterId, step: Step): void {
-    for (const { kind, reason, key } of step.rejected) {
-      counters.rejected.add([id, kind, reason]);
-      logger.debug(`${id}: ${resourceOf(kind)} ${key ?? ''}: ${reason}`);
+    for (const rejection of step.rejected) {
+      counters.rejected.add([id, rejection.kind, rejection.reason]);
+      tellRejection(id, rejection);
     }
     if (step.events.length > 0 || step.position !== undefined) committer.push(step);
   }

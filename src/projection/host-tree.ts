@@ -47,6 +47,15 @@ function change(
   return children.size === 0 && node.refs.length === 0 ? undefined : { ...node, children };
 }
 
+/** The keys of the objects of one kind that name the host, sorted, and no more than so many. */
+export function keysOfKind({ refs }: HostNode, kind: string, limit: number): string[] {
+  const prefix = `${kind} `;
+  const keys: string[] = [];
+  for (let at = placeOf(refs, prefix); keys.length < limit && refs[at]?.startsWith(prefix); at++)
+    keys.push((refs[at] as string).slice(prefix.length));
+  return keys;
+}
+
 /** A sorted list with a text that it may hold already. */
 export function withText(list: readonly string[], text: string): readonly string[] {
   const at = placeOf(list, text);

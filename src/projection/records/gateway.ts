@@ -7,7 +7,7 @@ import type { Rdata, RRset } from '../../dns/rrset.ts';
 import { RRType } from '../../dns/rrset.ts';
 import type { GatewayPlan } from '../../ingest/plan.ts';
 import { isRouteKind, type RouteKind, splitRef } from '../gateway-state.ts';
-import { findHost, type HostNode } from '../host-tree.ts';
+import { findHost, type HostNode, keysOfKind } from '../host-tree.ts';
 import { type Draft, emptyDraft, type GatewayPart, gather, MAX_ADDRESSES } from './gateway-objects.ts';
 
 export type { GatewayPart };
@@ -19,12 +19,12 @@ export const MAX_OBJECTS = 1_000;
  *   never resolved
  */
 export function hostSets(part: GatewayPart, name: DomainName): readonly RRset[] | 'unsure' {
-  const refs = refsOf(part, name);
-  if (refs.size === 0) return [];
+  const nodes = nodesOf(part, name);
+  if (nodes.every(({ refs }) => refs.length === 0)) return [];
   let isUnsure = false;
   for (const kind of part.gateway.resources) {
     const draft = emptyDraft();
-    for (const key of keysOf(part, refs, kind)) gather(part, kind, key, hostsOfName(part, name), draft);
+    for (const key of keysOf(part, nodes, kind)) gather(part, kind, key, hostsOfName(part, name), draft);
     const target = aliasOf(part, name, draft);
     if (target !== undefined) return [cnameSet(name, ttlOf(part, draft, RRType.A), target)];
     if (!resolveNames(part, name, draft)) isUnsure = true;
@@ -36,24 +36,18 @@ export function hostSets(part: GatewayPart, name: DomainName): readonly RRset[] 
 
 /** The addresses of a name server: those of all kinds together. */
 export function serverAddresses(part: GatewayPart, name: DomainName): string[] {
-  const refs = refsOf(part, name);
+  const nodes = nodesOf(part, name);
   const draft = emptyDraft();
   for (const kind of part.gateway.resources) {
-    for (const key of keysOf(part, refs, kind)) gather(part, kind, key, hostsOfName(part, name), draft);
+    for (const key of keysOf(part, nodes, kind)) gather(part, kind, key, hostsOfName(part, name), draft);
   }
   resolveNames(part, name, draft);
   return [...draft.addresses].slice(0, MAX_ADDRESSES);
 }
 
-/** Objects that name a host and are beyond what counts for one name. */
-export function isOverfull({ refs }: HostNode): boolean {
-  if (refs.length <= MAX_OBJECTS) return false;
-  const counts = new Map<string, number>();
-  for (const ref of refs) {
-    const [kind] = splitRef(ref);
-    counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  }
-  return [...counts.values()].some((count) => count > MAX_OBJECTS);
+/** Of a kind of which too many objects name a host: the first that does not count. */
+export function firstLeftOut(node: HostNode, kind: string): string | undefined {
+  return node.refs.length <= MAX_OBJECTS ? undefined : keysOfKind(node, kind, MAX_OBJECTS + 1)[MAX_OBJECTS];
 }
 
 /** The places in a cluster's tree of hosts where a name of the zone may stand: as a whole, and below the zone. */
@@ -77,24 +71,13 @@ function hostsOfName({ apex }: GatewayPart, name: DomainName): readonly string[]
   return [name.slice(0, -1), below.join('.')];
 }
 
-/** The objects that name the host, by kind. */
-function refsOf(part: GatewayPart, name: DomainName): Map<string, Set<string>> {
-  const refs = new Map<string, Set<string>>();
-  for (const node of nodesOf(part, name)) {
-    for (const ref of node.refs) {
-      const [kind, key] = splitRef(ref);
-      refs.set(kind, (refs.get(kind) ?? new Set()).add(key));
-    }
-  }
-  return refs;
-}
-
 /** Keys of the objects of a kind that count, sorted; routes without hosts among them that have those of a listener. */
-function keysOf(part: GatewayPart, refs: Map<string, Set<string>>, kind: string): string[] {
-  const keys = new Set(refs.get(kind));
+function keysOf(part: GatewayPart, nodes: readonly HostNode[], kind: string): string[] {
+  const keys = new Set(nodes.flatMap((node) => keysOfKind(node, kind, MAX_OBJECTS)));
   if (part.gateway.inheritsHosts === true && isRouteKind(kind)) {
-    for (const gateway of refs.get('Gateway') ?? [])
-      for (const key of hostlessRoutes(part, kind, gateway)) keys.add(key);
+    for (const node of nodes)
+      for (const gateway of keysOfKind(node, 'Gateway', MAX_OBJECTS))
+        for (const key of hostlessRoutes(part, kind, gateway)) keys.add(key);
   }
   return [...keys].sort().slice(0, MAX_OBJECTS);
 }
