@@ -3,6 +3,7 @@
  * and of resolv.conf. Those without a kubeconfig run as in a pod, with a service account, against an API server with TLS.
  */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect } from 'node:net';
@@ -132,6 +133,13 @@ describe('Corefiles of the READMEs', {
   };
   const upstreamOf = () => ({ '/etc/resolv.conf': `127.0.0.1:${upstream.port}` });
   const IMPORTS = 'shop.svc.clusterset.local';
+
+  test('the plugins are listed', () => {
+    const program = path.join(EXAMPLES, '..', 'bin', 'zonelog');
+    const listed = execFileSync(program, ['-plugins'], { encoding: 'utf8' }).split('\n');
+    for (const name of ['kubernetes', 'kubernetai', 'multicluster', 'k8s_gateway'])
+      assert.ok(listed.includes(name), name);
+  });
 
   test('multicluster alone', async () => {
     const { dns } = await start('corefiles/readme/multicluster.Corefile', BOUND);
