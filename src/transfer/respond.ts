@@ -64,6 +64,7 @@ export interface RespondOptions extends PackOptions {
 export class Transfers {
   readonly #logger: Logger;
   readonly #refusals: LimitedLines;
+  readonly #broken: LimitedLines;
   readonly #inspector: Inspector;
   readonly #packed = new PackedZones();
   readonly #requests: CounterSet;
@@ -82,6 +83,7 @@ export class Transfers {
   constructor(logger: Logger, now: () => number) {
     this.#logger = logger;
     this.#refusals = new LimitedLines((text) => logger.info(text), now);
+    this.#broken = new LimitedLines((text) => logger.info(text), now);
     this.#inspector = new Inspector(logger);
     this.#now = now;
     this.#requests = createCounters(
@@ -243,7 +245,9 @@ export class Transfers {
         this.#records.add([kind], tally.records);
         this.#octets.add([kind], tally.octets);
         const reason = why === 'asked' ? '' : `, instead of differences: ${why}`;
-        this.#logger.info(`${endText(end, outcome, tally.records, name, address, serial)}${reason}`);
+        const text = `${endText(end, outcome, tally.records, name, address, serial)}${reason}`;
+        if (end === 'sent') this.#logger.info(text);
+        else this.#broken.write(text, (count) => `Broke ${count} more transfers`);
         if (end === 'sent') pack.onTaken?.({ serial, kind: outcome, ...tally, seconds: this.#now() - began });
       },
     };
