@@ -19,7 +19,27 @@ const bind = (name: string, file: string): PeerKind => ({
   command: ({ folder }) => ['named', '-g', '-c', path.join(folder, 'named.conf')],
 });
 
+/** Where the page has certificates and keys of secondaries; those of the test are in the peer's folder. */
+const tlsFiles = (folder: string, etc: string) => ({
+  [`${etc}/zonelog-ca.crt`]: `${folder}/ca.pem`,
+  [`${etc}/tls.crt`]: `${folder}/cert.pem`,
+  [`${etc}/tls.key`]: `${folder}/key.pem`,
+  'primary.example.org': 'dns.test',
+});
+
 export const BIND = bind('bind', 'named.conf');
+export const BIND_TLS: PeerKind = {
+  ...BIND,
+  files: ({ folder, primary, port }) => ({
+    'named.conf': adapt(docFile('named-tls.conf'), {
+      ...tlsFiles(folder, '/etc/bind'),
+      '192.0.2.1 port 853': `127.0.0.1 port ${primary}`,
+      'port 53 { 192.0.2.53; }': `port ${port} { 127.0.0.1; }`,
+      '"/var/cache/bind"': JSON.stringify(folder),
+      'options {': 'options {\n    pid-file none;\n    session-keyfile none;',
+    }),
+  }),
+};
 export const BIND_CATALOG = bind('bind', 'named-catalog.conf');
 
 const knot = (name: string, file: string): PeerKind => ({
@@ -40,12 +60,12 @@ const knot = (name: string, file: string): PeerKind => ({
 export const KNOT = knot('knot', 'knot.conf');
 export const KNOT_CATALOG = knot('knot', 'knot-catalog.conf');
 
-export const NSD: PeerKind = {
+const nsd = (file: string, more: (place: Place) => Readonly<Record<string, string>>): PeerKind => ({
   name: 'nsd',
   program: 'nsd',
   files: ({ folder, primary, port }) => ({
-    'nsd.conf': `${adapt(docFile('nsd.conf'), {
-      '192.0.2.1@53': `127.0.0.1@${primary}`,
+    'nsd.conf': `${adapt(docFile(file), {
+      ...more({ folder, primary, port }),
       'allow-notify: 192.0.2.1 ': 'allow-notify: 127.0.0.1 ',
       '192.0.2.55@53': `127.0.0.1@${port}`,
       '/var/lib/nsd': folder,
@@ -53,7 +73,13 @@ export const NSD: PeerKind = {
     })}\nremote-control:\n    control-enable: no\n`,
   }),
   command: ({ folder }) => ['nsd', '-d', '-c', path.join(folder, 'nsd.conf')],
-};
+});
+
+export const NSD = nsd('nsd.conf', ({ primary }) => ({ '192.0.2.1@53': `127.0.0.1@${primary}` }));
+export const NSD_TLS = nsd('nsd-tls.conf', ({ folder, primary }) => ({
+  ...tlsFiles(folder, '/etc/nsd'),
+  '192.0.2.1@853': `127.0.0.1@${primary}`,
+}));
 
 const powerDns = (name: string, script: string): PeerKind => ({
   name,

@@ -73,6 +73,11 @@ export class Peer {
     }
   }
 
+  /** Puts a file into its folder. */
+  write(name: string, text: string): void {
+    writeFileSync(path.join(this.#place.folder, name), text, { mode: 0o600 });
+  }
+
   /** As `configure`, also for what is kept elsewhere. */
   setSecret(secret: string): void {
     this.configure(secret);
