@@ -10,6 +10,7 @@ import { addEvents } from './cli/events.ts';
 import { addExport } from './cli/export.ts';
 import { addHistory } from './cli/history.ts';
 import { addImport } from './cli/import.ts';
+import { addPlan } from './cli/plan.ts';
 import { addServerCommands } from './cli/server.ts';
 import { addTail } from './cli/tail.ts';
 import { addVerify } from './cli/verify.ts';
@@ -27,6 +28,7 @@ const PARTS: readonly ((program: Command, context: CliContext) => void)[] = [
   addWho,
   addTail,
   addEvents,
+  addPlan,
   addVerify,
   addBackup,
   addCompact,

@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Past answers are made as present ones are: what is only made when asked for too.
   history: ['base', 'dns', 'corefile', 'ingest', 'projection', 'serve', 'history'],
   retention: ['base', 'dns', 'corefile', 'ingest', 'projection', 'retention'],
+  preview: ['base', 'dns', 'corefile', 'ingest', 'projection', 'preview'],
   web: ['base', 'history', 'web'],
   // Runs in a browser: of the rest it knows only the shapes of answers.
   page: ['history', 'web', 'page'],
@@ -35,9 +36,11 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'log.ts',
     'log-slice.ts',
     'log-window.ts',
+    'normalize.ts',
     'object-log.ts',
     'plan.ts',
     'removal.ts',
+    'resource-path.ts',
     'term-index.ts',
   ],
   projection: [

@@ -10,6 +10,7 @@ export const COMMANDS: ReadonlySet<string> = new Set([
   'help',
   'history',
   'import',
+  'plan',
   'release',
   'snapshot',
   'status',

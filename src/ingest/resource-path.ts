@@ -90,3 +90,12 @@ function entriesOf(object: unknown, key: string): unknown[] {
   const value = fieldOf(object, key);
   return Array.isArray(value) ? value : [];
 }
+
+/** The kind that an object of a manifest is, whatever the version of its group; undefined for what has nothing for DNS. */
+export function watchedKindOf(apiVersion: string, kind: string): WatchedKind | undefined {
+  if (!Object.hasOwn(RESOURCES, kind)) return undefined;
+  const watched = kind as WatchedKind;
+  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
+  const [, own = ''] = /^\/apis\/([^/]+)/.exec(RESOURCES[watched].root) ?? [];
+  return group === own ? watched : undefined;
+}

@@ -1,15 +1,15 @@
-/** The commands in docs/retention.md are executed, one after another; `…` in what they print stands for anything. */
+/** The commands in docs/retention.md and docs/plan.md are executed, one after another; `…` in what they print stands for anything. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { EAST, namespace, planApplied, service, stanza, synced, zoneDefinition } from '../kit/cluster-events.ts';
 import { runAt } from '../kit/command-run.ts';
 import { START } from '../kit/given.ts';
 import { recordTo } from '../kit/recorded.ts';
 import { temporaryFolder } from '../kit/temporary.ts';
 
-const DOCUMENT = path.join(import.meta.dirname, '..', '..', 'docs', 'retention.md');
+const DOCS = path.join(import.meta.dirname, '..', '..', 'docs');
 const HOUR = 3_600_000;
 
 interface Example {
@@ -23,7 +23,15 @@ function examplesOf(text: string): Example[] {
   );
 }
 
-test('the commands in docs/retention.md print what it says', async (t) => {
+for (const [document, least] of [
+  ['retention.md', 7],
+  ['plan.md', 1],
+] as const) {
+  test(`the commands in docs/${document} print what it says`, (t) =>
+    execute(t, readFileSync(path.join(DOCS, document), 'utf8'), least));
+}
+
+async function execute(t: TestContext, text: string, least: number): Promise<void> {
   const folder = temporaryFolder(t);
   const recording = recordTo(path.join(folder.path, 'zonelog.db'));
   recording.record([planApplied(zoneDefinition('cluster.local.', [stanza(EAST)]))], START);
@@ -33,8 +41,11 @@ test('the commands in docs/retention.md print what it says', async (t) => {
   const before = process.cwd();
   process.chdir(folder.path);
   try {
-    const examples = examplesOf(readFileSync(DOCUMENT, 'utf8'));
-    assert.ok(examples.length >= 7);
+    const examples = examplesOf(text);
+    assert.ok(examples.length >= least);
+    mkdirSync('manifests');
+    for (const [i, [, manifests = '']] of [...text.matchAll(/^```manifest\n(.*?)^```$/gms)].entries())
+      writeFileSync(`manifests/${i}.yaml`, manifests);
     for (const { command, output } of examples) {
       const [, words = '', file] = /^zonelog ([^>]*?)(?: > (\S+))?$/.exec(command) ?? [];
       assert.notEqual(words, '', command);
@@ -45,7 +56,7 @@ test('the commands in docs/retention.md print what it says', async (t) => {
   } finally {
     process.chdir(before);
   }
-});
+}
 
 function patternOf(output: string): RegExp {
   return new RegExp(`^${output.split('…').map(escapePattern).join('[^]*')}$`);
