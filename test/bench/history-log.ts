@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { surroundingsOf } from '../../src/compose/files.ts';
 import { understand } from '../../src/compose/understand.ts';
 import { type Database, openDatabase } from '../../src/database.ts';
@@ -90,7 +91,7 @@ function planOfServer(): ZonePlan {
 }
 
 /** @param end Unix milliseconds of the last batch */
-export function writeHistoryLog(file: string, events: number, end: number): HistoryLog {
+export async function writeHistoryLog(file: string, events: number, end: number): Promise<HistoryLog> {
   const plan = planOfServer();
   const cluster = plan.zones[0]?.stanzas[0]?.cluster as ClusterId;
   const { db, close } = openDatabase(file);
@@ -169,6 +170,8 @@ export function writeHistoryLog(file: string, events: number, end: number): Hist
       batch.push(sliceOf(i));
     }
     append(batch);
+    // SQLite's statements are let go only between turns of the event loop.
+    if (log.lastBatch % 1000 === 0) await setImmediate();
   }
   const cpu = process.cpuUsage(began);
   const count = log.lastPosition - start;

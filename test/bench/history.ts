@@ -19,7 +19,14 @@ import { choosePorts } from '../../src/demo/ports.ts';
 import { openHistory } from '../../src/history/questions.ts';
 import { openAsker } from './asker.ts';
 import { findSubject } from './contestants.ts';
-import { HISTORY_ZONE, historyCorefile, SERVICES, serviceKey, writeHistoryLog } from './history-log.ts';
+import {
+  HISTORY_ZONE,
+  type HistoryLog,
+  historyCorefile,
+  SERVICES,
+  serviceKey,
+  writeHistoryLog,
+} from './history-log.ts';
 import { probeWhile } from './probing.ts';
 import { quietly } from './quiet.ts';
 import { judge, type Row, renderTable } from './report.ts';
@@ -84,11 +91,11 @@ async function run(): Promise<void> {
   try {
     if (!existsSync(file)) {
       say(`${events.toLocaleString('en')} events are written`);
-      const written = writeHistoryLog(file, events, Date.now());
+      const written = await writeHistoryLog(file, events, Date.now());
       writeFileSync(`${file}.json`, JSON.stringify(written));
       say(JSON.stringify(written));
     }
-    const log = JSON.parse(readFileSync(`${file}.json`, 'utf8')) as ReturnType<typeof writeHistoryLog>;
+    const log = JSON.parse(readFileSync(`${file}.json`, 'utf8')) as HistoryLog;
     const questions = chooseQuestions(file);
     const results: Round[] = [];
     for (let round = 1; round <= rounds; round++) {
@@ -253,7 +260,7 @@ async function runCommand(file: string, { command }: Asked): Promise<number> {
   return performance.now() - began;
 }
 
-function report(log: ReturnType<typeof writeHistoryLog>, records: number, rounds: readonly Round[]): void {
+function report(log: HistoryLog, records: number, rounds: readonly Round[]): void {
   const kinds = Object.keys(TITLES) as Kind[];
   const of = (kind: Kind, pick: (measured: Measured) => number) => median(rounds.map((round) => pick(round[kind])));
   const rows: Row[] = [
