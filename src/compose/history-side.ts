@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { Config, HistoryOptions } from '../corefile/config.ts';
 import { OperatorError } from '../errors.ts';
 import type { LogFormat, Logger } from '../logger.ts';
+import type { PastQuestion, PastReply } from '../serve/plugins/asof.ts';
 import type { LiveStatus } from '../web/live.ts';
 import type { FromHistory, HistoryThreadData, ToHistory } from './history-thread.ts';
 
@@ -16,6 +17,8 @@ export interface HistorySideOptions {
 export interface HistorySide {
   /** Goes over to what a configuration asks for. @throws OperatorError; then all is as before */
   configure(config: Config): Promise<void>;
+  /** A question about the past, for a client of `asof`. Undefined: there is nobody to answer it. */
+  ask(question: PastQuestion): Promise<PastReply | undefined>;
   stop(): Promise<void>;
 }
 
@@ -90,6 +93,7 @@ export function createHistorySide(options: HistorySideOptions): HistorySide {
         throw error;
       }
     },
+    ask: async (question) => running?.thread.ask(question),
     stop: end,
   };
 }
@@ -106,6 +110,8 @@ class HistoryThread {
   readonly #worker: Worker;
   readonly #listening: PromiseWithResolvers<string> = Promise.withResolvers();
   readonly #stopped: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly #asked = new Map<number, (reply: PastReply | undefined) => void>();
+  #lastRequest = 0;
 
   /** @param onDeath when it ends by itself after it has listened */
   constructor(data: HistoryThreadData, live: () => Promise<LiveStatus>, onDeath: (why: string) => void) {
@@ -119,6 +125,7 @@ class HistoryThread {
       if (message.kind === 'listening') this.#listening.resolve(message.url);
       else if (message.kind === 'refused') this.#listening.reject(new OperatorError(message.message));
       else if (message.kind === 'stopped') this.#stopped.resolve();
+      else if (message.kind === 'past') this.#answer(message.request, message.reply);
       else {
         const { request } = message;
         live().then((status) => post({ kind: 'live', request, status }));
@@ -129,6 +136,7 @@ class HistoryThread {
       this.#listening.reject(error);
     });
     this.#worker.on('exit', () => {
+      for (const request of this.#asked.keys()) this.#answer(request, undefined);
       this.#listening.reject(new Error(why));
       this.#stopped.resolve();
       onDeath(why);
@@ -138,6 +146,20 @@ class HistoryThread {
   /** Its URL. Rejected with an OperatorError when it can't listen. */
   get listening(): Promise<string> {
     return this.#listening.promise;
+  }
+
+  /** @returns undefined when the thread ends before it answers */
+  ask(question: PastQuestion): Promise<PastReply | undefined> {
+    const request = ++this.#lastRequest;
+    return new Promise((resolve) => {
+      this.#asked.set(request, resolve);
+      this.#worker.postMessage({ kind: 'past', request, question } satisfies ToHistory);
+    });
+  }
+
+  #answer(request: number, reply: PastReply | undefined): void {
+    this.#asked.get(request)?.(reply);
+    this.#asked.delete(request);
   }
 
   async stop(): Promise<void> {

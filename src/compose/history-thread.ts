@@ -11,8 +11,9 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { FastifyInstance } from 'fastify';
 import { type HistoryOptions, splitHostPort } from '../corefile/config.ts';
 import { OperatorError } from '../errors.ts';
-import { openHistory } from '../history/questions.ts';
+import { type History, openHistory } from '../history/questions.ts';
 import { createLogger, type LogFormat, type Logger, logStyle } from '../logger.ts';
+import type { PastQuestion, PastReply } from '../serve/plugins/asof.ts';
 import { type Certificate, CertificateKeeper, loadCertificate, serverOptions } from '../serve/secure/certificate.ts';
 import { systemTimer } from '../serve/timer.ts';
 import { createApp } from '../web/app.ts';
@@ -20,6 +21,7 @@ import { CONNECTION_LIMITS, connectionOptions } from '../web/connections.ts';
 import type { LiveStatus } from '../web/live.ts';
 import { readPageFiles } from '../web/page-files.ts';
 import { openTokenFile } from './history-token.ts';
+import { answerPast } from './past.ts';
 import { VERSION } from './version.ts';
 
 /** What main hands to the thread when it makes it. */
@@ -36,6 +38,7 @@ export interface HistoryThreadData {
 /** Main to the thread. */
 export type ToHistory =
   | { readonly kind: 'live'; readonly request: number; readonly status: LiveStatus }
+  | { readonly kind: 'past'; readonly request: number; readonly question: PastQuestion }
   | { readonly kind: 'stop' };
 
 /** The thread to main. */
@@ -44,6 +47,7 @@ export type FromHistory =
   /** It can't be: the line for the operator. */
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'live'; readonly request: number }
+  | { readonly kind: 'past'; readonly request: number; readonly reply: PastReply | undefined }
   | { readonly kind: 'stopped' };
 
 /** Built, the page lies beside the thread's file; run from the sources, it is that of the last build. */
@@ -66,10 +70,13 @@ async function run(main: MessagePort, data: HistoryThreadData): Promise<void> {
   lowerPriority();
   const live = createLive((request) => post({ kind: 'live', request }));
   try {
-    const { http, url } = await listen(data, live.ask, logger);
+    const { http, url, history } = await listen(data, live.ask, logger);
     main.on('message', (message: ToHistory) => {
       if (message.kind === 'live') live.answer(message.request, message.status);
-      else {
+      else if (message.kind === 'past') {
+        const { request, question } = message;
+        post({ kind: 'past', request, reply: answerOrLog(history, question, logger) });
+      } else {
         void http.close().finally(() => {
           post({ kind: 'stopped' });
           main.close();
@@ -81,6 +88,16 @@ async function run(main: MessagePort, data: HistoryThreadData): Promise<void> {
     if (!(error instanceof OperatorError)) throw error;
     post({ kind: 'refused', message: error.message });
     main.close();
+  }
+}
+
+/** A bug ends in no answer to this one question. */
+function answerOrLog(history: History, question: PastQuestion, logger: Logger): PastReply | undefined {
+  try {
+    return answerPast(history, question);
+  } catch (error) {
+    logger.error(`${question.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    return undefined;
   }
 }
 
@@ -126,7 +143,7 @@ async function listen(
   { file, options, root }: HistoryThreadData,
   live: () => Promise<LiveStatus>,
   logger: Logger,
-): Promise<{ http: FastifyInstance; url: string }> {
+): Promise<{ http: FastifyInstance; url: string; history: History }> {
   const { address, token, tls } = options;
   const split = splitHostPort(address);
   if (typeof split === 'string') throw new OperatorError(`plugin/history: ${split}`);
@@ -159,7 +176,7 @@ async function listen(
     const why = error.code === 'EADDRINUSE' ? 'address already in use' : error.code;
     throw new OperatorError(`plugin/history: listen tcp ${address}: bind: ${why}`);
   }
-  return { http, url: urlOf(http, split.host, certificate !== undefined) };
+  return { http, url: urlOf(http, split.host, certificate !== undefined), history: history.value };
 }
 
 function readCertificate({ cert, key, ca }: NonNullable<HistoryOptions['tls']>, root: string): Certificate {

@@ -11,6 +11,7 @@ import type { JournalLimits } from '../projection/journal.ts';
 import type { ReplicaUpdate } from '../projection/replica.ts';
 import type { Keeping } from '../retention/policy.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
+import type { PastQuestion, PastReply } from '../serve/plugins/asof.ts';
 import type { Taken } from '../transfer/respond.ts';
 import type { FoundAddresses } from './found.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
@@ -110,6 +111,8 @@ export type ToServer =
   | { readonly kind: 'serve'; readonly configuration: ServerConfiguration; readonly batch: number }
   /** Until when zones of other servers are good. */
   | { readonly kind: 'expiry'; readonly changed: readonly ZoneExpiry[] }
+  /** What was asked of the past was answered; undefined: not in time. */
+  | { readonly kind: 'past'; readonly request: number; readonly reply: PastReply | undefined }
   | { readonly kind: 'metrics'; readonly request: number }
   | { readonly kind: 'stop' };
 
@@ -139,6 +142,8 @@ export type FromServer =
     }
   /** A server says that it has a new version of a zone. */
   | { readonly kind: 'notified'; readonly zone: ZoneId; readonly address: string }
+  /** A client asks for the past (`asof`). */
+  | { readonly kind: 'past'; readonly request: number; readonly question: PastQuestion }
   /** The zones are as of the log: answers can be given. */
   | { readonly kind: 'loaded' }
   | { readonly kind: 'serving'; readonly lines: readonly string[] }

@@ -20,6 +20,7 @@ import type { ServingBlock } from '../serve/blocks.ts';
 import { PLUGINS } from '../serve/plugins.ts';
 import { createServing } from '../serve/serving.ts';
 import { lostClusters } from '../serve/staleness.ts';
+import { asofFactory, createPastAsker } from './asof.ts';
 import { cookieFactory } from './cookie.ts';
 import { zoneFactories } from './factories.ts';
 import { type Following, followWriter } from './following.ts';
@@ -90,6 +91,7 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
     logger: logger.forPlugin('transfer'),
     now,
   });
+  const past = createPastAsker((request, question) => post({ kind: 'past', request, question }));
   const serving = createServing({
     factories: new Map([
       ...PLUGINS,
@@ -105,6 +107,7 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
           onNotified: (zone, address) => post({ kind: 'notified', zone, address }),
         }),
       ],
+      ['asof', asofFactory(zonesOf, past.ask)],
       ['tsig', tsigFactory(clock)],
       ['cookie', cookieFactory(clock, seed)],
     ]),
@@ -251,6 +254,9 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
           if (at === undefined) expiries.delete(zone);
           else expiries.set(zone, at);
         }
+        break;
+      case 'past':
+        past.answer(message.request, message.reply);
         break;
       case 'metrics':
         post({

@@ -130,6 +130,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     logFormat: options.logFormat,
   });
 
+  for (const server of servers) server.onPast = (question) => history.ask(question);
+
   const stopThreads = async () => {
     await history.stop();
     await Promise.all(servers.map((server) => server.stop()));

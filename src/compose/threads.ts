@@ -3,6 +3,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { OperatorError } from '../errors.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
+import type { PastQuestion, PastReply } from '../serve/plugins/asof.ts';
 import type { Taken } from '../transfer/respond.ts';
 import type { FoundAddresses } from './found.ts';
 import type { FromServer, FromWriter, ServerConfiguration, ToServer, ToWriter, WriterStatus } from './messages.ts';
@@ -191,6 +192,8 @@ export class ServerThread {
   onOffered: ((versions: readonly OfferedVersion[]) => void) | undefined;
   /** Called when a server says that it has a new version of a zone. */
   onNotified: ((zone: ZoneId, address: string) => void) | undefined;
+  /** Called when a client asks for the past. */
+  onPast: ((question: PastQuestion) => Promise<PastReply | undefined>) | undefined;
 
   constructor(data: Omit<ServerThreadData, 'writer'>, writer: WriterThread, onFatal: (message: string) => void) {
     const { port1, port2 } = new MessageChannel();
@@ -233,6 +236,12 @@ export class ServerThread {
         case 'notified':
           this.onNotified?.(message.zone, message.address);
           break;
+        case 'past': {
+          const { request, question } = message;
+          const asked = this.onPast?.(question) ?? Promise.resolve(undefined);
+          asked.then((reply) => this.#post({ kind: 'past', request, reply }));
+          break;
+        }
         case 'transferred':
           this.onTransferred?.(message.zone, message.address, message.taken);
           break;

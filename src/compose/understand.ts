@@ -27,6 +27,8 @@ export function understand(
   const read = loadConfig(text, surroundings);
   if (!read.ok) throw new OperatorError(read.error.message);
   const config = read.value;
+  const has = (name: string) => config.serverBlocks.some(({ directives }) => directives.has(name));
+  if (has('asof') && !has('history')) throw new OperatorError("plugin/asof: 'history' must stand in the Corefile too");
   const bind = config.serverBlocks.map((block) => listenAddresses(block, interfaces));
   const listeners = checkListeners(
     config.serverBlocks.map(({ keys, options }, i) => ({

@@ -27,6 +27,7 @@ export { isReverseZone, matchZone, portOf, type ServerKey, type Transport } from
 export { checkListeners, type ListeningBlock } from './listeners.ts';
 export type { AclAction, AclOptions, AclPolicy } from './options/acl.ts';
 export type { ChaosOptions, LoadbalanceOptions } from './options/answering.ts';
+export type { AsofOptions } from './options/asof.ts';
 export type { CacheLimits, CacheOptions } from './options/cache.ts';
 export type { EventlogOptions, Measure } from './options/eventlog.ts';
 export type { AutopathOptions, ExternalOptions } from './options/external.ts';

@@ -1,7 +1,7 @@
 /**
  * The directives of a server block, in the order in which their plugins see a query. The order of the lines in a
  * Corefile does not matter. `kubernetai` stands beside `kubernetes`, `multicluster` right below it, and `k8s_gateway`
- * has the slot of `k8s_external`. `cookie` is zonelog's own; `rrl` is an external plugin of the peer, and sees what all but
+ * has the slot of `k8s_external`. `cookie`, `history` and `asof` are zonelog's own; `rrl` is an external plugin of the peer, and sees what all but
  * those that only look on have made of a reply.
  */
 export const DIRECTIVES = [
@@ -43,6 +43,7 @@ export const DIRECTIVES = [
   'rewrite',
   'autopath',
   'acl',
+  'asof',
   'cache',
   'header',
   'dnssec',

@@ -10,6 +10,7 @@ import {
   parseMinimal,
   parseWhoami,
 } from './options/answering.ts';
+import { parseAsof } from './options/asof.ts';
 import { parseCache } from './options/cache.ts';
 import { parseEventlog } from './options/eventlog.ts';
 import { parseAutopath, parseExternal } from './options/external.ts';
@@ -63,6 +64,7 @@ const PARSERS = {
   rewrite: parseRewrite,
   autopath: parseAutopath,
   acl: parseAcl,
+  asof: parseAsof,
   cache: parseCache,
   header: parseHeader,
   tls: parseTls,

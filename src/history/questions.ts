@@ -7,7 +7,10 @@
  */
 import { existsSync } from 'node:fs';
 import { openReadOnly } from '../database.ts';
+import type { DomainName } from '../dns/name.ts';
 import { OperatorError, ok } from '../errors.ts';
+import type { ZoneId } from '../ingest/plan.ts';
+import type { Zone } from '../projection/zone.ts';
 import { type DensityQuery, dataVersion, density, eventRates } from './activity.ts';
 import type {
   AddressAnswer,
@@ -23,6 +26,7 @@ import type {
   ZoneAt,
   ZoneDifference,
 } from './answers.ts';
+import { zoneForName } from './as-of.ts';
 import { type ChangeQuery, changes } from './changes.ts';
 import { diff } from './diff.ts';
 import { type EventQuery, events } from './events.ts';
@@ -48,6 +52,8 @@ export interface History {
   why(query: WhyQuery): Answered<readonly Explanation[]>;
   /** A zone as a transfer gave it then. The records may be walked after other questions were asked. */
   zoneAt(zone: string, at?: string): Answered<ZoneAt>;
+  /** A zone to answer questions about one name from, as it was then: of other names it may know nothing. */
+  zoneForName(zone: ZoneId, name: DomainName, at?: string): Answered<Zone>;
   /** What an incremental transfer between two versions brings. */
   diff(zone: string, from: string, to?: string): Answered<ZoneDifference>;
   /** Every name, service and pod that held an address. */
@@ -89,6 +95,7 @@ export function openHistory(file: string, { now }: HistoryOptions): Answered<His
     recordHistory: (query) => source.ask(() => recordHistory(source, query)),
     why: (query) => source.ask(() => why(source, query)),
     zoneAt: (zone, at) => source.ask(() => zoneAt(source, zone, at)),
+    zoneForName: (zone, name, at) => source.ask(() => zoneForName(source, zone, name, at)),
     diff: (zone, from, to) => source.ask(() => diff(source, zone, from, to)),
     who: (address, at) => source.ask(() => who(source, address, at)),
     changes: (query) => source.ask(() => changes(source, query)),

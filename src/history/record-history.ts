@@ -14,7 +14,7 @@ import { quote } from './moment.ts';
 import type { ObjectStates } from './object-states.ts';
 import { limitOf, numberCursor } from './paging.ts';
 import { type Answered, problem } from './problem.ts';
-import { type Scope, scopeOf } from './scope.ts';
+import { mergeScopes, type Scope, scopeOf } from './scope.ts';
 import { foldScope, newestPositions, type ScopeBatch, type ScopeEvent, scopeWorldAt } from './scope-events.ts';
 import { apexOf, type HistorySource } from './source.ts';
 import { subjectOf } from './subject.ts';
@@ -126,12 +126,7 @@ class ValueTeller {
         return [JSON.stringify(subject), subject];
       }),
     );
-    const scopes = [...subjects.values()].map((subject) => scopeOf(states, subject, definitions, from, to));
-    const scope: Scope = {
-      refs: scopes.flatMap(({ refs }) => refs),
-      others: scopes.flatMap(({ others }) => others),
-      isWhole: scopes.some(({ isWhole }) => isWhole),
-    };
+    const scope = mergeScopes([...subjects.values()].map((subject) => scopeOf(states, subject, definitions, from, to)));
     for (let look = FIRST_LOOK; ; look *= 2) {
       const positions = newestPositions(states, scope, from, states.endOf(last), look);
       const isAll = positions.length < look;

@@ -3,7 +3,7 @@ import type { Position } from '../ingest/event.ts';
 import type { LoggedObject } from '../ingest/object-log.ts';
 import type { ZoneDefinition } from '../ingest/plan.ts';
 import { addHost } from './host-scope.ts';
-import type { ObjectRef, ObjectStates } from './object-states.ts';
+import { type ObjectRef, type ObjectStates, refKey } from './object-states.ts';
 import { ScopeBuilder } from './scope-builder.ts';
 import type { Subject } from './subject.ts';
 
@@ -54,6 +54,13 @@ export function scopeOf(
       return { refs: [], others: transfersOf(states, definitions, subject.zone), isWhole: true };
   }
   return { refs: builder.refs, others: [], isWhole: false };
+}
+
+/** What several subjects need together. */
+export function mergeScopes(scopes: readonly Scope[]): Scope {
+  const refs = new Map(scopes.flatMap((scope) => scope.refs.map((ref) => [refKey(ref), ref])));
+  const others = new Map(scopes.flatMap((scope) => scope.others.map((object) => [object.id, object])));
+  return { refs: [...refs.values()], others: [...others.values()], isWhole: scopes.some(({ isWhole }) => isWhole) };
 }
 
 /** Events about a zone of another server: its transfers, and the catalogs that list it. */

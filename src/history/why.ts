@@ -1,9 +1,9 @@
 /** Why a name was answered as it was: from the answer to the stanza, the objects and the events. */
-import { type DomainName, isSubdomain } from '../dns/name.ts';
+import type { DomainName } from '../dns/name.ts';
 import { type RRType, RRType as Types } from '../dns/rrset.ts';
 import { typeText } from '../dns/type-text.ts';
 import { ok } from '../errors.ts';
-import type { ZoneDefinition, ZoneId } from '../ingest/plan.ts';
+import type { ZoneId } from '../ingest/plan.ts';
 import type { World } from '../projection/state.ts';
 import type { FoundName, Zone } from '../projection/zone.ts';
 import { findOrMake } from '../serve/synth.ts';
@@ -11,13 +11,11 @@ import type { AnswerOutcome, Explanation, LoggedEvent, StanzaReason } from './an
 import type { Answered } from './problem.ts';
 import { problem } from './problem.ts';
 import { nameOf, typeOf, zonesFor } from './record-history.ts';
-import { scopeOf } from './scope.ts';
-import { scopeWorldAt } from './scope-events.ts';
 import { type AskedPlace, type HistorySource, iso } from './source.ts';
 import { reasonsOf } from './stanza-reasons.ts';
-import { subjectOf } from './subject.ts';
 import { textRecords } from './text.ts';
-import { worldAt, zoneIn } from './worlds.ts';
+import { zoneIn } from './worlds.ts';
+import { worldForNames } from './worlds-of-names.ts';
 
 export interface WhyQuery {
   readonly name: string;
@@ -39,9 +37,9 @@ export function why(source: HistorySource, query: WhyQuery): Answered<readonly E
   if (!place.ok) return place;
   const explanations: Explanation[] = [];
   for (const id of ids.value) {
-    const world = worldOf(source, id, name.value, place.value.batch);
-    const zone = world && zoneIn(source, world, id, place.value.batch);
-    if (world === undefined || zone === undefined) continue;
+    const world = worldForNames(source, id, [name.value], place.value.batch);
+    const zone = zoneIn(source, world, id, place.value.batch);
+    if (zone === undefined) continue;
     const explanation = explain(source, world, zone, name.value, type.value ?? Types.A, place.value);
     explanations.push(explanation);
     if (explanation.outcome !== 'passedOn') break;
@@ -49,25 +47,6 @@ export function why(source: HistorySource, query: WhyQuery): Answered<readonly E
   if (explanations.length > 0) return ok(explanations);
   return problem('unknownZone', `${name.value} was in no zone at ${iso(place.value.time)}`);
 }
-
-/** As much of the world as the name needs; undefined when there was no such zone. */
-function worldOf(source: HistorySource, id: ZoneId, name: DomainName, batch: number): World | undefined {
-  const states = source.states();
-  const position = states.endOf(batch);
-  const [definition] = states.plans.definitions(id, position, position);
-  // A member of a catalog is in no plan.
-  if (definition === undefined || definition.kind === 'gateway') return worldAt(source, batch);
-  const subject = subjectOf(name, definition);
-  // Whether something lies below a step of a reverse name, only all addresses tell.
-  if (subject.kind === 'zone' && isReverse(definition, name)) return worldAt(source, batch);
-  return scopeWorldAt(source, states, scopeOf(states, subject, [definition], position, position), batch);
-}
-
-function isReverse({ kind, apex }: ZoneDefinition, name: DomainName): boolean {
-  return kind === 'reverse' || (isSubdomain(ARPA, apex) && isSubdomain(name, ARPA));
-}
-
-const ARPA = 'arpa.' as DomainName;
 
 function explain(
   source: HistorySource,

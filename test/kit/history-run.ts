@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
+import { answerPast, replyFrom } from '../../src/compose/past.ts';
 import { openDatabase } from '../../src/database.ts';
 import type { DomainName } from '../../src/dns/name.ts';
 import { isSubdomain } from '../../src/dns/name.ts';
@@ -109,7 +110,7 @@ export function checkHistory(steps: readonly Step[], pick: (below: number) => nu
     const opened = openHistory(file, { now: () => Date.UTC(2100, 0, 1) });
     assert.ok(opened.ok);
     const first = Math.max(1, windowStart(stored.db).batch);
-    const checks = [checkZones, checkDifferences, checkNames, checkAddresses];
+    const checks = [checkZones, checkDifferences, checkNames, checkAddresses, checkReplies];
     const chosen = kinds === 'all' ? checks : [checks[pick(checks.length)] as (typeof checks)[number]];
     for (const check of chosen) check(opened.value, moments, first, pick);
     opened.value.close();
@@ -298,6 +299,23 @@ function checkWhy(history: History, zone: Zone, owner: DomainName, batch: number
 }
 
 const ADDRESSES = ['192.0.2.1', '10.0.0.1', '10.0.1.3', 'fd00::1', '192.0.2.53', '10.9.9.9'];
+const TYPES = [RRType.A, RRType.AAAA, RRType.SRV, RRType.CNAME, RRType.PTR, RRType.NS, RRType.TXT, RRType.ANY];
+
+/** What `asof` answers for a moment is the reply that was given then. */
+function checkReplies(history: History, moments: Moments, first: number, pick: (below: number) => number): void {
+  for (const id of new Set(moments.flatMap((moment) => [...moment.keys()]))) {
+    for (const owner of namesIn(id, moments, pick)) {
+      for (let batch = first; batch < moments.length; batch++) {
+        const { zone } = moments[batch]?.get(id) ?? {};
+        if (zone === undefined || pick(16) > 0) continue;
+        const type = TYPES[pick(TYPES.length)] as RRType;
+        const question = { kind: 'answer', zone: id, apex: zone.apex, name: owner, type } as const;
+        const told = answerPast(history, { ...question, at: rfc3339(batch) });
+        assert.deepEqual(told, replyFrom(zone, owner, type), `${owner} ${type} in ${id} after batch ${batch}`);
+      }
+    }
+  }
+}
 
 /** The names of an address are those of the records that held it. */
 function checkAddresses(history: History, moments: Moments, first: number, pick: (below: number) => number): void {

@@ -59,7 +59,7 @@ const passing =
   (name: string): HandlerFactory =>
   () => ({ name, handle: (request, next) => next(request) });
 const factoriesOf = (names: readonly string[]) => new Map(names.map((name) => [name, passing(name)]));
-const ELSEWHERE = ['transfer', 'tsig', 'cookie', 'forward', 'loop'];
+const ELSEWHERE = ['transfer', 'tsig', 'cookie', 'asof', 'forward', 'loop'];
 const WITH_CLUSTERS = ['kubernetes', 'kubernetai', 'multicluster', 'k8s_external', 'k8s_gateway'];
 
 const files = [...readdirSync(DOCS).map((name) => path.join('docs', 'plugins', name)), 'README.md'];
