@@ -66,6 +66,10 @@ export class Peer {
     kind.prepare?.(this.#place);
   }
 
+  get folder(): string {
+    return this.#place.folder;
+  }
+
   /** Writes its configuration, with this secret. */
   configure(secret: string): void {
     for (const [name, text] of Object.entries(this.#kind.files(this.#place))) {

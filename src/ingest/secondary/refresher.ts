@@ -157,9 +157,16 @@ export class Refresher {
     const reasons: string[] = [];
     /** Answered, but had only an older version. */
     let behind: { readonly primary: Primary; readonly expire: number | undefined } | undefined;
+    /** Somebody has a newer version, which could not be had: it is asked for again soon, whatever the others have. */
+    let isMissed = false;
     for (const primary of inOrder(this.#source.primaries, preferred)) {
       if (this.#stopping.signal.aborted) return false;
       const outcome = await this.#ask(primary);
+      if (outcome.kind === 'fresh' && isMissed && !outcome.isTransferred) {
+        this.#complain(reasons.join('; '));
+        this.#succeed(outcome.soa, outcome.expire, primary, false);
+        return false;
+      }
       if (outcome.kind === 'fresh') {
         if (this.#trouble !== undefined) this.#world.logger.info(`zone "${this.#source.apex}" is refreshed again`);
         this.#trouble = undefined;
@@ -167,6 +174,7 @@ export class Refresher {
         return true;
       }
       if (outcome.kind === 'behind') behind ??= { primary, expire: outcome.expire };
+      else isMissed ||= outcome.isNewer;
       reasons.push(`${nameOfPrimary(primary)}: ${outcome.reason}`);
     }
     if (this.#stopping.signal.aborted) return false;
@@ -177,7 +185,7 @@ export class Refresher {
       return false;
     }
     this.#succeed(soa, behind.expire, behind.primary, false);
-    return true;
+    return !isMissed;
   }
 
   async #ask(primary: Primary): Promise<
@@ -188,13 +196,14 @@ export class Refresher {
         readonly isTransferred: boolean;
       }
     | { readonly kind: 'behind'; readonly reason: string; readonly expire: number | undefined }
-    | { readonly kind: 'failed'; readonly reason: string }
+    | { readonly kind: 'failed'; readonly reason: string; readonly isNewer: boolean }
   > {
     const { signal } = this.#stopping;
+    const failed = (reason: string, isNewer = true) => ({ kind: 'failed', reason, isNewer }) as const;
     const ours = serialOf(this.#world.known()?.records);
     if (ours !== undefined) {
       const version = await this.#world.askVersion(primary, signal);
-      if (!version.ok) return { kind: 'failed', reason: version.error };
+      if (!version.ok) return failed(version.error, false);
       const { soa, expire } = version.value;
       const order = compareSerial(soa.rdata.serial, ours);
       if (order === 'equal') return { kind: 'fresh', soa, expire, isTransferred: false };
@@ -204,14 +213,14 @@ export class Refresher {
     }
     const known = this.#world.known();
     const transfer = await this.#world.transfer(primary, known?.records, signal);
-    if (!transfer.ok) return { kind: 'failed', reason: transfer.error };
+    if (!transfer.ok) return failed(transfer.error);
     const result = transfer.value;
     if (result.kind === 'current') {
       return { kind: 'fresh', soa: result.soa, expire: result.expire, isTransferred: false };
     }
-    if (this.#stopping.signal.aborted) return { kind: 'failed', reason: 'stopped' };
+    if (this.#stopping.signal.aborted) return failed('stopped');
     const stored = await this.#world.store(result, primary);
-    if (!stored.ok) return { kind: 'failed', reason: stored.error };
+    if (!stored.ok) return failed(stored.error);
     return { kind: 'fresh', soa: result.version.soa, expire: result.expire, isTransferred: true };
   }
 

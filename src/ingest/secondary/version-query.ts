@@ -1,4 +1,4 @@
-/** Which version has a primary? Asked by UDP, and by TCP where that gives no answer (RFC 1034 §4.3.5). */
+/** Which version has a primary? Asked by UDP, and by TCP where that gives no good answer (RFC 1034 §4.3.5). */
 import { createSocket } from 'node:dgram';
 import type { DomainName } from '../../dns/name.ts';
 import { RRType } from '../../dns/rrset.ts';
@@ -31,7 +31,8 @@ export async function askVersion(query: VersionQuery): Promise<Result<PrimaryVer
     for (const time of DATAGRAM_TIMES) {
       const answer = await askByDatagram(query, time);
       if (answer === 'no answer') continue;
-      if (answer === 'truncated') break;
+      // Knot DNS refuses questions for catalogs by UDP, whoever asks.
+      if (answer === 'truncated' || !answer.ok) break;
       return answer;
     }
   }
