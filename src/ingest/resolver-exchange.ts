@@ -74,8 +74,10 @@ function overUdp(server: ServerAddress, packet: Buffer, read: Read, options: Exc
       const message = read(octets);
       if (message !== undefined) end(ok(message));
     });
-    // Connected, so that nobody else's packets come in, and a closed port is told of at once.
-    socket.connect(server.port, server.address, () => socket.send(packet));
+    // Connected, so that nobody else's packets come in, and a closed port is told of at once. A callback of `connect` would
+    // be called for a failure too, without route for one.
+    socket.on('connect', () => socket.send(packet));
+    socket.connect(server.port, server.address);
     return () => socket.close();
   });
 }

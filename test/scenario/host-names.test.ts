@@ -57,6 +57,12 @@ const SOA: packet.Answer = {
 };
 
 describe('a lookup', () => {
+  it('at an address that the system lets no packet go to is a failure, not a crash', async () => {
+    // A socket may not be connected to the broadcast address.
+    const looked = await lookUp([{ address: '255.255.255.255', port: 53 }]);
+    assert.deepEqual([looked.v4.status, looked.v6.status], ['failed', 'failed']);
+  });
+
   it('asks for both families, for recursion, and takes the lowest TTL', async (t) => {
     const { server, asked } = await resolver(t, (one) =>
       replyTo(one, {
