@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { applyTransfer } from '../kit/dns-client.ts';
 import { checkHistory, readObjectEvents } from '../kit/log-reader.ts';
 import { TestServer } from '../kit/server.ts';
+import { type Asked, addressReply, replyTo, startUpstream } from '../kit/upstream.ts';
 import { eventually } from '../kit/wait.ts';
 import { checkAnswers } from '../kit/zone-check.ts';
 import { ZoneObserver } from '../kit/zone-observer.ts';
@@ -85,7 +86,8 @@ describe('gateway zones of a real cluster with all kinds', {
     server = await TestServer.start({
       corefile: corefile(`kubeconfig ${cluster.kubeconfig}
 resources HTTPRoute TLSRoute GRPCRoute Ingress Service DNSEndpoint Node
-apex zonelog.shop`),
+apex zonelog.shop
+resolver 127.0.0.1:1`),
     });
     await isReady(server);
     observer = new ZoneObserver(server.dns, ZONE);
@@ -197,6 +199,44 @@ apex zonelog.shop`),
       const now = applyTransfer(old, transfer);
       assert.ok(now.serial > old.serial);
       assert.deepEqual(now, await checkAnswers(server.dns, ZONE));
+    }
+  });
+
+  test('a load balancer with a host name follows its TTL, stays when the resolver fails, and goes when that denies it', async () => {
+    let reply: (asked: Asked) => Buffer = (asked) => addressReply(asked, '192.0.2.77', 1);
+    const resolver = await startUpstream((asked) =>
+      asked.query.questions?.[0]?.type === 'A' ? reply(asked) : replyTo(asked, {}),
+    );
+    await cluster.applyObjects([ingress('shop', 'named', 'cloud.example.com')]);
+    await status('ingress/named', balancer('lb.cloud.test'));
+    const own = await TestServer.start({
+      corefile: corefile(`kubeconfig ${cluster.kubeconfig}
+resources Ingress
+resolver 127.0.0.1:${resolver.port}`),
+    });
+    try {
+      await becomes(own, 'cloud', 'A', '192.0.2.77');
+      const old = await own.dns.axfr(ZONE);
+      reply = (asked) => addressReply(asked, '192.0.2.78', 1);
+      await becomes(own, 'cloud', 'A', '192.0.2.78');
+      const transfer = await own.dns.ixfr(ZONE, old.serial);
+      assert.equal(transfer.kind, 'incremental');
+      assert.deepEqual(applyTransfer(old, transfer), await checkAnswers(own.dns, ZONE));
+      reply = (asked) => replyTo(asked, { rcode: 2 });
+      await eventually(
+        () => own.metric('zonelog_host_names_failing'),
+        (count) => count === 1,
+        'the lookup fails',
+        LONG,
+      );
+      assert.equal(await data(own, 'cloud'), '192.0.2.78');
+      reply = (asked) => replyTo(asked, { rcode: 3 });
+      await becomes(own, 'cloud', 'A', 'NXDOMAIN');
+      checkHistory(own.database, ZONE);
+      await remove('ingress', 'named');
+    } finally {
+      await own.close();
+      await resolver.stop();
     }
   });
 
