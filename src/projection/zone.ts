@@ -342,7 +342,7 @@ function* forwardOwners(zone: Zone): Generator<OwnerSets> {
   // `arpa` sorts before `pod` and `svc`.
   if (hasReverseNames(zone)) yield* reverseOwners(zone);
   const namespaces = namespacesOf(zone);
-  if (zone.definition.kind === 'cluster') {
+  if (zone.definition.kind === 'cluster' && zone.definition.stanzas.some(({ pods }) => pods === 'verified')) {
     for (const namespace of namespaces) yield* sortOwners(podOwners(zone, namespace));
   }
   for (const namespace of namespaces) {

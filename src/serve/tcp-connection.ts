@@ -25,6 +25,9 @@ export interface ConnectionLimits {
 const BATCH = 64;
 /** Replies are written once they have so many octets together. */
 const WRITE_SIZE = 16 * 1024;
+/** What is written of a transfer in one turn: no more than so many octets, and what takes no longer than that to make. */
+const PULL_SIZE = 64 * 1024;
+const PULL_MS = 0.25;
 /** A client that leaves more than this unread is cut off, octets. */
 const MAX_UNREAD = 1024 * 1024;
 /** Octets of a header: nothing shorter is a message. */
@@ -221,25 +224,37 @@ export class TcpConnection {
     });
   }
 
-  /** Writes one message of the transfer in work; the next one follows in a later turn, when the client has room. */
+  /**
+   * Writes a part of the transfer in work, one message or, where they are ready, some; the next part follows in a later
+   * turn, when the client has room.
+   */
   #pull(): void {
     const stream = this.#streams[0];
     if (!stream || this.#isClosed || this.#blockedSince !== undefined) return;
-    let step: IteratorResult<Uint8Array>;
+    const began = this.#hooks.now();
+    const messages: Uint8Array[] = [];
+    let isDone = false;
     try {
-      step = stream.messages.next();
+      for (let size = 0; size < PULL_SIZE && (size === 0 || this.#hooks.now() - began < PULL_MS); ) {
+        const step = stream.messages.next();
+        isDone = step.done === true;
+        if (step.done) break;
+        messages.push(step.value);
+        size += step.value.length;
+      }
     } catch (error) {
       this.#hooks.onFailure(error);
       this.destroy();
       return;
     }
-    this.#lastActive = this.#hooks.now();
-    if (step.done) {
+    this.#lastActive = began;
+    if (messages.length > 0) this.#write(frameMessages(messages));
+    if (isDone) {
       this.#streams.shift();
       this.#inFlight -= 1;
       stream.onEnd?.('sent');
       this.#read();
-    } else this.#write(frameMessages([step.value]));
+    }
     this.#schedulePull();
   }
 

@@ -4,12 +4,14 @@ import path from 'node:path';
 import { startApi } from './api.ts';
 import { openAsker } from './asker.ts';
 import { type EventLatencies, measureEvents } from './events.ts';
-import { FULL, QUICK } from './fixture.ts';
+import { type FixtureSize, QUICK } from './fixture.ts';
 import { findProgram, knotSecondary } from './primaries.ts';
 import { samples, ZONE } from './questions.ts';
 import { type Contestant, startServer } from './servers.ts';
 import { startSynced } from './starts.ts';
 
+/** About a hundred thousand records: each change costs Knot a copy of a part of the zone. */
+const SIZE: FixtureSize = { services: 5_000, endpoints: 10_000, namespaces: 100 };
 export const CHANGES_PER_SECOND = 200;
 /** As the Corefile has it. */
 export const NOTIFY = '0.2s 0.4s';
@@ -28,7 +30,7 @@ export async function measureFollowing(
 ): Promise<EventLatencies | undefined> {
   const program = findProgram('knotd');
   if (program === undefined) return undefined;
-  const size = isQuick ? QUICK : FULL;
+  const size = isQuick ? QUICK : SIZE;
   const api = await startApi(size);
   const asked = samples(size, 20);
   const secondaryPort = 20_000 + (process.pid % 5_000) + 5_000;

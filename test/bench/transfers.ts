@@ -77,10 +77,7 @@ async function run(): Promise<void> {
     for (const server of servers) await puller.pull({ port: server.port, zone: ZONE });
     for (let round = 0; round < rounds; round++) {
       for (const [i, server] of servers.entries()) {
-        const before = server.resetPeak();
-        const pulled = await puller.pull({ port: server.port, zone: ZONE });
-        if (pulled.failure !== undefined) throw new Error(`${server.contestant.label}: ${pulled.failure}`);
-        taken[i]?.push({ ...pulled, grownMiB: server.memory().peakMiB - before });
+        taken[i]?.push(await take(server, puller));
       }
     }
     for (const server of servers.slice(1)) await server.end();
@@ -126,15 +123,22 @@ async function waitForZone(server: Server): Promise<void> {
   asker.close();
 }
 
+async function take(server: Server, puller: Puller): Promise<Taking['rounds'][number]> {
+  const before = server.resetPeak();
+  const cpuBefore = server.cpuSeconds();
+  const pulled = await puller.pull({ port: server.port, zone: ZONE });
+  if (pulled.failure !== undefined) throw new Error(`${server.contestant.label}: ${pulled.failure}`);
+  const cpuSeconds = server.cpuSeconds() - cpuBefore;
+  return { ...pulled, grownMiB: server.memory().peakMiB - before, cpuSeconds };
+}
+
 /** Transfers of versions that nobody has taken before. */
 async function measureFresh(server: Server, api: Api, puller: Puller): Promise<Taking['rounds'][number][]> {
   const taken: Taking['rounds'][number][] = [];
   for (let round = 0; round < rounds; round++) {
     await api.flip();
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    const before = server.resetPeak();
-    const pulled = await puller.pull({ port: server.port, zone: ZONE });
-    taken.push({ ...pulled, grownMiB: server.memory().peakMiB - before });
+    taken.push(await take(server, puller));
   }
   return taken;
 }
