@@ -1,0 +1,161 @@
+/**
+ * TCP and TLS clients that say nothing, or an octet a second, by the thousand: UDP is answered as before, others get their
+ * connections, and those are cut off. `ZONELOG_TEST_CLIENTS`: how many of each kind (default 1,000).
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
+import { frameMessages } from '../../src/dns/framing.ts';
+import { readMessage } from '../../src/dns/wire.ts';
+import { CA, CERTIFICATE, KEY } from '../kit/certificates.ts';
+import { TestServer } from '../kit/server.ts';
+import { question } from '../kit/serving.ts';
+import { SteadyLoad } from '../kit/steady-load.ts';
+import { eventually } from '../kit/wait.ts';
+
+const EACH = Number(process.env.ZONELOG_TEST_CLIENTS ?? 1_000);
+/** From one address; a client may have 1,024. */
+const PER_ADDRESS = 250;
+const RATE = 500;
+const CALM_MS = 3_000;
+const STRAIN_MS = 12_000;
+const DEADLINE = 60_000;
+
+const GOOD = question('a.test', 'A');
+/** A ClientHello begins so; the rest never comes. */
+const HELLO = Buffer.from('16030102000100', 'hex');
+
+describe(`${EACH} slow and silent clients of each kind`, () => {
+  let server: TestServer;
+
+  before(async () => {
+    server = await TestServer.prepare({
+      corefile: `
+.:{{dns}} {
+    bind 127.0.0.1
+    prometheus 127.0.0.1:{{metrics}}
+    whoami
+}
+tls://.:{{ready}} {
+    bind 127.0.0.1
+    tls {{folder}}/cert.pem {{folder}}/key.pem
+    whoami
+}
+`,
+    });
+    writeFileSync(path.join(server.folder, 'cert.pem'), CERTIFICATE);
+    writeFileSync(path.join(server.folder, 'key.pem'), KEY);
+    server.spawn();
+    await server.answers();
+  });
+  after(() => server?.close());
+
+  const measure = async (milliseconds: number) => {
+    const load = await SteadyLoad.start(server.port('dns'), [GOOD], RATE);
+    await sleep(milliseconds);
+    return load.stop();
+  };
+
+  test('UDP stays fast, and so do good clients', { timeout: 5 * 60_000 }, async (t) => {
+    const calm = await measure(CALM_MS);
+    const crowd = new Crowd();
+    const kinds = [
+      [server.port('dns'), undefined],
+      [server.port('dns'), frameMessages([GOOD])],
+      [server.port('ready'), undefined],
+      [server.port('ready'), HELLO],
+    ] as const;
+    let host = 0;
+    for (const [port, octets] of kinds) {
+      for (let i = 0; i < EACH; i++) {
+        if (i % PER_ADDRESS === 0) host += 1;
+        crowd.add(port, `127.0.1.${host}`, octets);
+      }
+    }
+    try {
+      const strained = measure(STRAIN_MS);
+      await eventually(
+        () => crowd.opened,
+        (opened) => opened >= 4 * EACH,
+        'all have connected',
+        DEADLINE,
+      );
+      assert.equal((await server.dns.ask('a.test', 'A', { tcp: true })).rcode, 'NOERROR');
+      assert.equal(await askByTls(server.port('ready')), true);
+      const busy = await strained;
+      const ms = (n: number) => n.toFixed(1);
+      t.diagnostic(
+        `UDP p50 and p99: ${ms(calm.percentile(0.5))} and ${ms(calm.percentile(0.99))} ms before, ` +
+          `${ms(busy.percentile(0.5))} and ${ms(busy.percentile(0.99))} ms with ${crowd.opened} connections in all; ${busy.lost} of ${busy.sent} lost`,
+      );
+      assert.ok(busy.lost <= busy.sent / 1_000, `${busy.lost} of ${busy.sent} questions lost`);
+      // This process keeps the crowd and measures, both: what it waits for itself is in the numbers.
+      assert.ok(busy.percentile(0.5) < calm.percentile(0.5) * 10 + 100, 'half of the questions');
+      assert.ok(busy.percentile(0.99) < calm.percentile(0.99) * 10 + 1_000, 'nearly all questions');
+      await eventually(
+        () => crowd.closed,
+        (closed) => closed >= 4 * EACH,
+        'the server has cut off all',
+        DEADLINE,
+      );
+      assert.equal(await server.metric('zonelog_tcp_connections'), 0);
+      assert.equal(await server.metric('coredns_panics_total'), 0);
+    } finally {
+      crowd.end();
+    }
+  });
+});
+
+/** Connections that send nothing, or an octet a second, until somebody closes them. */
+class Crowd {
+  opened = 0;
+  closed = 0;
+  readonly #sockets = new Set<Socket>();
+  readonly #slow = new Map<Socket, { readonly octets: Buffer; at: number }>();
+  readonly #timer = setInterval(() => {
+    for (const [socket, slow] of this.#slow) {
+      // The last octet never comes.
+      if (slow.at < slow.octets.length - 1) socket.write(slow.octets.subarray(slow.at, ++slow.at));
+    }
+  }, 1_000);
+
+  add(port: number, from: string, octets: Buffer | undefined): void {
+    const socket = connect({ host: '127.0.0.1', port, localAddress: from });
+    this.#sockets.add(socket);
+    if (octets) this.#slow.set(socket, { octets, at: 0 });
+    socket.on('error', () => {});
+    socket.on('connect', () => {
+      this.opened += 1;
+    });
+    socket.on('data', () => {});
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => {
+      this.closed += 1;
+      this.#slow.delete(socket);
+      this.#sockets.delete(socket);
+    });
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+/** Does a good client get a good answer? */
+async function askByTls(port: number): Promise<boolean> {
+  const socket = connectTls({ host: '127.0.0.1', port, servername: 'dns.test', ca: CA });
+  try {
+    await once(socket, 'secureConnect');
+    socket.write(frameMessages([GOOD]));
+    const [reply] = (await once(socket, 'data')) as [Buffer];
+    return readMessage(reply.subarray(2))?.isResponse === true;
+  } finally {
+    socket.destroy();
+  }
+}
