@@ -1,20 +1,13 @@
 /** Finds names, objects and addresses by a part of their text. */
 import { childOf, escapeLabel } from '../dns/name.ts';
 import { ok } from '../errors.ts';
-import type { ClusterId, ObjectKind } from '../ingest/event.ts';
+import type { ClusterId } from '../ingest/event.ts';
 import type { ZonePlan } from '../ingest/plan.ts';
-import { factsAt, type World } from '../projection/state.ts';
 import type { SearchHit } from './answers.ts';
+import type { ObjectRef } from './object-states.ts';
 import { limitOf } from './paging.ts';
 import { type Answered, problem } from './problem.ts';
 import { apexOf, type HistorySource } from './source.ts';
-import { worldAt } from './worlds.ts';
-
-interface ObjectRow {
-  readonly cluster: ClusterId;
-  readonly kind: ObjectKind;
-  readonly key: string;
-}
 
 const MOST_TEXT = 256;
 
@@ -26,33 +19,36 @@ export function search(source: HistorySource, text: string, most: number | undef
     return problem('badInput', `a search has 1 to ${MOST_TEXT} characters`);
   const extent = source.extent();
   if (!extent.ok) return extent;
-  const world = worldAt(source, extent.value.last.batch);
+  const states = source.states();
+  const position = states.endOf(extent.value.last.batch);
+  const plan = states.plans.at(position);
+  const clusters = new Set(states.plans.clusters(position, position));
+  const isCurrent = (row: ObjectRef) => clusters.has(row.cluster) && states.factsAt(row, position) !== undefined;
   const hits: SearchHit[] = [];
   for (const zone of source.zoneIds()) {
-    const isCurrent = world.plan.zones.some(({ id }) => id === zone);
-    if (apexOf(zone).includes(wanted)) hits.push({ what: 'zone', text: apexOf(zone), zone, isCurrent });
+    if (!apexOf(zone).includes(wanted)) continue;
+    hits.push({ what: 'zone', text: apexOf(zone), zone, isCurrent: plan.zones.some(({ id }) => id === zone) });
   }
-  for (const row of objectsLike(source, wanted, limit.value)) hits.push(...hitsOf(row, world));
+  for (const row of objectsLike(source, wanted, limit.value)) hits.push(...hitsOf(row, plan, isCurrent(row)));
   return ok(hits.slice(0, limit.value));
 }
 
 /** `a.b` finds `b/a` too: names are written the other way round. */
-function objectsLike(source: HistorySource, wanted: string, limit: number): ObjectRow[] {
+function objectsLike(source: HistorySource, wanted: string, limit: number): ObjectRef[] {
   const [first = '', second] = wanted.split('.');
   const turned = second ? `${second}/${first}` : wanted;
   return source.db
-    .prepare<[string, string, number], ObjectRow>(
-      `SELECT cluster.text AS cluster, kind.text AS kind, key FROM object
+    .prepare<[string, string, number], ObjectRef>(
+      `SELECT object.id, cluster.text AS cluster, kind.text AS kind, key FROM object
        JOIN word AS cluster ON cluster.id = object.cluster JOIN word AS kind ON kind.id = object.kind
        WHERE kind.text NOT IN ('Cluster', 'Plan') AND (instr(key, ?) > 0 OR instr(key, ?) > 0) ORDER BY key LIMIT ?`,
     )
     .all(wanted, turned, limit);
 }
 
-function* hitsOf({ cluster, kind, key }: ObjectRow, world: World): Generator<SearchHit> {
-  const isCurrent = factsAt(world, cluster, kind, key) !== undefined;
+function* hitsOf({ cluster, kind, key }: ObjectRef, plan: ZonePlan, isCurrent: boolean): Generator<SearchHit> {
   const [namespace = '', name = ''] = key.split('/');
-  const zones = kind === 'Service' || kind === 'ServiceImport' ? zonesOf(world.plan, cluster, kind) : [];
+  const zones = kind === 'Service' || kind === 'ServiceImport' ? zonesOf(plan, cluster, kind) : [];
   for (const { id, apex } of zones) {
     const text = childOf(escapeLabel(name), childOf(escapeLabel(namespace), childOf('svc', apex)));
     yield { what: 'name', text, zone: id, cluster, kind, isCurrent };

@@ -110,8 +110,20 @@ function valueEntry({ zone, type, records, from, to, removed, added, causes }: R
         { class: isGone ? 'badge bad' : to ? 'badge' : 'badge good' },
         `${type}${isGone ? ' gone' : to ? '' : ' now'}`,
       ),
-      h('span', {}, moment(from.time), h('span', { class: 'arrow' }, ' → '), to ? moment(to.time) : 'now'),
-      to && h('span', { class: 'muted' }, `for ${spanText(Date.parse(to.time) - Date.parse(from.time))}`),
+      h(
+        'span',
+        {},
+        from.isBeforeLog && 'before ',
+        moment(from.time),
+        h('span', { class: 'arrow' }, ' → '),
+        to ? moment(to.time) : 'now',
+      ),
+      to &&
+        h(
+          'span',
+          { class: 'muted' },
+          `for ${from.isBeforeLog ? 'more than ' : ''}${spanText(Date.parse(to.time) - Date.parse(from.time))}`,
+        ),
       zoneLink(zone, from.serial),
       from.serial !== undefined && h('span', { class: 'muted' }, `serial ${from.serial}`),
     ),
@@ -119,7 +131,14 @@ function valueEntry({ zone, type, records, from, to, removed, added, causes }: R
     (isDifference || isGone) && differenceLines(removed, added, false),
     causes.slice(0, 10).map(causeBlock),
     causes.length > 10 && h('div', { class: 'cause muted' }, `and ${causes.length - 10} more events`),
-    causes.length === 0 && h('div', { class: 'cause muted' }, 'It was so in the first version that the log knows.'),
+    causes.length === 0 &&
+      h(
+        'div',
+        { class: 'cause muted' },
+        from.isBeforeLog
+          ? 'It was so already where the log begins: what came before has been removed.'
+          : 'It was so in the first version that the log knows.',
+      ),
   );
 }
 

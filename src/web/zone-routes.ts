@@ -108,12 +108,20 @@ export function addZoneRoutes(app: FastifyInstance, turns: Turns, history: Histo
   addZoneFile(app, turns, history);
 }
 
-/** A serial names one version for ever; every other moment is looked up anew. */
+/** A serial names one version for ever; for any other moment the serial is looked up, which costs far less than the zone. */
 function keptZone(history: History, kept: KeptZones, zone: string, at: string | undefined): Answered<KeptZone> {
-  const known = at !== undefined && /^\d+$/.test(at) ? kept.get(zone, at) : undefined;
+  const serial = at !== undefined && /^\d+$/.test(at) ? at : serialAt(history, zone, at);
+  const known = serial === undefined ? undefined : kept.get(zone, serial);
   if (known !== undefined) return ok(known);
   const found = history.zoneAt(zone, at);
   return found.ok ? ok(kept.add(zone, found.value)) : found;
+}
+
+/** @returns undefined when there was none, or the question is wrong: then the zone itself tells why */
+function serialAt(history: History, zone: string, at: string | undefined): string | undefined {
+  const found = history.timeline({ zone, limit: 1, ...(at !== undefined && { to: at }) });
+  const newest = found.ok ? found.value.items[0] : undefined;
+  return newest && String(newest.serial);
 }
 
 function recordsPage(

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { fastify } from 'fastify';
+import { EAST, service } from '../kit/cluster-events.ts';
 import { webApp } from '../kit/web-app.ts';
 
 const CART = 'cart.shop.svc.cluster.local';
@@ -220,6 +221,11 @@ describe('pages', () => {
     assert.deepEqual(again, first);
     const newest = (await app.get('/zones/cluster.local/records?limit=2')).body as { total: number };
     assert.ok(newest.total > first.total);
+    app.recording.record([service(EAST, 'shop/late', ['10.0.0.9'])]);
+    const after = (await app.get('/zones/cluster.local/records?limit=2')).body as { total: number };
+    assert.ok(after.total > newest.total, 'what is kept is that version, not "now"');
+    const before = (await app.get('/zones/cluster.local/records?limit=2&at=2026-11-21T00:00:03.500Z')).body;
+    assert.equal((before as { total: number }).total, first.total);
   });
 });
 
