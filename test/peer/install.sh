@@ -15,6 +15,8 @@ needs unbound unbound
 needs pdns_server pdns-server
 [ -e "$(find /usr/lib -path '*pdns/libgsqlite3backend.so' -print -quit 2>/dev/null)" ] || missing+=(pdns-backend-sqlite3)
 needs ldns-compare-zones ldnsutils
+needs zsh zsh
+needs fish fish
 if [ "${#missing[@]}" -eq 0 ]; then
   echo "all there"
   exit 0
