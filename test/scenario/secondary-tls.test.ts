@@ -97,6 +97,9 @@ describe('a secondary over TLS', () => {
     );
   });
 
-  test('says which file it can not read', () =>
-    isRefused(OWN, { ca: file('ca.pem'), cert: file('none.pem'), key: file('client.key') }, /ENOENT.*none.pem/));
+  test('says which file it can not read, or what is none', async () => {
+    writeFileSync(file('nonsense.pem'), 'nonsense');
+    await isRefused(OWN, { ca: file('ca.pem'), cert: file('nonsense.pem'), key: file('client.key') }, /PEM/);
+    await isRefused(OWN, { ca: file('ca.pem'), cert: file('none.pem'), key: file('client.key') }, /ENOENT.*none.pem/);
+  });
 });

@@ -6,6 +6,7 @@ import { parseZoneText } from '../../src/dns/zonefile.ts';
 import { askVersion } from '../../src/ingest/secondary/version-query.ts';
 import { type Exchange, TestPrimary } from '../kit/primary.ts';
 import { name } from '../kit/records.ts';
+import { eventually } from '../kit/wait.ts';
 
 const ZONE = 'example.org.';
 const soaText = (serial: number) => `${ZONE} 60 IN SOA ns.example.org. h.example.org. ${serial} 3600 60 86400 60\n`;
@@ -21,9 +22,12 @@ describe('the question for the serial', () => {
     primary.asked.length = 0;
   });
 
-  async function ask(trick?: (exchange: Exchange) => boolean): Promise<string> {
+  const ask = (trick?: (exchange: Exchange) => boolean) => begin(trick).version;
+
+  function begin(trick?: (exchange: Exchange) => boolean) {
     primary.trick = trick;
-    const version = await askVersion({
+    const stopping = new AbortController();
+    const asked = askVersion({
       apex: name(ZONE),
       primary: { address: primary.address, port: primary.port },
       source: undefined,
@@ -35,9 +39,10 @@ describe('the question for the serial', () => {
         },
       },
       random: Math.random,
-      signal: new AbortController().signal,
+      signal: stopping.signal,
     });
-    return version.ok ? String(version.value.soa.rdata.serial) : version.error;
+    const version = asked.then((done) => (done.ok ? String(done.value.soa.rdata.serial) : done.error));
+    return { version, stopping };
   }
   const byUdp =
     (act: (exchange: Exchange) => void) =>
@@ -61,6 +66,20 @@ describe('the question for the serial', () => {
     assert.equal(await ask(truncated), '7');
     assert.equal(await ask(byUdp((exchange) => exchange.send(exchange.message([], { rcode: 5 })))), '7');
     assert.equal(primary.count(RRType.SOA, 'tcp'), 2);
+  });
+
+  test('may be given up at any moment', async () => {
+    const { version, stopping } = begin();
+    stopping.abort();
+    assert.equal(await version, 'stopped');
+    const later = begin(byUdp(() => {}));
+    await eventually(
+      () => primary.count(RRType.SOA, 'udp'),
+      (count) => count > 0,
+      'the primary was asked',
+    );
+    later.stopping.abort();
+    assert.equal(await later.version, 'stopped');
   });
 
   test('takes no answer to another question, and waits for the true one', async () => {

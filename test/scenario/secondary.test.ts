@@ -1,6 +1,8 @@
 /** `secondary`: a zone as another server has it, through all that can happen to either of them. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { RRType } from '../../src/dns/rrset.ts';
 import { DnsClient } from '../kit/dns-client.ts';
 import { TestPrimary } from '../kit/primary.ts';
@@ -96,6 +98,18 @@ describe('a secondary zone', () => {
       (serial) => serial === 12,
       'it is told of downstream',
     );
+  });
+
+  test('has a history like any other zone', async () => {
+    const run = async (...args: readonly string[]) => {
+      const { stdout } = await promisify(execFile)(server.command()[0] as string, [...args, '--db', server.database]);
+      return stdout;
+    };
+    const difference = await run('diff', 'example.org', '10', '12');
+    assert.match(difference, /^-mail\.example\.org\.\t60\tIN\tA\t192\.0\.2\.11$/m);
+    assert.match(difference, /^\+mail2\.example\.org\.\t60\tIN\tA\t192\.0\.2\.11$/m);
+    assert.match(await run('history', 'mail.example.org', 'A'), /serial 12[\s\S]*serial 10/);
+    assert.match(await run('zone', 'example.org', '--at', '10'), /mail\.example\.org\./);
   });
 
   test('takes the whole zone where there are no differences', async () => {

@@ -1,7 +1,7 @@
 /** A connection to a primary, for one transfer: TCP (RFC 5936 §4), or TLS 1.3 with ALPN `dot` (RFC 9103). */
 import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, type SecureContextOptions } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { FrameReader, frameMessages } from '../../dns/framing.ts';
 import { fail, ok, type Result } from '../../errors.ts';
 import type { Clock } from '../clock.ts';
@@ -74,7 +74,7 @@ async function openSocket({
   const files = await readFiles(tls);
   if (!files.ok) return files;
   const { serverName } = tls;
-  const socket = connectTls({
+  const opened = connectOverTls({
     host,
     port,
     ...from,
@@ -83,12 +83,23 @@ async function openSocket({
     ALPNProtocols: [DOT],
     ...(serverName !== undefined && { servername: serverName }),
   });
+  if (!opened.ok) return opened;
+  const socket = opened.value;
   socket.setNoDelay(true);
   return ok({
     socket,
     // RFC 9103 §7.1: who does not choose `dot` does not speak DNS here.
     isReady: () => (socket.alpnProtocol === DOT ? undefined : 'the server does not choose ALPN dot'),
   });
+}
+
+/** @returns the reason where a file is no certificate or key */
+function connectOverTls(options: ConnectionOptions): Result<TLSSocket, string> {
+  try {
+    return ok(connectTls(options));
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
 }
 
 async function readFiles({ ca, cert, key }: PrimaryTls): Promise<Result<SecureContextOptions, string>> {

@@ -116,8 +116,10 @@ function askByDatagram(
     });
     const isSameFamily = source?.includes(':') === isV6;
     socket.bind(source !== undefined && isSameFamily ? { port: 0, address: source } : { port: 0 }, () => {
+      if (isOver) return;
       // Connected: the system drops what comes from anywhere else.
       socket.connect(primary.port, primary.address, (error?: Error) => {
+        if (isOver) return;
         if (error) end('no answer');
         else socket.send(asked.message, () => {});
       });
