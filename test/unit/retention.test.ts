@@ -6,11 +6,13 @@ import type { CompactionThreadData, FromCompaction } from '../../src/compose/com
 import { createRetention, type Retention, type RetentionOptions } from '../../src/compose/retention.ts';
 import { windowStart } from '../../src/ingest/log-window.ts';
 import type { Logger } from '../../src/logger.ts';
+import { compact } from '../../src/retention/compaction.ts';
 import { dueCompaction, type Keeping, sizeText, usedOctets } from '../../src/retention/policy.ts';
 import { verifyDatabase } from '../../src/retention/verify.ts';
 import { EAST, namespace, planApplied, service, stanza, synced, zoneDefinition } from '../kit/cluster-events.ts';
 import { START } from '../kit/given.ts';
 import { type Recording, recordTo } from '../kit/recorded.ts';
+import { StoredHistory } from '../kit/stored-history.ts';
 import { temporaryFolder } from '../kit/temporary.ts';
 
 const HOUR = 3_600_000;
@@ -165,4 +167,37 @@ test('a stop ends a compaction between two steps; the next one goes on with what
   assert.equal(db.prepare('SELECT count(*) FROM event').pluck().get(), 0);
   assert.ok(verifyDatabase(db).ok);
   await again.stop();
+});
+
+test('a disk that is full at any step ends a compaction, and nothing is lost', () => {
+  for (let steps = 0; ; steps++) {
+    const history = new StoredHistory();
+    history.append([planApplied(zoneDefinition('cluster.local.', [stanza(EAST)])), ...synced(EAST)]);
+    for (let i = 0; i < 40; i++) {
+      const names = Array.from({ length: 8 }, (_, k) => `apps/web-${i}-${k}`);
+      history.append(names.map((name, k) => service(EAST, name, [`10.0.${i}.${k}`])));
+    }
+    const { db } = history;
+    const compaction = () => compact(db, { until: 30, reason: 'a test', now: START });
+    const begun = compaction();
+    let isDone = false;
+    for (let i = 0; i < steps && !isDone; i++) isDone = begun.next().done === true;
+    if (isDone) return;
+    db.pragma('max_page_count = 1');
+    let failed: unknown;
+    try {
+      while (begun.next().done !== true);
+    } catch (error) {
+      failed = error;
+    }
+    if (failed !== undefined) assert.match(String((failed as { code?: unknown }).code), /^SQLITE_FULL/);
+    else assert.ok(steps > 0, 'the first step writes');
+    assert.ok(verifyDatabase(db).ok, `after ${steps} steps`);
+    db.pragma('max_page_count = 100000');
+    const again = compaction();
+    while (again.next().done !== true);
+    assert.equal(db.prepare('SELECT count(*) FROM batch WHERE batch <= 30').pluck().get(), 0);
+    assert.ok(verifyDatabase(db).ok, `after ${steps} steps and the rest`);
+    db.close();
+  }
 });
