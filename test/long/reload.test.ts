@@ -113,3 +113,51 @@ ${round % 3 === 0 ? 'other.test:{{ready}} {\n bind 127.0.0.1\n whoami\n}\n' : ''
     );
   });
 });
+
+describe('the plugin reload', () => {
+  let server: TestServer;
+
+  const corefile = (address: string, more = '') => `
+.:{{dns}} {
+    bind 127.0.0.1
+    prometheus 127.0.0.1:{{metrics}}
+    reload 2s 1s
+    hosts {
+        ${address} a.test
+    }
+    ${more}
+}
+`;
+
+  before(async () => {
+    server = await TestServer.start({ corefile: corefile('192.0.2.1') });
+  });
+  after(() => server?.close());
+
+  const becomes = (address: string) =>
+    eventually(
+      () => server.dns.data('a.test.', 'A'),
+      (data) => data === address,
+      `the answer ${address}`,
+      DEADLINE,
+    );
+
+  test('goes over to a changed file by itself, not to a bad one, and then to a good one', async () => {
+    const versionOf = async () =>
+      /reload_version_info\{hash="sha512",value="(\w+)"/.exec((await server.http('metrics')).body)?.[1];
+    const first = await versionOf();
+    server.writeCorefile(corefile('192.0.2.2'));
+    await becomes('192.0.2.2');
+    const second = await versionOf();
+    assert.ok(first !== undefined && second !== undefined && first !== second, 'the hash in force');
+    server.writeCorefile(corefile('192.0.2.3', 'nonsense'));
+    await server.printed(
+      /Restart failed: .*Corefile:\d+ - Error during parsing: Unknown directive 'nonsense'/,
+      DEADLINE,
+    );
+    assert.equal(await server.dns.data('a.test.', 'A'), '192.0.2.2');
+    assert.deepEqual([await server.metric('coredns_reload_failed_total'), await versionOf()], [1, second]);
+    server.writeCorefile(corefile('192.0.2.4'));
+    await becomes('192.0.2.4');
+  });
+});
