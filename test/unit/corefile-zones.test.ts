@@ -185,6 +185,14 @@ test('k8s_gateway: all kinds by one word, and all of external-dns by none', () =
   assert.deepEqual(o?.externalDns, ['ttl', 'target', 'records']);
 });
 
+test('k8s_gateway: words behind an option that the peer lets pass', () => {
+  const read = (option: string) => options(`k8s_gateway {\n ${option}\n resources Node\n}`).k8s_gateway?.[0];
+  assert.deepEqual(read('kubeconfig file context')?.kubeconfig, { file: 'file', context: 'context' });
+  assert.deepEqual(read('kubeconfig file context more')?.kubeconfig, { file: 'file', context: undefined });
+  assert.equal(read('ttl 30 40')?.ttl, 30);
+  assert.equal(read('apex a.b c.d')?.apex.name, 'a.b');
+});
+
 test('k8s_gateway: faults', () => {
   const at = 'plugin/k8s_gateway: Corefile:3 - Error during parsing:';
   const faultOf = (option: string) => fault(`k8s_gateway {\n ${option}\n}`);

@@ -8,7 +8,6 @@ import type { Outcome } from '../outcome.ts';
 import type { Directive } from '../parser.ts';
 import { formatSelector, parseSelector } from '../selectors.ts';
 import type { Kubeconfig } from './kubernetes.ts';
-import { readKubeconfig } from './kubernetes.ts';
 
 /** The kinds that `resources` knows. */
 export const GATEWAY_RESOURCES = [
@@ -156,7 +155,7 @@ function readOption(c: Controller, o: Draft, block: BlockContext): void {
       o.resolvers = [...o.resolvers, ...c.args(1).flatMap((text) => readResolver(c, text))];
       break;
     case 'kubeconfig':
-      o.kubeconfig = readKubeconfig(c);
+      o.kubeconfig = readGatewayKubeconfig(c);
       break;
     case 'fallthrough':
       o.fallthrough = c.fallthrough();
@@ -164,6 +163,12 @@ function readOption(c: Controller, o: Draft, block: BlockContext): void {
     default:
       c.err(`Unknown property '${name}'`);
   }
+}
+
+/** `FILE [CONTEXT]`; with more words none of them is a context, as the peer has it. */
+function readGatewayKubeconfig(c: Controller): Kubeconfig {
+  const [file = '', context, ...more] = c.args(1);
+  return { file, context: more.length === 0 ? context : undefined };
 }
 
 function readWords(c: Controller, name: string): string[] {
