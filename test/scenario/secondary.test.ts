@@ -108,7 +108,7 @@ describe('a secondary zone', () => {
     const difference = await run('diff', 'example.org', '10', '12');
     assert.match(difference, /^-mail\.example\.org\.\t60\tIN\tA\t192\.0\.2\.11$/m);
     assert.match(difference, /^\+mail2\.example\.org\.\t60\tIN\tA\t192\.0\.2\.11$/m);
-    assert.match(await run('history', 'mail.example.org', 'A'), /serial 12[\s\S]*serial 10/);
+    assert.match(await run('history', 'mail.example.org', 'A'), /serial 10 .*until .*serial 12/);
     assert.match(await run('zone', 'example.org', '--at', '10'), /mail\.example\.org\./);
   });
 
