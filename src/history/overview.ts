@@ -1,19 +1,35 @@
 /** How everything stands: the log, the clusters, the zones. */
 import { ok } from '../errors.ts';
 import type { ClusterId, ObjectKind } from '../ingest/event.ts';
+import type { ZoneDefinition, ZoneId } from '../ingest/plan.ts';
 import { clusterOf, clustersOfPlan, type World } from '../projection/state.ts';
-import { type Zone, zoneRRsets } from '../projection/zone.ts';
 import type { ClusterOverview, KindState, Overview, ZoneOverview } from './answers.ts';
+import type { EventCount, EventCounts } from './event-counts.ts';
 import { lastEventOf } from './log-events.ts';
 import type { Answered } from './problem.ts';
+import type { RecordCounts } from './record-counts.ts';
 import { type HistorySource, instant, versionRef } from './source.ts';
 import { worldAt, zoneIn } from './worlds.ts';
 
-export function overview(source: HistorySource): Answered<Overview> {
+/** What former overviews counted. */
+export interface Counts {
+  readonly records: RecordCounts;
+  readonly events: EventCounts;
+}
+
+export function overview(source: HistorySource, counts: Counts): Answered<Overview> {
   const extent = source.extent();
   if (!extent.ok) return extent;
   const { first, last } = extent.value;
-  const world = worldAt(source, last.batch);
+  const states = source.states();
+  // The plan and the contact with clusters; all that they say is read only to count records for the first time.
+  const world = states.worldAt([], states.endOf(last.batch));
+  const eventCounts = counts.events.read(source);
+  let whole: World | undefined;
+  const zoneNow = (id: ZoneId) => {
+    whole ??= worldAt(source, last.batch);
+    return zoneIn(source, whole, id, last.batch);
+  };
   const octets = source.db
     .prepare<[], number>('SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()')
     .pluck()
@@ -27,26 +43,28 @@ export function overview(source: HistorySource): Answered<Overview> {
       last: instant(last),
       octets: octets ?? 0,
     },
-    clusters: [...clustersOfPlan(world.plan)].map((id) => clusterOverview(source, world, id, last.batch)),
-    zones: world.plan.zones.flatMap(({ id }) => {
-      const zone = zoneIn(source, world, id, last.batch);
-      return zone === undefined ? [] : [zoneOverview(source, zone, last.batch)];
+    clusters: [...clustersOfPlan(world.plan)].map((id) =>
+      clusterOverview(source, world, id, last.batch, eventCounts.get(id)),
+    ),
+    zones: world.plan.zones.flatMap((definition) => {
+      const records = counts.records.count(source, definition.id, last.batch, () => zoneNow(definition.id));
+      return records === undefined ? [] : [zoneOverview(source, definition, records, last.batch)];
     }),
   });
 }
 
-function clusterOverview(source: HistorySource, world: World, id: ClusterId, batch: number): ClusterOverview {
+function clusterOverview(
+  source: HistorySource,
+  world: World,
+  id: ClusterId,
+  batch: number,
+  counted: EventCount | undefined,
+): ClusterOverview {
   const zones = world.plan.zones.filter(({ stanzas }) => stanzas.some(({ cluster }) => cluster === id));
   const kinds = new Set(
     zones.flatMap(({ stanzas }) => stanzas.filter((s) => s.cluster === id).flatMap((s) => s.needs)),
   );
-  const counted = source.db
-    .prepare<[string], { events: number; batch: number | null }>(
-      `SELECT count(*) AS events, max(batch) AS batch FROM event JOIN object ON object.id = event.object
-       WHERE object.cluster = (SELECT id FROM word WHERE text = ?)`,
-    )
-    .get(id);
-  const last = counted?.batch == null ? undefined : source.placeOf(counted.batch);
+  const last = counted && source.placeOf(counted.batch);
   return {
     cluster: id,
     zones: zones.map((zone) => zone.id),
@@ -64,19 +82,22 @@ function kindState(source: HistorySource, world: World, id: ClusterId, kind: Obj
   return { kind, state, ...(since !== undefined && { since }), ...(reason !== undefined && { reason }) };
 }
 
-function zoneOverview(source: HistorySource, zone: Zone, batch: number): ZoneOverview {
-  const version = source.versionAt(zone.id, batch);
+function zoneOverview(
+  source: HistorySource,
+  { id, apex, kind }: ZoneDefinition,
+  records: number,
+  batch: number,
+): ZoneOverview {
+  const version = source.versionAt(id, batch);
   const versions = source.db
     .prepare<[string], number>('SELECT count(*) FROM zone_version WHERE zone = (SELECT id FROM zone WHERE name = ?)')
     .pluck()
-    .get(zone.id);
-  let records = 1;
-  for (const set of zoneRRsets(zone)) records += set.rdatas.length;
+    .get(id);
   return {
-    zone: zone.id,
-    apex: zone.apex,
-    kind: zone.definition.kind,
-    ...(zone.serial !== undefined && { serial: zone.serial }),
+    zone: id,
+    apex,
+    kind,
+    ...(version && { serial: version.serial }),
     records,
     versions: versions ?? 0,
     ...(version && { lastChange: versionRef(version) }),

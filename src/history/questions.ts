@@ -29,9 +29,11 @@ import type {
 import { zoneForName } from './as-of.ts';
 import { type ChangeQuery, changes } from './changes.ts';
 import { diff } from './diff.ts';
+import { EventCounts } from './event-counts.ts';
 import { type EventQuery, events } from './events.ts';
 import { overview } from './overview.ts';
 import { type Answered, problem } from './problem.ts';
+import { RecordCounts } from './record-counts.ts';
 import { type RecordQuery, recordHistory } from './record-history.ts';
 import { search } from './search.ts';
 import { HistorySource } from './source.ts';
@@ -90,8 +92,9 @@ export function openHistory(file: string, { now }: HistoryOptions): Answered<His
     if (error instanceof OperatorError) return problem('unusable', error.message);
     throw error;
   }
+  const counts = { records: new RecordCounts(), events: new EventCounts() };
   return ok({
-    overview: () => source.ask(() => overview(source)),
+    overview: () => source.ask(() => overview(source, counts)),
     recordHistory: (query) => source.ask(() => recordHistory(source, query)),
     why: (query) => source.ask(() => why(source, query)),
     zoneAt: (zone, at) => source.ask(() => zoneAt(source, zone, at)),

@@ -8,7 +8,24 @@ import { momentOf, momentText } from './time.ts';
 import { fill, heading, moment, type View } from './view.ts';
 
 const PAGE = 100;
-const KINDS = ['', 'Service', 'EndpointSlice', 'Namespace', 'Pod', 'ServiceImport', 'Cluster', 'Plan'];
+const KINDS = [
+  '',
+  'Service',
+  'EndpointSlice',
+  'Namespace',
+  'Pod',
+  'ServiceImport',
+  'Ingress',
+  'Gateway',
+  'HTTPRoute',
+  'TLSRoute',
+  'GRPCRoute',
+  'DNSEndpoint',
+  'Node',
+  'VirtualServer',
+  'Cluster',
+  'Plan',
+];
 
 export const eventsView: View = ({ root, place, signal }) => {
   const query = Object.fromEntries(
