@@ -84,7 +84,7 @@ function fromEvents(
   const objects = states.log.objectsIn(from, to);
   if (objects.some(({ kind }) => kind === 'Namespace')) return undefined;
 
-  const builder = new ScopeBuilder(states, states.plans.clusters(from, to));
+  const builder = new ScopeBuilder(states, from, to);
   for (const address of definition.localAddresses) builder.address(address);
   for (const object of objects) {
     if (!isObjectKind(object.kind)) continue;

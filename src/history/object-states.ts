@@ -23,6 +23,9 @@ export type ObjectRef = Omit<LoggedObject, 'id' | 'kind'> & { readonly id: numbe
 /** Of an object without a number in the log. */
 const NO_ID = 0;
 
+/** So many events of a log are looked at one by one; of more, what all of them ever told is. */
+const FEW_EVENTS = 500;
+
 /** Parsed parts of the base that are kept: some megabytes each. */
 const KEPT_PARTS = 4;
 
@@ -94,12 +97,20 @@ export class ObjectStates {
     return [...found.values()];
   }
 
-  /** Keys of the services that a slice ever belonged to, and maybe others. */
-  servicesOf(slice: ObjectRef): string[] {
-    const names = new Set(this.log.servicesOf({ ...slice }));
-    const stated = this.#stated(slice.cluster, slice.kind, slice.key);
-    if (stated !== undefined && 'endpoints' in stated) {
-      for (const name of [stated.service, stated.imported?.service]) if (name !== undefined) names.add(name);
+  /** Keys of the services that a slice belonged to in a part of the log, and maybe others. */
+  servicesOf(slice: ObjectRef, from: Position, to: Position): string[] {
+    const names = new Set<string>();
+    const add = (facts: Facts | undefined) => {
+      if (facts === undefined || !('endpoints' in facts)) return;
+      for (const name of [facts.service, facts.imported?.service]) if (name !== undefined) names.add(name);
+    };
+    if (to - from < FEW_EVENTS) {
+      const before = this.factsAt(slice, from - 1);
+      add(before);
+      for (const { event } of this.log.events(slice, from, to, before)) if ('facts' in event) add(event.facts);
+    } else {
+      for (const name of this.log.servicesOf({ ...slice })) names.add(name);
+      add(this.#stated(slice.cluster, slice.kind, slice.key));
     }
     const namespace = slice.key.slice(0, slice.key.indexOf('/') + 1);
     return [...names].map((name) => namespace + name);

@@ -1,19 +1,23 @@
 /** Objects that belong together, collected: a service with its slices, what holds an address. */
-import type { ClusterId, ObjectKind } from '../ingest/event.ts';
+import type { ClusterId, ObjectKind, Position } from '../ingest/event.ts';
 import { type ObjectRef, type ObjectStates, refKey } from './object-states.ts';
 
 /** Collects objects, each once. */
 export class ScopeBuilder {
   readonly #states: ObjectStates;
   readonly #clusters: readonly ClusterId[];
+  readonly #from: Position;
+  readonly #to: Position;
   readonly #refs = new Map<string, ObjectRef>();
   readonly #services = new Set<string>();
   readonly #addresses = new Set<string>();
 
-  /** @param clusters those that may have the objects */
-  constructor(states: ObjectStates, clusters: readonly ClusterId[]) {
+  /** @param from of the part of the log that matters; `to` is its end */
+  constructor(states: ObjectStates, from: Position, to: Position) {
     this.#states = states;
-    this.#clusters = clusters;
+    this.#clusters = states.plans.clusters(from, to);
+    this.#from = from;
+    this.#to = to;
   }
 
   get refs(): ObjectRef[] {
@@ -37,7 +41,8 @@ export class ScopeBuilder {
   /** An object, with all that its records are made from together with it. */
   object(ref: ObjectRef): void {
     if (ref.kind === 'Service' || ref.kind === 'ServiceImport') this.service(ref.key);
-    else if (ref.kind === 'EndpointSlice') for (const key of this.#states.servicesOf(ref)) this.service(key);
+    else if (ref.kind === 'EndpointSlice')
+      for (const key of this.#states.servicesOf(ref, this.#from, this.#to)) this.service(key);
     this.#add([ref]);
   }
 

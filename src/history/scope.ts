@@ -26,7 +26,7 @@ export function scopeOf(
   from: Position,
   to: Position,
 ): Scope {
-  const builder = new ScopeBuilder(states, states.plans.clusters(from, to));
+  const builder = new ScopeBuilder(states, from, to);
   switch (subject.kind) {
     case 'service':
       builder.service(`${subject.namespace}/${subject.service}`);

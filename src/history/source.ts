@@ -34,6 +34,9 @@ export interface LogExtent {
   readonly last: Place;
 }
 
+/** Seconds that a serial of our own may be ahead of the time of its version; those of other servers may be anything. */
+const OWN_SERIAL_DRIFT = 86_400;
+
 export class HistorySource {
   readonly db: Database;
   readonly journal: JournalReader;
@@ -194,12 +197,30 @@ export class HistorySource {
 
   /** Serials may come again after 2³² of them: the newest version counts. */
   versionOfSerial(zone: ZoneId, serial: number): Version | undefined {
-    return this.db
-      .prepare<[string, number], Version>(
-        `SELECT batch, time, serial FROM zone_version
-         WHERE zone = (SELECT id FROM zone WHERE name = ?) AND serial = ? ORDER BY batch DESC LIMIT 1`,
-      )
-      .get(zone, serial);
+    return (
+      this.#ownVersionOfSerial(zone, serial) ??
+      this.db
+        .prepare<[string, number], Version>(
+          `SELECT batch, time, serial FROM zone_version
+           WHERE zone = (SELECT id FROM zone WHERE name = ?) AND serial = ? ORDER BY batch DESC LIMIT 1`,
+        )
+        .get(zone, serial)
+    );
+  }
+
+  /** By halving, as there may be many and serials have no index: those of our own are times, and only grow. */
+  #ownVersionOfSerial(zone: ZoneId, serial: number): Version | undefined {
+    let high = this.journal.lastVersion(zone);
+    if (high === undefined || high.serial < serial) return undefined;
+    // Versions up to `low` have lower serials, and `high` has not.
+    for (let low = 0; high.serial !== serial; ) {
+      const middle = (low + high.batch) >> 1;
+      if (middle === low) return undefined;
+      const version = this.journal.lastVersion(zone, middle + 1);
+      if (version === undefined || version.serial < serial) low = middle;
+      else high = version;
+    }
+    return Math.abs(high.serial - high.time / 1000) < OWN_SERIAL_DRIFT ? high : undefined;
   }
 
   /** The version that a zone had after a batch; none where it had been given up since, and was not complete again. */

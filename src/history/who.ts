@@ -33,7 +33,7 @@ export function who(source: HistorySource, text: string, at: string | undefined)
   if (!place.ok) return place;
   const states = source.states();
   const position = states.endOf(place.value.batch);
-  const builder = new ScopeBuilder(states, states.plans.clusters(position, position));
+  const builder = new ScopeBuilder(states, position, position);
   builder.address(address);
   builder.pods(address);
   const { refs } = builder;
