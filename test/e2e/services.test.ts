@@ -1,6 +1,7 @@
 /** One real cluster, changed by kubectl and its controllers: names, serials, increments, and the log of it all. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { checkCommands } from '../kit/history-check.ts';
 import { checkHistory, readObjectEvents } from '../kit/log-reader.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
@@ -237,6 +238,10 @@ describe('a real cluster', { skip: binaries ? false : 'no Go tool chain to build
     assert.match(web?.cause.manager ?? '', /^kubectl/);
     const slice = events.find(({ key, kind }) => key.startsWith('shop/db-') && kind === 'EndpointSliceUpserted');
     assert.equal(slice?.cause.manager, 'kube-controller-manager');
+  });
+
+  test('the commands tell of each version what was transferred then', async () => {
+    await checkCommands(server.database, ZONE, observer.versions);
   });
 
   test('after a clean stop and a start, all is as it was', async () => {

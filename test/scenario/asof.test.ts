@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { FaultyApiServer } from '../kit/apiserver.ts';
 import { freePorts } from '../kit/free-ports.ts';
+import { checkCommands } from '../kit/history-check.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
 
@@ -88,6 +89,15 @@ other.local:{{dns}} {
     );
     assert.equal(await data(`${WEB}.at-99991231T000000Z.cluster.local`), 'REFUSED');
     assert.equal(await data(`${WEB}.at-7.cluster.local`), 'REFUSED');
+  });
+
+  test('the commands tell of each version what was transferred then', async () => {
+    const versions = [await server.dns.axfr('cluster.local.')];
+    for (const address of ['10.96.0.3', '10.96.0.4']) {
+      await become(address);
+      versions.push(await server.dns.axfr('cluster.local.'));
+    }
+    await checkCommands(server.database, 'cluster.local.', versions);
   });
 
   test('is not transferred, and is nothing to clients that may not ask', async () => {
