@@ -9,12 +9,12 @@ import { freePorts } from '../kit/free-ports.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
 import { adapt, docFile } from './doc.ts';
-import { BIND_CATALOG, KNOT_CATALOG, POWERDNS_CATALOG } from './kinds.ts';
+import { BIND_CATALOG, KNOT_CATALOG, NSD_CATALOG, POWERDNS_CATALOG } from './kinds.ts';
 import { hasProgram, Peer } from './peer.ts';
 
 const TIMEOUT = 30_000;
 
-for (const kind of [BIND_CATALOG, KNOT_CATALOG, POWERDNS_CATALOG]) {
+for (const kind of [BIND_CATALOG, KNOT_CATALOG, NSD_CATALOG, POWERDNS_CATALOG]) {
   describe(`a catalog on ${kind.name}`, { skip: !hasProgram(kind.program) && `needs ${kind.program}` }, () => {
     const churn = new Churn(9432, 10);
     let server: TestServer;

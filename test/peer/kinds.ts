@@ -1,9 +1,17 @@
 /** BIND, Knot DNS, NSD and PowerDNS, configured as docs/secondaries.md says but for addresses, ports and folders. */
+import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { CERTIFICATE } from '../kit/certificates.ts';
 import { adapt, docFile } from './doc.ts';
+import { newerCommand, newerProgram } from './newer.ts';
 import { type PeerKind, type Place, run } from './peer.ts';
+
+/** Of zonelog's certificate. */
+const PIN = createHash('sha256')
+  .update(new X509Certificate(CERTIFICATE).publicKey.export({ type: 'spki', format: 'der' }))
+  .digest('base64');
 
 const bind = (name: string, file: string): PeerKind => ({
   name,
@@ -80,6 +88,41 @@ export const NSD_TLS = nsd('nsd-tls.conf', ({ folder, primary }) => ({
   ...tlsFiles(folder, '/etc/nsd'),
   '192.0.2.1@853': `127.0.0.1@${primary}`,
 }));
+
+/** Knot 3.4 or newer. */
+export const KNOT_TLS: PeerKind = {
+  name: 'knot',
+  program: newerProgram('knotd'),
+  files: ({ folder, primary, port }) => ({
+    'knot.conf': adapt(docFile('knot-tls.conf'), {
+      '/etc/knot/tls.crt': `${folder}/cert.pem`,
+      '/etc/knot/tls.key': `${folder}/key.pem`,
+      'h5hZdIr0tUQ5GkTM1kqFcQuVWbtyIVH0Zp6mLkUtVDg=': PIN,
+      '192.0.2.1@853': `127.0.0.1@${primary}`,
+      'address: 192.0.2.1\n': 'address: 127.0.0.1\n',
+      '192.0.2.54@53': `127.0.0.1@${port}`,
+      '/var/lib/knot': folder,
+      'server:\n': `server:\n    rundir: ${folder}\n`,
+    }),
+  }),
+  command: ({ folder }) => newerCommand('knotd', '-c', path.join(folder, 'knot.conf')),
+};
+
+/** NSD 4.9 or newer. */
+export const NSD_CATALOG: PeerKind = {
+  name: 'nsd',
+  program: newerProgram('nsd'),
+  files: ({ folder, primary, port }) => ({
+    'nsd.conf': `${adapt(docFile('nsd-catalog.conf'), {
+      '192.0.2.1@53': `127.0.0.1@${primary}`,
+      'allow-notify: 192.0.2.1 ': 'allow-notify: 127.0.0.1 ',
+      '192.0.2.55@53': `127.0.0.1@${port}`,
+      '/var/lib/nsd': folder,
+      'server:\n': `server:\n    username: ""\n    pidfile: "${folder}/nsd.pid"\n    zonelistfile: "${folder}/zone.list"\n    xfrdfile: "${folder}/xfrd.state"\n`,
+    })}\nremote-control:\n    control-enable: no\n`,
+  }),
+  command: ({ folder }) => newerCommand('nsd', '-d', '-c', path.join(folder, 'nsd.conf')),
+};
 
 const powerDns = (name: string, script: string): PeerKind => ({
   name,

@@ -10,7 +10,7 @@ import { freePorts } from '../kit/free-ports.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
 import { adapt, docFile } from './doc.ts';
-import { BIND_TLS, NSD_TLS } from './kinds.ts';
+import { BIND_TLS, KNOT_TLS, NSD_TLS } from './kinds.ts';
 import { hasProgram, Peer } from './peer.ts';
 
 const ZONES = ['cluster.local.', '10.in-addr.arpa.'];
@@ -18,7 +18,7 @@ const CHANGES = Number(process.env.ZONELOG_PEER_CHANGES ?? 500) / 5;
 /** NSD 4.6 shows its certificate from its second connection on, which is up to a minute after the first. */
 const TIMEOUT = 120_000;
 
-for (const kind of [BIND_TLS, NSD_TLS]) {
+for (const kind of [BIND_TLS, NSD_TLS, KNOT_TLS]) {
   describe(`${kind.name} over TLS`, { skip: !hasProgram(kind.program) && `needs ${kind.program}` }, () => {
     const churn = new Churn(9103, 10);
     let server: TestServer;
@@ -34,7 +34,7 @@ for (const kind of [BIND_TLS, NSD_TLS]) {
         'tls://.:853 {': `tls://.:${primaryPort} {\n    bind 127.0.0.1`,
         'kubeconfig /etc/zonelog/kubeconfig': `endpoint ${url}`,
         '/etc/zonelog/': `${server.folder}/`,
-        '192.0.2.53 192.0.2.55': `127.0.0.1:${peerPort}`,
+        '192.0.2.53 192.0.2.54 192.0.2.55': `127.0.0.1:${peerPort}`,
         'ns1.example.org': 'dns2.test',
       });
       const kubernetes = `kubernetes cluster.local 10.in-addr.arpa {\n endpoint ${url}\n }`;
