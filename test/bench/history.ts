@@ -16,7 +16,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { choosePorts } from '../../src/demo/ports.ts';
-import { openHistory } from '../../src/history/questions.ts';
+import type { Answered } from '../../src/history/problem.ts';
+import { type History, openHistory } from '../../src/history/questions.ts';
 import { openAsker } from './asker.ts';
 import { findSubject } from './contestants.ts';
 import {
@@ -55,10 +56,17 @@ const { values } = parseArgs({
 const say = (line: string) => process.stderr.write(`bench: ${line}\n`);
 
 type Kind = 'history' | 'zone' | 'diff' | 'who';
-/** What is asked: a path of the API, and the words of the command. */
+/** What is asked: a path of the API, the words of the command, and the same inside of this process. */
 interface Asked {
   readonly url: string;
   readonly command: readonly string[];
+  put(history: History): Answered<unknown>;
+}
+
+/** CPU of questions inside of a process, milliseconds: it tells something on a busy machine too. */
+interface Cost {
+  readonly median: number;
+  readonly slowest: number;
 }
 
 /** Milliseconds. */
@@ -97,12 +105,14 @@ async function run(): Promise<void> {
     }
     const log = JSON.parse(readFileSync(`${file}.json`, 'utf8')) as HistoryLog;
     const questions = chooseQuestions(file);
+    const alone = (kind: Kind) => measureAlone(file, questions[kind]);
+    const costs = { history: alone('history'), zone: alone('zone'), diff: alone('diff'), who: alone('who') };
     const results: Round[] = [];
     for (let round = 1; round <= rounds; round++) {
       say(`round ${round}`);
       results.push(await measureRound(subject, file, folder, questions));
     }
-    report(log, questions.records, results);
+    report(log, questions.records, costs, results);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -143,18 +153,27 @@ function chooseQuestions(file: string): Questions {
       history: each(SAMPLES, (_part, i) => ({
         url: `/names/${nameOf(i * 149)}/history`,
         command: ['history', nameOf(i * 149)],
+        put: (asked) => asked.recordHistory({ name: nameOf(i * 149) }),
       })),
       zone: each(ZONE_SAMPLES, (part) => ({
         url: `/zones/${HISTORY_ZONE}/file?at=${momentAt(part)}`,
         command: ['zone', HISTORY_ZONE, '--at', momentAt(part), '-o', 'zone'],
+        put: (asked) => {
+          const zone = asked.zoneAt(HISTORY_ZONE, momentAt(part));
+          // Records are made as they are walked.
+          if (zone.ok) for (const _ of zone.value.records);
+          return zone;
+        },
       })),
       diff: serials.map(([to, from]) => ({
         url: `/zones/${HISTORY_ZONE}/diff?from=${from}&to=${to}`,
         command: ['diff', HISTORY_ZONE, String(from), String(to)],
+        put: (asked) => asked.diff(HISTORY_ZONE, String(from), String(to)),
       })),
       who: each(SAMPLES, (part, i) => ({
         url: `/addresses/${addresses[i]}?at=${momentAt(part)}`,
         command: ['who', addresses[i] as string, '--at', momentAt(part)],
+        put: (asked) => asked.who(addresses[i] as string, momentAt(part)),
       })),
     };
   } finally {
@@ -165,6 +184,21 @@ function chooseQuestions(file: string): Questions {
 function nameOf(i: number): string {
   const [namespace, name] = serviceKey(i % SERVICES).split('/');
   return `${name}.${namespace}.svc.${HISTORY_ZONE}`;
+}
+
+function measureAlone(file: string, questions: readonly Asked[]): Cost {
+  const opened = openHistory(file, { now: Date.now });
+  if (!opened.ok) throw new Error(opened.error.message);
+  const times = [...questions.slice(0, 1), ...questions].map(({ put, url }) => {
+    const began = process.cpuUsage();
+    const answered = put(opened.value);
+    if (!answered.ok) throw new Error(`${url}: ${answered.error.message}`);
+    const { user, system } = process.cpuUsage(began);
+    return (user + system) / 1000;
+  });
+  opened.value.close();
+  const [, ...counted] = times;
+  return { median: median(counted), slowest: Math.max(...counted) };
 }
 
 async function measureRound(
@@ -260,7 +294,7 @@ async function runCommand(file: string, { command }: Asked): Promise<number> {
   return performance.now() - began;
 }
 
-function report(log: HistoryLog, records: number, rounds: readonly Round[]): void {
+function report(log: HistoryLog, records: number, costs: Readonly<Record<Kind, Cost>>, rounds: readonly Round[]): void {
   const kinds = Object.keys(TITLES) as Kind[];
   const of = (kind: Kind, pick: (measured: Measured) => number) => median(rounds.map((round) => pick(round[kind])));
   const rows: Row[] = [
@@ -278,6 +312,8 @@ function report(log: HistoryLog, records: number, rounds: readonly Round[]): voi
         subject: of(kind, ({ slowest }) => slowest),
         target: { kind: 'atMost', value: MOST_MS[kind] },
       },
+      { metric: `${TITLES[kind]}: CPU, median`, unit: 'ms', subject: costs[kind].median },
+      { metric: `${TITLES[kind]}: CPU, most`, unit: 'ms', subject: costs[kind].slowest },
       { metric: `${TITLES[kind]}: median`, unit: 'ms', subject: of(kind, (each) => each.median) },
       { metric: `${TITLES[kind]}: whole command`, unit: 'ms', subject: of(kind, ({ command }) => command) },
       {
@@ -295,6 +331,7 @@ function report(log: HistoryLog, records: number, rounds: readonly Round[]): voi
     machine: { cpus: cpus().length, model: cpus()[0]?.model, kernel: release(), node: process.version },
     log,
     records,
+    costs,
     rounds,
     rows: rows.map((row) => ({ ...row, verdict: judge(row) })),
   };
