@@ -224,6 +224,21 @@ describe('a secondary of a hostile primary', () => {
     );
   });
 
+  test('a newer SOA record alone in place of differences: the whole zone is asked for', async () => {
+    primary.trick = (exchange) => {
+      if (exchange.asked.type !== 251) return false;
+      exchange.sendMessages(exchange.message(records(soaText(serial))));
+      return true;
+    };
+    primary.publish(text(++serial));
+    kit.secondaries.notify(ZONE, primary.address);
+    await eventually(
+      () => kit.serial(ZONE),
+      (seen) => seen === serial,
+      'it is taken whole',
+    );
+  });
+
   test('many messages that arrive at once are taken one after the other', async () => {
     primary.trick = (exchange) => {
       if (exchange.asked.type === 251) exchange.hangUp();

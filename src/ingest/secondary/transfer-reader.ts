@@ -76,6 +76,11 @@ export class TransferReader {
     this.#edit = this.#editor;
   }
 
+  /** Has nothing come but one SOA record? */
+  get isLone(): boolean {
+    return this.#received === 1 && this.#first !== undefined;
+  }
+
   /** Takes the next message; its signature has been verified. */
   take(packet: Uint8Array): TransferProgress {
     try {

@@ -100,9 +100,9 @@ async function receive(
   });
   const end = progress as TransferProgress;
   if (end.kind === 'failed') return fail(end);
-  // A primary that has no differences may just as well hang up.
-  if (!done.ok)
-    return fail({ reason: done.error, isDifference: type === RRType.IXFR && octets === 0 && isClosed(done) });
+  // A primary that has no differences may just as well hang up, or send its SOA record and no more, as over UDP.
+  const isDifference = type === RRType.IXFR && (reader.isLone || (octets === 0 && !done.ok && isClosed(done)));
+  if (!done.ok) return fail({ reason: done.error, isDifference });
   if (end.kind === 'more') throw new TypeError('an answer that ended without an end');
   return ok({ ...end, expire: reader.expire, octets });
 }
