@@ -193,7 +193,7 @@ async function measurePage({ origin }: Served, { zone, names, serials }: Subject
     rows.push(await timed('page: records that contain a text', words.map(filter)));
     const older = serials.slice(10, 15).map((serial) => open(`#/zone/${zone}?at=${serial}`, rowShown));
     rows.push(await timed('page: a zone at another moment', older));
-    const entry = () => page.locator('li.entry').first().waitFor();
+    const entry = () => page.locator('main li.entry, main p.empty').first().waitFor();
     rows.push(
       await timed(
         'page: a name',
