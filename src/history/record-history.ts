@@ -80,7 +80,9 @@ export function typeOf(text: string | undefined): Answered<RRType | undefined> {
 export function zonesFor(source: HistorySource, name: DomainName, only: string | undefined): Answered<ZoneId[]> {
   const isAsked = (zone: ZoneId) => only === undefined || zone === only || apexOf(zone) === parseName(only);
   const zones = source.zonesOfName(name).filter(isAsked);
-  return zones.length > 0 ? ok(zones) : problem('unknownZone', `${name} is in no zone of ${source.file}`);
+  if (zones.length > 0) return ok(zones);
+  const extent = source.extent();
+  return extent.ok ? problem('unknownZone', `${name} is in no zone of ${source.file}`) : extent;
 }
 
 interface Range {

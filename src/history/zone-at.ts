@@ -34,6 +34,8 @@ export function zoneIdOf(source: HistorySource, text: string): Answered<ZoneId> 
   const ids = source.zoneIds();
   const id = `${apex}${number}`;
   if (ids.includes(id)) return ok(id);
+  const extent = source.extent();
+  if (!extent.ok) return extent;
   return problem('unknownZone', `${apex}${number} was never a zone here${known(ids.map(apexOf))}`);
 }
 

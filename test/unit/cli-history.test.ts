@@ -10,6 +10,7 @@ import { load } from 'js-yaml';
 import { COMMANDS } from '../../src/cli/names.ts';
 import { yamlText } from '../../src/cli/output.ts';
 import { runCommand } from '../../src/cli.ts';
+import { openDatabase } from '../../src/database.ts';
 import type { ClusterEvent } from '../../src/ingest/event.ts';
 import {
   EAST,
@@ -166,6 +167,24 @@ test('exit codes: found, none, asked wrongly, no log', async (t) => {
     const { code: ended, err } = await run(['zone', 'cluster.local', '-db', cut]);
     assert.deepEqual([ended, err.trimEnd().split('\n').length], [3, 1], err);
     assert.deepEqual(readFileSync(cut), whole.subarray(0, Math.floor(whole.length * share)), 'nothing is written');
+  }
+});
+
+test('a log without events, and one of a newer program, are told in a line and left as they are', async (t) => {
+  const folder = temporaryFolder(t).path;
+  const empty = path.join(folder, 'empty.db');
+  const newer = path.join(folder, 'newer.db');
+  openDatabase(empty).close();
+  const { db, close } = openDatabase(newer);
+  db.exec('INSERT INTO migration (version, name, sha256) SELECT max(version) + 1, name, sha256 FROM migration');
+  close();
+  for (const file of [empty, newer]) {
+    const before = readFileSync(file);
+    for (const words of [['history', WEB], ['why', WEB], ['zone', 'cluster.local'], ['who', '10.0.0.1'], ['events']]) {
+      const { code, out, err } = await run([...words, '-db', file]);
+      assert.deepEqual([code, out, err.trimEnd().split('\n').length], [3, '', 1], `${words[0]}: ${err}`);
+    }
+    assert.deepEqual(readFileSync(file), before);
   }
 });
 
