@@ -1,6 +1,6 @@
 /**
- * `npm run bench:retention`: a million events over a zone of 100,000 records, half of them older than 30 days. What UDP answers
- * cost while a server removes that half, and while its log is backed up. See docs/benchmarks.md.
+ * `npm run bench:retention`: a million events over a zone of 100,000 records. What UDP answers
+ * cost while a server removes the older half of them, and while its log is backed up. See docs/benchmarks.md.
  *
  *   --runs N     compactions, each of a fresh copy of the log (3)
  *   --events N   of the log (1,000,000)
@@ -9,36 +9,21 @@
  */
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { cpus, networkInterfaces, release, tmpdir } from 'node:os';
+import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { askServer } from '../../src/compose/control-client.ts';
-import { surroundingsOf } from '../../src/compose/files.ts';
-import { understand } from '../../src/compose/understand.ts';
-import { openDatabase, openReadOnly } from '../../src/database.ts';
-import type { ClusterEvent, ClusterId, EndpointFacts, ObjectKind } from '../../src/ingest/event.ts';
-import { EventLog } from '../../src/ingest/log.ts';
-import { Journal } from '../../src/projection/journal.ts';
-import { createProjector } from '../../src/projection/projector.ts';
-import { readSnapshot, writeSnapshot } from '../../src/projection/snapshot.ts';
-import { factsAt } from '../../src/projection/state.ts';
-import { zoneRRsets } from '../../src/projection/zone.ts';
-import { serialsOf } from '../../src/retention/cut.ts';
+import { openReadOnly } from '../../src/database.ts';
 import { usedOctets } from '../../src/retention/policy.ts';
-import { namespace, service, slice, synced } from '../kit/cluster-events.ts';
 import { findSubject } from './contestants.ts';
+import { historyCorefile, SERVICES, serviceKey, writeHistoryLog } from './history-log.ts';
 import { type Probed, probeWhile } from './probing.ts';
 import { start, stop } from './processes.ts';
 
 const OUTPUT = path.join(import.meta.dirname, '..', '..', 'bench-output');
-const DAY = 86_400_000;
-const NAMESPACES = 600;
-const SERVICES = 6_000;
-const ENDPOINTS = 4;
-const BATCH = 10;
-const SNAPSHOT_EVERY = 20_000;
 const PORT = 20_853;
+const HTTP_PORT = 20_854;
 const HOUR = 3_600_000;
 const WARM_UP_MS = 10_000;
 const CALM_MS = 20_000;
@@ -52,76 +37,6 @@ const { values } = parseArgs({
   },
 });
 const say = (line: string) => process.stderr.write(`bench: ${line}\n`);
-
-/** The API server is out of reach: answers come from the log. */
-function corefile(port: number): string {
-  return `.:${port} {
-    bind 127.0.0.1
-    kubernetes cluster.local {
-        endpoint http://127.0.0.1:9
-    }
-}
-`;
-}
-
-const nameOf = (i: number) => `ns-${i % NAMESPACES}/svc-${i}`;
-
-/** Writes a log of the last 60 days, an hour's share of events at a time. */
-function writeLog(file: string, events: number, now: number): void {
-  const { plan } = understand(
-    corefile(PORT),
-    surroundingsOf('Corefile', {}, () => {}),
-    networkInterfaces(),
-    PORT,
-  ).planned;
-  const cluster = plan.zones[0]?.stanzas[0]?.cluster as ClusterId;
-  const { db, close } = openDatabase(file);
-  db.pragma('synchronous = OFF');
-  const log = new EventLog(db);
-  const projector = createProjector(readSnapshot(db, Number.MAX_SAFE_INTEGER), new Journal(db), 0);
-  const previous = (id: ClusterId, kind: ObjectKind, key: string) => factsAt(projector.world, id, kind, key);
-  const begin = now - 60 * DAY;
-  let sinceSnapshot = 0;
-  const append = (batch: readonly ClusterEvent[]) => {
-    const time = Math.floor(begin + (60 * DAY * log.lastPosition) / events);
-    const appended = log.append(batch, [], Math.min(now, time), previous);
-    assert.ok(appended.ok);
-    projector.apply(appended.value);
-    sinceSnapshot += batch.length;
-    if (sinceSnapshot < SNAPSHOT_EVERY || projector.isBehind()) return;
-    sinceSnapshot = 0;
-    for (const _ of writeSnapshot(db, projector.world, projector.batch, serialsOf(projector)));
-  };
-  let addresses = 0;
-  const fresh = (i: number): EndpointFacts => {
-    addresses += 1;
-    const address = `10.${128 + ((addresses >> 16) & 127)}.${(addresses >> 8) & 255}.${addresses & 255}`;
-    return { addresses: [address], pod: `svc-${i}-${addresses.toString(36)}` };
-  };
-  const endpoints: EndpointFacts[][] = [];
-  const sliceOf = (i: number) => slice(cluster, `${nameOf(i)}-x1`, `svc-${i}`, endpoints[i] ?? []);
-  append([{ kind: 'PlanApplied', plan }]);
-  append([...Array(NAMESPACES).keys()].map((i) => namespace(cluster, `ns-${i}`)));
-  for (let i = 0; i < SERVICES; i++) {
-    endpoints[i] = Array.from({ length: ENDPOINTS }, () => fresh(i));
-    append([service(cluster, nameOf(i), i % 2 ? ['None'] : [`10.64.${i >> 8}.${i & 255}`]), sliceOf(i)]);
-  }
-  append(synced(cluster));
-  for (let next = 0; log.lastPosition < events; ) {
-    const batch: ClusterEvent[] = [];
-    for (let k = 0; k < BATCH; k++) {
-      // A step that meets all services, neighbours far from each other.
-      next = (next + 2_503) % SERVICES;
-      (endpoints[next] as EndpointFacts[])[k % ENDPOINTS] = fresh(next);
-      batch.push(sliceOf(next));
-    }
-    append(batch);
-  }
-  let records = 0;
-  for (const zone of projector.zones()) for (const set of zoneRRsets(zone)) records += set.rdatas.length;
-  say(`${records} records, ${log.lastPosition} events in ${log.lastBatch} batches`);
-  close();
-}
 
 interface Run {
   readonly calm: Probed;
@@ -137,12 +52,12 @@ interface Run {
 async function measure(command: string, log: string, folder: string): Promise<Run> {
   const db = path.join(folder, 'zonelog.db');
   copyFileSync(log, db);
-  const [used, fileBefore] = [usedOf(db), statSync(db).size];
+  const [used, fileBefore, half] = [usedOf(db), statSync(db).size, halfOf(db)];
   const conf = path.join(folder, 'Corefile');
-  writeFileSync(conf, corefile(PORT));
+  writeFileSync(conf, historyCorefile(PORT, HTTP_PORT));
   const names = path.join(folder, 'names');
   const lines = Array.from({ length: SERVICES }, (_, i) => {
-    const [space, name] = nameOf(i).split('/');
+    const [space, name] = serviceKey(i).split('/');
     return `${name}.${space}.svc.cluster.local. A`;
   });
   writeFileSync(names, `${lines.join('\n')}\n`);
@@ -154,7 +69,7 @@ async function measure(command: string, log: string, folder: string): Promise<Ru
     await probeWhile(PORT, names, () => sleep(WARM_UP_MS));
     const calm = await probeWhile(PORT, names, () => sleep(CALM_MS));
     const compaction = await probeWhile(PORT, names, async () => {
-      const query = new URLSearchParams({ keep: String(30 * DAY), reason: 'bench' });
+      const query = new URLSearchParams({ keep: String(Date.now() - half), reason: 'bench' });
       const outcome = await askServer(db, 'POST', `/compact?${query}`, HOUR);
       assert.ok(isDone(outcome), JSON.stringify(outcome));
       return { events: outcome.removed.events };
@@ -188,6 +103,20 @@ async function answered(db: string): Promise<void> {
   }
 }
 
+/** When half of the events had happened, Unix milliseconds. */
+function halfOf(file: string): number {
+  const db = openReadOnly(file);
+  try {
+    const middle = db.prepare<[], number>(
+      'SELECT batch FROM event WHERE position = (SELECT max(position) / 2 FROM event)',
+    );
+    const time = db.prepare<[number], number>('SELECT time FROM batch WHERE batch = ?').pluck();
+    return time.get(middle.pluck().get() ?? 0) ?? 0;
+  } finally {
+    db.close();
+  }
+}
+
 function usedOf(file: string): number {
   const db = openReadOnly(file);
   try {
@@ -210,7 +139,7 @@ async function run(): Promise<void> {
   try {
     const log = values.log ?? path.join(folder, 'log.db');
     const began = performance.now();
-    if (!existsSync(log)) writeLog(log, Math.max(events, 3 * SERVICES), Date.now());
+    if (!existsSync(log)) await writeHistoryLog(log, Math.max(events, 3 * SERVICES), Date.now());
     say(`a log of ${statSync(log).size} octets, after ${Math.round(performance.now() - began)} ms`);
     const results: Run[] = [];
     const lines = [
