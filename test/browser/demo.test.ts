@@ -150,7 +150,7 @@ describe('the page of the demo', { skip: !hasBrowser && 'needs chromium' }, () =
 
       await page.getByRole('link', { name: 'Compare with now' }).click();
       await page.getByText(/^\d+ added$/).waitFor();
-      assert.ok((await page.locator('.row.added, .row.removed').count()) > 0);
+      await page.locator('.row.added, .row.removed').first().waitFor();
     }));
 
   it('finds records by a part of them', () =>
