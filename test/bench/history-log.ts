@@ -126,12 +126,7 @@ export async function writeHistoryLog(file: string, events: number, end: number)
     return { addresses: [addressOf(addresses)], pod: `svc-${i}-${addresses.toString(36)}` };
   };
   const sliceOf = (i: number): ClusterEvent => ({
-    ...slice(
-      cluster,
-      `${serviceKey(i)}-x1`,
-      `svc-${i}`,
-      isOut[i] ? (endpoints[i] ?? []).slice(1) : (endpoints[i] ?? []),
-    ),
+    ...slice(cluster, `${serviceKey(i)}-x1`, `svc-${i}`, (endpoints[i] ?? []).slice(isOut[i] ? 1 : 0)),
     cause: { manager: 'kube-controller-manager', resourceVersion: String(1_000_000 + log.lastPosition) },
   });
   append([{ kind: 'PlanApplied', plan }]);
