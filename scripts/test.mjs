@@ -16,7 +16,7 @@ const CHECKS = {
   typecheck: ['typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json'],
   'typecheck:page': ['typescript/bin/tsc', '--noEmit', '-p', 'src/page/tsconfig.json'],
 };
-/** What `npm test` runs. browser, peer, e2e, long and bench need programs from elsewhere, or much time. */
+/** What `npm test` runs. system, browser, peer, e2e, long and bench need programs from elsewhere, or much time. */
 const DEFAULT = [
   'lint',
   'typecheck',
@@ -31,7 +31,7 @@ const DEFAULT = [
   'conformance',
 ];
 /** Suites that start the server as it is installed; the others run from the sources. */
-const NEEDS_BUILD = /^(?:test\/)?(?:scenario|conformance|peer|e2e|long|browser|bench)/;
+const NEEDS_BUILD = /^(?:test\/)?(?:scenario|system|conformance|peer|e2e|long|browser|bench)/;
 /** Minutes that a run of node --test may take, and one test in it unless it says otherwise: what takes longer hangs. */
 const LIMITS = { e2e: { run: 40, test: 35 }, peer: { run: 20, test: 5 }, long: { run: 15, test: 6 } };
 const DEFAULT_LIMIT = { run: 20, test: 4 };

@@ -1,4 +1,4 @@
-/** As test/scenario/crash.test.ts, at many more moments: minutes of kill -9. */
+/** As test/system/crash.test.ts, at many more moments: minutes of kill -9. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Churn, seededRandom } from '../kit/churn.ts';

@@ -3,7 +3,7 @@
 export interface PeerMetric {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly labels: readonly string[];
-  /** In `test/scenario/metrics-names.test.ts` nothing happens that it counts. */
+  /** In `test/system/metrics-names.test.ts` nothing happens that it counts. */
   readonly isEmpty?: true;
 }
 
