@@ -236,7 +236,7 @@ describe('ServiceImports of real clusters', {
       TestServer.start({ corefile: corefile(`multicluster ${ZONE} {\n kubeconfig ${kubeconfig}\n noendpoints\n}`) }),
     ]);
     try {
-      // Two servers and two clusters start here at a time: on few processors that is a long silence.
+      // Once there was no reply within the usual 5 seconds, while much else ran; why is not known.
       const ask = (of: TestServer, name: string) => of.dns.data(`${name}.shop.svc.${ZONE}`, 'A', { timeoutMs: 20_000 });
       await isReady(enough);
       assert.equal(await ask(enough, 'web'), '10.43.0.80');

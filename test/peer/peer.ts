@@ -66,6 +66,11 @@ export class Peer {
     kind.prepare?.(this.#place);
   }
 
+  /** `nsd`, say. */
+  get name(): string {
+    return this.#kind.name;
+  }
+
   get folder(): string {
     return this.#place.folder;
   }

@@ -121,8 +121,13 @@ class PeerRun {
     return this.server.metric('zonelog_transfer_requests_total', { outcome: 'incremental' });
   }
 
-  /** Whole zones that were sent to somebody who asked for differences, since zonelog was started. */
-  insteadOfDifferences(): Promise<number> {
+  /**
+   * Whole zones that a secondary should not have needed, since zonelog was started. NSD 4.6 sometimes asks for the whole zone
+   * by itself: after a start of its own it may send IXFR with a SOA record of zeros, which is refused. For it, only whole
+   * zones in the place of differences count.
+   */
+  wholeUnasked(): Promise<number> {
+    if (this.peer.name !== 'nsd') return this.whole();
     return this.server.metric('zonelog_transfer_requests_total', { type: 'IXFR', outcome: 'full' });
   }
 
@@ -202,18 +207,16 @@ export function testPeer(kind: PeerKind): void {
       await run.startServer();
       await changing;
       await run.converge();
-      // A secondary whose transfer the kill has cut off may ask for the whole zone by itself: NSD does, now and then.
-      assert.equal(await run.insteadOfDifferences(), 0, `who asks for differences gets them:\n${run.server.said()}`);
+      assert.equal(await run.wholeUnasked(), 0, `only differences were taken:\n${run.server.said()}`);
     });
 
     test('goes on from what it had after a stop of its own', async () => {
-      const before = await run.insteadOfDifferences();
+      const before = await run.wholeUnasked();
       await run.peer.stop();
       await run.change(20);
       await run.peer.start();
       await run.converge();
-      // NSD 4.6 may ask with a SOA record of zeros after a start; that is refused, and then it asks for the whole zone.
-      assert.equal(await run.insteadOfDifferences(), before, `who asks for them gets them:\n${run.server.said()}`);
+      assert.equal(await run.wholeUnasked(), before, `only differences were taken:\n${run.server.said()}`);
     });
 
     test('takes the whole zone when the journal no longer reaches back', async () => {
