@@ -204,7 +204,13 @@ describe('ServiceImports of real clusters', {
       importObject('shop/web', { ips: ['10.43.0.80'], ports: ['http/tcp/80'] }),
     ]);
     await isReady(late);
-    assert.equal(await late.dns.data(`web.shop.svc.${ZONE}`, 'A'), '10.43.0.80');
+    // It may have been ready before the import was made.
+    await eventually(
+      () => late.dns.data(`web.shop.svc.${ZONE}`, 'A'),
+      (seen) => seen === '10.43.0.80',
+      'the import of the late cluster is served',
+      LONG,
+    );
     assert.equal(await late.dns.data(`none.shop.svc.${ZONE}`, 'A'), 'NXDOMAIN');
     await checkAnswers(late.dns, ZONE);
   });
