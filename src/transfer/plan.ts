@@ -91,6 +91,8 @@ export type TransferPlan =
       readonly zone: OutgoingZone;
       readonly chain: ChangesetChain;
       readonly isCondensed: boolean;
+      /** May be condensed where that makes it smaller than the zone. */
+      readonly isCondensable: boolean;
     }
   | {
       readonly kind: 'full';
@@ -181,10 +183,13 @@ function planChanges(
   }
   const isOne = chain.changesets === 1 || mode === 'steps';
   const isCondensed = !isOne && chain.changesets <= MOST_AT_ONCE && chain.records <= MOST_CONDENSED;
-  if (!isCondensed && isSmaller(zone.rrsets(), chain.records)) return full(zone, 'changes larger than the zone');
-  const isCondensedLater = !isOne && !isCondensed && mode === 'condensed' && chain.records <= MOST_CONDENSED_LATER;
+  // What was changed back counts only where each change is sent by itself.
+  const isLarger = !isCondensed && isSmaller(zone.rrsets(), chain.records);
+  const isCondensable = !isOne && !isCondensed && chain.records <= MOST_CONDENSED_LATER;
+  if (isLarger && !isCondensable) return full(zone, 'changes larger than the zone');
+  const isCondensedLater = isCondensable && (isLarger || mode === 'condensed');
   if (chain.changesets > MOST_AT_ONCE || chain.records > MOST_WALKED || isCondensedLater) {
-    return { kind: 'long', soa, zone, chain, isCondensed: isCondensedLater };
+    return { kind: 'long', soa, zone, chain, isCondensed: isCondensedLater, isCondensable };
   }
   const changesets = takeLast(chain.read());
   if (changesets === undefined) return full(zone, 'unknown serial');
@@ -214,7 +219,7 @@ function takeLast<T>(steps: Iterator<unknown, T>): T {
  */
 export async function finishPlan(plan: TransferPlan, turn: () => Promise<void>): Promise<TransferPlan> {
   if (plan.kind !== 'long') return plan;
-  const { soa, zone, chain, isCondensed } = plan;
+  const { soa, zone, chain, isCondensed, isCondensable } = plan;
   const finish = async <T>(steps: Iterator<unknown, T>): Promise<T> => {
     for (;;) {
       const step = steps.next();
@@ -222,13 +227,14 @@ export async function finishPlan(plan: TransferPlan, turn: () => Promise<void>):
       await turn();
     }
   };
-  if (chain.records > MOST_WALKED && (await finish(countUpTo(zone.rrsets(), chain.records))) < chain.records) {
-    return full(zone, 'changes larger than the zone');
-  }
+  const hasFewer = async (count: number) => (await finish(countUpTo(zone.rrsets(), count))) < count;
+  const isLarger = !isCondensed && chain.records > MOST_WALKED && (await hasFewer(chain.records));
+  if (isLarger && !isCondensable) return full(zone, 'changes larger than the zone');
   const changesets = await finish(chain.read());
   if (changesets === undefined) return full(zone, 'unknown serial');
-  if (!isCondensed) return { kind: 'incremental', soa, changesets, octets: chain.octets };
+  if (!isCondensed && !isLarger) return { kind: 'incremental', soa, changesets, octets: chain.octets };
   const condensed = await finish(condenseInSteps(changesets));
+  if (await hasFewer(countChanges([condensed]))) return full(zone, 'changes larger than the zone');
   return { kind: 'incremental', soa, changesets: [condensed], octets: chain.octets };
 }
 

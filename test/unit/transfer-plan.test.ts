@@ -452,3 +452,44 @@ test('ixfr condensed: as one, though they are many; without the option they are 
   assert.ok(plain.kind === 'incremental');
   assert.equal([...plain.changesets].length, 600);
 });
+
+test('steps that are more than the zone are sent as one where that is less', async () => {
+  const turn = async () => {};
+  for (const count of [601, 2001, 4001]) {
+    const many = steps(count);
+    const made = () => ({
+      changesets: count,
+      records: 2 * count,
+      octets: 1234,
+      read: () => readInSteps(many, 2),
+    });
+    for (const mode of [undefined, 'condensed'] as const) {
+      const plan = await finishPlan(askFlat(50, made(), { ...everybody, ...(mode && { ixfr: mode }) }), turn);
+      assert.equal(plan.kind, 'incremental', `${count} steps, ${mode}`);
+      assert.ok(plan.kind === 'incremental');
+      const [one, ...more] = [...plan.changesets] as Changeset[];
+      assert.equal(more.length, 0);
+      assert.deepEqual([one?.removed, one?.added], [many[0]?.removed, many.at(-1)?.added]);
+    }
+    // A secondary that wants each step by itself gets the zone.
+    const whole = await finishPlan(askFlat(50, made(), { ...everybody, ixfr: 'steps' }), turn);
+    assert.ok(whole.kind === 'full' && whole.why === 'changes larger than the zone');
+  }
+});
+
+test('of steps that are more than the zone even as one, the zone is sent', async () => {
+  const at = (i: number) => record(`h${i}.${APEX}`, { type: 'A', address: '192.0.2.1' });
+  const list = (from: number, count: number) => Array.from({ length: count }, (_, i) => at(from + i));
+  const many: Changeset[] = Array.from({ length: 3 }, (_, i) => ({
+    apex: name(APEX),
+    soaFrom: soa(APEX, 1 + i),
+    soaTo: soa(APEX, 2 + i),
+    removed: [],
+    added: list(1000 * i, 1000),
+  }));
+  const made = { changesets: 3, records: 3000, octets: 1234, read: () => readInSteps(many, 1) };
+  const ask = (records: number) => finishPlan(askFlat(records, made), async () => {});
+  const smaller = await ask(2999);
+  assert.ok(smaller.kind === 'full' && smaller.why === 'changes larger than the zone');
+  assert.equal((await ask(3000)).kind, 'incremental');
+});
