@@ -1,6 +1,6 @@
 /** Which owner names may differ between two versions of a zone, found from what a fold touched. */
 import { childOf, type DomainName, isSubdomain, labelsBelow, parentOf } from '../dns/name.ts';
-import type { RRset } from '../dns/rrset.ts';
+import { type RRset, RRType } from '../dns/rrset.ts';
 import { addressPath } from './address-tree.ts';
 import { hostNames, ownersOfHosts } from './hosted.ts';
 import { defaultServer } from './nameservers.ts';
@@ -18,6 +18,7 @@ import {
   type Zone,
   zoneRRsets,
 } from './zone.ts';
+import { zonesBelow } from './zones-below.ts';
 
 export type OwnerChange = [owner: DomainName, before: readonly RRset[], after: readonly RRset[]];
 
@@ -154,6 +155,10 @@ function recordsAt(zone: Zone, name: DomainName): readonly RRset[] {
   return found.status === 'exists' ? found.rrsets() : [];
 }
 
+function hasCut(zone: Zone, name: DomainName): boolean {
+  return recordsAt(zone, name).some(({ type }) => type === RRType.NS);
+}
+
 function isSameServers(before: Zone, after: Zone): boolean {
   return JSON.stringify(before.nameservers) === JSON.stringify(after.nameservers);
 }
@@ -162,7 +167,7 @@ function isSameServers(before: Zone, after: Zone): boolean {
 function serverOwners({ apex, definition }: Zone): DomainName[] {
   if (definition.kind === 'gateway') {
     const servers = definition.stanzas.flatMap(({ gateway }) => gateway?.servers.map(({ name }) => name) ?? []);
-    return [apex, ...servers.filter((name) => isSubdomain(name, apex))];
+    return [apex, ...zonesBelow(definition), ...servers.filter((name) => isSubdomain(name, apex))];
   }
   return definition.kind === 'clusterset' ? [apex, defaultServer(apex)] : [apex];
 }
@@ -215,8 +220,9 @@ export function touchedSlots(before: Zone | undefined, after: Zone, touched: Tou
     if (after.definition.kind === 'reverse') continue;
     if (after.definition.kind === 'gateway') {
       const owners = ownersOfHosts(after, cluster.hosts);
-      // Answers for the names that a wildcard stands for can't be listed.
-      if (owners.some((owner) => owner.startsWith('*.'))) return 'all';
+      // Answers for the names that a wildcard stands for, and for those below a zone cut, can't be listed.
+      const isWide = (owner: DomainName) => owner.startsWith('*.') || hasCut(before, owner) || hasCut(after, owner);
+      if (owners.some(isWide)) return 'all';
       for (const owner of owners) addSlotsUp(slots, owner, after.apex);
       continue;
     }

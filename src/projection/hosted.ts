@@ -18,15 +18,22 @@ import { addressSets } from './records/slot.ts';
 import type { ClusterState } from './state.ts';
 import type { Zone } from './zone.ts';
 import { GATEWAY_TTL } from './zone-apex.ts';
+import { zonesBelow } from './zones-below.ts';
 
-/** A stanza of a gateway zone with its cluster. */
-export function partOf({ definition, clusters, apex }: Zone, at: number): GatewayPart {
-  const stanza = definition.stanzas[at] as StanzaPlan;
-  if (stanza.gateway === undefined) throw new Error(`stanza ${at} of ${definition.id} is none of a gateway zone`);
-  return { stanza, gateway: stanza.gateway, cluster: clusters[at] as ClusterState, apex };
+/** A stanza's part in a zone, and the zones below, whose names are not the zone's. */
+interface ZonePart extends GatewayPart {
+  readonly below: readonly DomainName[];
 }
 
-function partsOf(zone: Zone): GatewayPart[] {
+/** A stanza of a gateway zone with its cluster. */
+export function partOf({ definition, clusters, apex }: Zone, at: number): ZonePart {
+  const stanza = definition.stanzas[at] as StanzaPlan;
+  if (stanza.gateway === undefined) throw new Error(`stanza ${at} of ${definition.id} is none of a gateway zone`);
+  const { gateway } = stanza;
+  return { stanza, gateway, cluster: clusters[at] as ClusterState, apex, below: zonesBelow(definition) };
+}
+
+function partsOf(zone: Zone): ZonePart[] {
   return zone.definition.stanzas.map((_, at) => partOf(zone, at));
 }
 
@@ -42,7 +49,7 @@ export function serverNames(zone: Zone): DomainName[] {
  * @param isLast then it does not matter which name a wildcard hides from later stanzas
  */
 export function probeHost(
-  part: GatewayPart,
+  part: ZonePart,
   name: DomainName,
   { isSynced, isLast }: { readonly isSynced: boolean; readonly isLast: boolean },
 ): readonly RRset[] | 'emptyNonTerminal' | 'unsure' | 'ended' | undefined {
@@ -55,12 +62,13 @@ export function probeHost(
   }
   // As the peer has it, nothing lies below the first name server; the zone itself may do.
   const isBelow = primary !== undefined && isSubdomain(name, primary.name) && !isSubdomain(apex, primary.name);
-  if (isBelow) return 'ended';
+  if (isBelow || part.below.some((zone) => isSubdomain(name, zone))) return 'ended';
   const sets = hostSets(part, name);
   if (sets === 'unsure' || sets.length > 0) return sets;
   const wildcard = isLast ? undefined : wildcardOf(name, apex);
-  if (wildcard !== undefined && hostSets(part, wildcard).length > 0) return 'ended';
-  return hasHostBelow(part, name) ? 'emptyNonTerminal' : undefined;
+  const hiding = wildcard === undefined ? [] : hostSets(part, wildcard);
+  if (hiding === 'unsure') return 'unsure';
+  return hiding.length > 0 ? 'ended' : stepTo(part, name);
 }
 
 /** The wildcard that may stand for a name: that of its own level, and no other. */
@@ -69,11 +77,15 @@ export function wildcardOf(name: DomainName, apex: DomainName): DomainName | und
   return parent === undefined ? undefined : childOf('*', parent);
 }
 
-function hasHostBelow(part: GatewayPart, name: DomainName): boolean {
+/** What a name without records is by the hosts below it: as sure as they are. */
+function stepTo(part: ZonePart, name: DomainName): 'emptyNonTerminal' | 'unsure' | undefined {
+  let isUnsure = false;
   for (const below of namesBelow([part], name)) {
-    if (hostSets(part, below).length > 0) return true;
+    const sets = hostSets(part, below);
+    if (sets === 'unsure') isUnsure = true;
+    else if (sets.length > 0) return 'emptyNonTerminal';
   }
-  return false;
+  return isUnsure ? 'unsure' : undefined;
 }
 
 /** The names at and below a name that objects of any stanza name, in canonical order; not all of them have records. */
@@ -106,11 +118,11 @@ export function ownersOfHosts({ apex, definition }: Zone, hosts: Iterable<string
 
 /** A place in a tree of hosts. */
 interface Place {
-  readonly part: GatewayPart;
+  readonly part: ZonePart;
   readonly node: HostNode;
 }
 
-function* namesBelow(parts: readonly GatewayPart[], name: DomainName): Generator<DomainName> {
+function* namesBelow(parts: readonly ZonePart[], name: DomainName): Generator<DomainName> {
   const places = parts.flatMap((part) => rootsOf(part, name).map((node): Place => ({ part, node })));
   yield* walk(places, name);
 }
@@ -125,7 +137,7 @@ function* walk(places: readonly Place[], name: DomainName): Generator<DomainName
   const labels = new Set(places.flatMap(({ node }) => [...node.children.keys()]));
   for (const label of [...labels].sort(compareLabels)) {
     const child = childOf(label, name);
-    if (child.length >= MAX_NAME) continue;
+    if (child.length >= MAX_NAME || places.some(({ part }) => part.below.includes(child))) continue;
     const below = places.flatMap(({ part, node }) => {
       const next = node.children.get(label);
       return next === undefined || !isSeen(part, child, next) ? [] : [{ part, node: next }];

@@ -6,6 +6,7 @@ import { defaultServer } from './nameservers.ts';
 import { catalogOwners } from './records/catalog.ts';
 import { addressSets } from './records/slot.ts';
 import type { Zone } from './zone.ts';
+import { zonesBelow } from './zones-below.ts';
 
 /** TTL of a SOA record at most, in seconds: what a denial may be cached for (RFC 2308 §5). */
 const MAX_SOA_TTL = 300;
@@ -52,7 +53,12 @@ export function ownSets(zone: Zone): Map<DomainName, readonly RRset[]> {
     { owner: zone.apex, type: RRType.NS, ttl, rdatas: names },
     { owner: zone.apex, type: RRType.SOA, ttl: soa.ttl, rdatas: [soa.rdata] },
   ]);
-  if (kind === 'gateway') return owners;
+  if (kind === 'gateway') {
+    // The zones below have the same servers.
+    for (const owner of zonesBelow(zone.definition))
+      owners.set(owner, [{ owner, type: RRType.NS, ttl, rdatas: names }]);
+    return owners;
+  }
   if (kind === 'catalog') {
     for (const [owner, sets] of catalogOwners(zone.definition, ttl)) owners.set(owner, sets);
   } else if (kind !== 'reverse') {

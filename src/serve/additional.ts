@@ -13,8 +13,9 @@ const MANY_TARGETS = 8;
  */
 export function additionalRecords(zone: Zone, rrset: RRset, find: (name: DomainName) => FoundName): ResourceRecord[] {
   const records: ResourceRecord[] = [];
-  // A gateway zone's own TTL goes for its name servers' addresses too, as the peer has it.
-  const ttl = zone.definition.kind === 'gateway' && rrset.type === RRType.NS ? rrset.ttl : undefined;
+  // A gateway zone's own TTL goes for its own name servers' addresses too, as the peer has it.
+  const isOwn = zone.definition.kind === 'gateway' && rrset.type === RRType.NS && rrset.owner === zone.apex;
+  const ttl = isOwn ? rrset.ttl : undefined;
   const targets = targetsOf(rrset);
   const look = targets.size < MANY_TARGETS ? setsByName(find) : setsByService(zone, setsByName(find));
   for (const target of targets) {

@@ -9,9 +9,18 @@ import { isSubdomain } from '../dns/name.ts';
 import { Rcode, type ResourceRecord, type RRset, RRType, recordsOf } from '../dns/rrset.ts';
 import type { ClusterId } from '../ingest/event.ts';
 import { answerSlot } from '../projection/replica.ts';
-import { type FoundName, handsOn, isStanzaSynced, isZoneSynced, soaRecord, type Zone } from '../projection/zone.ts';
+import {
+  type FoundName,
+  findName,
+  handsOn,
+  isStanzaSynced,
+  isZoneSynced,
+  soaRecord,
+  type Zone,
+} from '../projection/zone.ts';
 import { additionalRecords } from './additional.ts';
 import type { ExtendedError, MaybePromise, Reply, Request } from './chain.ts';
+import { findCut, serversInZone } from './delegation.ts';
 import { staleError } from './staleness.ts';
 import { findOrMake } from './synth.ts';
 
@@ -50,6 +59,8 @@ export function answer(zone: Zone, request: Request, context: AnswerContext): Re
   const { name, type } = request.question;
   // A transfer request that got here has passed no transfer plugin: it is not allowed.
   if (type === RRType.AXFR || type === RRType.IXFR) return emptyReply(Rcode.REFUSED);
+  const cut = findCut(zone, name, type);
+  if (cut !== undefined) return referral(zone, cut, [], [name]);
   const found = findOrMake(zone, name);
   if (found.status === 'absent') {
     if (found.isPassedOn)
@@ -151,8 +162,10 @@ function followAliases(zone: Zone, request: Request, context: AnswerContext, sta
     if (isEnd) return positive(zone, aliases, [], names);
     if (!isSubdomain(target, zone.apex) || !context.isOwn(target))
       return resolveOutside(zone, request, context, aliases, target);
-    found = findOrMake(zone, target);
     names.push(target);
+    const cut = findCut(zone, target, type);
+    if (cut !== undefined) return referral(zone, cut, aliases, names);
+    found = findOrMake(zone, target);
     owner = target;
   }
   if (found.status !== 'absent') return answerFound(zone, found, type, aliases, names);
@@ -233,6 +246,23 @@ function positive(
     additional,
     spelledZone: zone.apex,
     source: sourceOf(zone, names),
+    ...told(zone, Rcode.NOERROR),
+  };
+}
+
+/**
+ * The servers of a zone below ours, with the addresses that are ours. After an alias of the zone the reply is authoritative
+ * for that (RFC 1034 §4.3.1).
+ */
+function referral(zone: Zone, cut: RRset, aliases: readonly ResourceRecord[], names: readonly DomainName[]): Reply {
+  return {
+    ...emptyReply(Rcode.NOERROR),
+    isAuthoritative: aliases.length > 0,
+    answer: aliases,
+    authority: recordsOf(cut),
+    additional: additionalRecords(zone, cut, (target) => findName(zone, target)),
+    isLowerCase: true,
+    source: sourceOf(zone, [...names, cut.owner, ...serversInZone(zone, cut)]),
     ...told(zone, Rcode.NOERROR),
   };
 }

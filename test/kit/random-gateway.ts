@@ -65,6 +65,7 @@ const entry = fc.oneof(
     targets: fc.constantFrom(['one'], ['one', 'two']),
     ttl: fc.constant(20),
   }),
+  fc.record({ host, type: fc.constant('NS'), targets: fc.constantFrom(['ns1.www.example.org', 'ns.example.net']) }),
   fc.record({ host, type: fc.constant('CNAME'), targets: fc.constantFrom(['www.example.org'], ['lb.example.net']) }),
 );
 

@@ -12,6 +12,7 @@ import { createReplica } from '../../src/projection/replica.ts';
 import { readSnapshot, writeSnapshot } from '../../src/projection/snapshot.ts';
 import { EMPTY_WORLD } from '../../src/projection/state.ts';
 import { findName, type Zone, zoneRRsets } from '../../src/projection/zone.ts';
+import { findCut } from '../../src/serve/delegation.ts';
 import { name } from '../kit/cluster-events.ts';
 import { given, recordLine, zoneLines } from '../kit/given.ts';
 import { gatewayHistory } from '../kit/random-gateway.ts';
@@ -96,6 +97,7 @@ describe('zones of hosts', () => {
             for (const owner of owners) {
               if (slots.has(answerSlot(after, owner))) continue;
               assert.deepEqual(textAt(old, owner), textAt(after, owner), owner);
+              assert.deepEqual(findCut(old, owner, 1), findCut(after, owner, 1), owner);
               assert.equal(findName(old, owner).status, findName(after, owner).status, owner);
             }
           }

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { checkGateway as check, runGateway as run } from '../kit/gateway-blocks.ts';
-import { balancer, ingress } from '../kit/gateway-objects.ts';
+import { balancer, dnsEndpoint, ingress } from '../kit/gateway-objects.ts';
+import { zoneLines } from '../kit/given.ts';
+import { requestOf, textOf } from '../kit/handlers.ts';
 
 const NS = balancer('kube-system/dns1', ['192.0.2.53']);
 
@@ -84,6 +86,100 @@ describe('k8s_gateway: name servers', () => {
     check([six, ingress('a/a', ['dns1.kube-system'], ['192.0.2.54'])], {
       'dns1.kube-system.example.com': '192.0.2.54, 192.0.2.53',
     }));
+});
+
+describe('k8s_gateway: zones below', () => {
+  const cut = dnsEndpoint('a/a', [
+    'sub NS/90 ns1.sub.example.com|ns.example.net',
+    'ns1.sub A/80 192.0.2.7',
+    'deep.sub NS ns.example.net',
+    'old A 192.0.2.8',
+    'alias CNAME www.sub.example.com',
+    '*.wild NS ns.example.net',
+  ]);
+  const servers = ['sub.example.com. 90 IN NS ns1.sub.example.com.', 'sub.example.com. 90 IN NS ns.example.net.'];
+  const glue = ['ns1.sub.example.com. 80 IN A 192.0.2.7'];
+
+  it('at and below NS records of a DNSEndpoint the answer is whom to ask, with the addresses that are known', async () => {
+    const served = run([NS, cut], { options: 'externalDNS\nfallthrough', behind: { rcode: 5 } });
+    for (const name of ['sub', 'Sub', 'www.sub', 'ns1.sub', 'a.deep.sub'])
+      for (const type of ['A', 'NS', 'SOA', 'MX']) {
+        const reply = await served.answer(requestOf(`${name}.example.com`, type));
+        assert.ok(reply.kind === 'reply' && !reply.isAuthoritative, `${name} ${type}`);
+        const { rcode, answer, authority, additional } = textOf(reply);
+        assert.deepEqual([rcode, answer, authority, additional], ['NOERROR', [], servers, glue], `${name} ${type}`);
+      }
+    assert.equal(await served.data('sub.example.com', 'DS'), 'NODATA');
+    assert.equal(await served.data('old.example.com', 'A'), '192.0.2.8');
+    assert.equal(await served.data('x.wild.example.com', 'A'), 'REFUSED');
+  });
+
+  it('an alias that leads there is answered, and the servers of its target told', async () => {
+    const { answer, authority } = await run([NS, cut], { options: 'externalDNS' }).ask('alias.example.com', 'A');
+    assert.deepEqual(answer, ['alias.example.com. 60 IN CNAME www.sub.example.com.']);
+    assert.deepEqual(authority, servers);
+  });
+
+  it('a transfer has the records at and below them all the same (RFC 5936 §3.5)', () => {
+    const lines = zoneLines(run([cut], { options: 'externalDNS' }).given.zone('example.com.'));
+    assert.deepEqual(
+      lines.filter((line) => line.includes('sub.example.com.') && !line.startsWith('alias')),
+      [
+        'sub.example.com. 90 NS ns1.sub.example.com.',
+        'sub.example.com. 90 NS ns.example.net.',
+        'deep.sub.example.com. 60 NS ns.example.net.',
+        'ns1.sub.example.com. 80 A 192.0.2.7',
+      ],
+    );
+  });
+
+  it('without `externalDNS records` there are none, as the peer has it', () =>
+    check([NS, cut], { 'sub.example.com NS': 'NODATA', 'ns1.sub.example.com': '192.0.2.7' }));
+
+  it('a zone of the same stanza below the zone has its hosts, and the zone above its name servers', async () => {
+    const hosts = ingress('a/a', ['www.sub.example.com', 'www.example.com', 'y.sub'], ['192.0.2.1']);
+    const served = run([NS, hosts], { zones: 'sub.example.com example.com' });
+    assert.deepEqual(zoneLines(served.given.zone('example.com.')), [
+      'example.com. 60 NS dns1.kube-system.example.com.',
+      'dns1.kube-system.example.com. 60 A 192.0.2.53',
+      'sub.example.com. 60 NS dns1.kube-system.example.com.',
+      'www.example.com. 60 A 192.0.2.1',
+    ]);
+    assert.ok(zoneLines(served.given.zone('sub.example.com.')).includes('www.sub.example.com. 60 A 192.0.2.1'));
+    assert.equal(await served.data('www.sub.example.com', 'A'), '192.0.2.1');
+    assert.equal(await served.data('y.sub.example.com', 'A'), 'NXDOMAIN');
+    assert.equal(await served.data('sub.example.com', 'NS'), 'dns1.kube-system.sub.example.com.');
+  });
+
+  it('a zone that only one of the stanzas has below cuts nothing off', async () => {
+    const hosts = ingress('a/a', ['www.sub.example.com'], ['192.0.2.1']);
+    const others = 'k8s_gateway example.com {\n resources all\n kubeconfig /k west\n }';
+    const served = run([NS, hosts], { zones: 'example.com sub.example.com', options: 'fallthrough', others });
+    assert.ok(zoneLines(served.given.zone('example.com.')).includes('www.sub.example.com. 60 A 192.0.2.1'));
+  });
+});
+
+describe('k8s_gateway: hosts of load balancers that were never resolved', () => {
+  const unknown = (name: string) => ingress('a/u', [name], ['lb.example.net']);
+
+  it('make what depends on them SERVFAIL: the names above, and those that a wildcard would hide', async () => {
+    await check([NS, unknown('a.b.example.com')], {
+      'a.b.example.com': 'SERVFAIL',
+      'b.example.com': 'SERVFAIL',
+      'c.example.com': 'NXDOMAIN',
+    });
+    const east = { isOf: (id: string) => id.endsWith('#east'), objects: [NS, unknown('*.example.com')] };
+    const west = { isOf: (id: string) => id.endsWith('#west'), objects: [ingress('a/w', ['w'], ['192.0.2.2'])] };
+    await check(
+      [],
+      { 'w.example.com': '192.0.2.2', 'none.example.com': 'SERVFAIL' },
+      {
+        options: 'kubeconfig /k east\nfallthrough',
+        others: 'k8s_gateway example.com {\n resources all\n kubeconfig /k west\n }',
+        clusters: [east, west],
+      },
+    );
+  });
 });
 
 describe('k8s_gateway: what is missing', () => {

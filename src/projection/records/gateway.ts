@@ -129,7 +129,7 @@ function setsOf(part: GatewayPart, name: DomainName, draft: Draft): RRset[] {
   const made = new Map(draft.others);
   if (v4.length > 0) made.set(RRType.A, v4);
   if (v6.length > 0) made.set(RRType.AAAA, v6);
-  leaveOutAliases(part, name, made);
+  leaveOutMisplaced(part, name, made);
   return [...made]
     .map(([type, rdatas]): RRset => {
       const ttl = ttlOf(part, draft, type === RRType.AAAA ? RRType.A : type);
@@ -138,9 +138,12 @@ function setsOf(part: GatewayPart, name: DomainName, draft: Draft): RRset[] {
     .sort((a, b) => a.type - b.type);
 }
 
-/** A CNAME record beside other data, more than one, and NS or CNAME records at the apex can't be (RFC 1034 §3.6.2). */
-function leaveOutAliases({ apex }: GatewayPart, name: DomainName, made: Map<RRType, Rdata[]>): void {
-  if (name === apex) made.delete(RRType.NS);
+/**
+ * A CNAME record beside other data, more than one, and NS or CNAME records at the apex can't be (RFC 1034 §3.6.2); what NS
+ * records of a wildcard would mean nobody knows (RFC 4592 §4.2).
+ */
+function leaveOutMisplaced({ apex }: GatewayPart, name: DomainName, made: Map<RRType, Rdata[]>): void {
+  if (name === apex || name.startsWith('*.')) made.delete(RRType.NS);
   const aliases = made.get(RRType.CNAME);
   if (aliases === undefined) return;
   if (made.size > 1 || name === apex) made.delete(RRType.CNAME);
