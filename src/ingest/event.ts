@@ -15,13 +15,8 @@ declare const brand: unique symbol;
  */
 export type ClusterId = string & { readonly [brand]: 'ClusterId' };
 
-/** Kinds of objects that are watched. */
-export const WATCHED_KINDS = [
-  'Service',
-  'Namespace',
-  'EndpointSlice',
-  'Pod',
-  'ServiceImport',
+/** Kinds of objects that are watched for the hosts that they name, and for nothing else. */
+export const HOST_KINDS = [
   'Ingress',
   'Gateway',
   'HTTPRoute',
@@ -31,6 +26,9 @@ export const WATCHED_KINDS = [
   'Node',
   'VirtualServer',
 ] as const;
+
+/** Kinds of objects that are watched. */
+export const WATCHED_KINDS = ['Service', 'Namespace', 'EndpointSlice', 'Pod', 'ServiceImport', ...HOST_KINDS] as const;
 export type WatchedKind = (typeof WATCHED_KINDS)[number];
 
 /** Kinds of objects that facts are about: those watched, and what load balancers' host names were found to be. */

@@ -1,9 +1,10 @@
-/** The statements over the log's tables; numbers for words and objects are found and given here. */
+/** The statements over the log's tables; numbers for objects are found and given here. */
 import type Sqlite from 'better-sqlite3';
 import type { Database } from '../database.ts';
 import type { Position } from './event.ts';
 import type { BatchHeader } from './log-chain.ts';
 import type { StoredEvent } from './log-row.ts';
+import { LogWords } from './log-words.ts';
 
 export interface BatchRow extends BatchHeader {
   readonly hash: Buffer;
@@ -40,11 +41,7 @@ type InsertEvent = [
 
 export class LogTables {
   readonly #db: Database;
-  readonly #ids = new Map<string, number>();
-  readonly #texts = new Map<number, string>();
-  readonly #findWord;
-  readonly #readWord;
-  readonly #addWord;
+  readonly #words: LogWords;
   readonly #findObject;
   readonly #addObject;
   readonly #readBatches;
@@ -59,9 +56,7 @@ export class LogTables {
 
   constructor(db: Database) {
     this.#db = db;
-    this.#findWord = db.prepare<[string], number>('SELECT id FROM word WHERE text = ?').pluck();
-    this.#readWord = db.prepare<[number], string>('SELECT text FROM word WHERE id = ?').pluck();
-    this.#addWord = db.prepare<[string]>('INSERT INTO word (text) VALUES (?)');
+    this.#words = new LogWords(db);
     this.#findObject = db
       .prepare<[number, number, string], number>('SELECT id FROM object WHERE kind = ? AND cluster = ? AND key = ?')
       .pluck();
@@ -91,7 +86,7 @@ export class LogTables {
 
   /** Number of an object: found, or given. */
   objectId(cluster: string, kind: string, key: string): number {
-    const [clusterId, kindId] = [this.#wordId(cluster), this.#wordId(kind)];
+    const [clusterId, kindId] = [this.#words.idOf(cluster), this.#words.idOf(kind)];
     return (
       this.#findObject.get(kindId, clusterId, key) ??
       Number(this.#addObject.run(kindId, clusterId, key).lastInsertRowid)
@@ -103,12 +98,12 @@ export class LogTables {
       position,
       batch,
       object,
-      this.#wordId(event.kind),
+      this.#words.idOf(event.kind),
       event.body,
       event.checksum,
       event.schema,
       event.resourceVersion,
-      event.manager === null ? null : this.#wordId(event.manager),
+      event.manager === null ? null : this.#words.idOf(event.manager),
     );
   }
 
@@ -123,8 +118,7 @@ export class LogTables {
 
   /** After a rollback: numbers given to words may be gone. */
   forget(): void {
-    this.#ids.clear();
-    this.#texts.clear();
+    this.#words.forget();
   }
 
   /** Batches from the given number on, each with the rows that are stored at its positions. */
@@ -160,33 +154,16 @@ export class LogTables {
   #stored(row: EventRow): StoredEvent & { readonly batch: number } {
     return {
       batch: row.batch,
-      cluster: row.cluster === null ? '' : this.#word(row.cluster),
-      object: row.object === null ? '' : this.#word(row.object),
+      cluster: row.cluster === null ? '' : this.#words.textOf(row.cluster),
+      object: row.object === null ? '' : this.#words.textOf(row.object),
       key: row.key ?? '',
-      kind: this.#word(row.kind),
+      kind: this.#words.textOf(row.kind),
       body: row.body,
       checksum: row.checksum,
       schema: row.schema,
       resourceVersion: row.resource_version,
-      manager: row.manager === null ? null : this.#word(row.manager),
+      manager: row.manager === null ? null : this.#words.textOf(row.manager),
     };
-  }
-
-  #wordId(text: string): number {
-    const known = this.#ids.get(text);
-    if (known !== undefined) return known;
-    const id = this.#findWord.get(text) ?? Number(this.#addWord.run(text).lastInsertRowid);
-    this.#ids.set(text, id);
-    return id;
-  }
-
-  /** A number without a word is a breach of the chain, and told there: its hash can't be that of the empty text. */
-  #word(id: number): string {
-    const known = this.#texts.get(id);
-    if (known !== undefined) return known;
-    const text = this.#readWord.get(id) ?? '';
-    this.#texts.set(id, text);
-    return text;
   }
 
   /** Prepared when first used, so that the tables can be read by those who may not write. */

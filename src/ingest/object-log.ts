@@ -7,6 +7,7 @@ import { OperatorError } from '../errors.ts';
 import type { ClusterEvent, ClusterId, Position } from './event.ts';
 import { contentOf } from './log-decode.ts';
 import { eventOf, type Facts, type StoredEvent } from './log-row.ts';
+import { LogWords } from './log-words.ts';
 
 export { plainEvent } from './log-row.ts';
 export { termsOf } from './terms.ts';
@@ -42,8 +43,7 @@ const SELECT_OBJECT = `SELECT object.id, cluster.text AS cluster, kind.text AS k
 
 export class ObjectLog {
   readonly #db: Database;
-  readonly #words = new Map<number, string>();
-  readonly #wordIds = new Map<string, number>();
+  readonly #words: LogWords;
   readonly #find;
   readonly #ofKind;
   readonly #mentioning;
@@ -53,11 +53,10 @@ export class ObjectLog {
   readonly #lastWhole;
   readonly #events;
   readonly #services;
-  readonly #word;
-  readonly #wordId;
 
   constructor(db: Database) {
     this.#db = db;
+    this.#words = new LogWords(db);
     this.#find = db
       .prepare<[number, number, string], number>('SELECT id FROM object WHERE kind = ? AND cluster = ? AND key = ?')
       .pluck();
@@ -97,12 +96,10 @@ export class ObjectLog {
            WHERE object = @object AND checksum IS NOT NULL AND instr(body, '"service"') > 0 AND atom.type = 'text'`,
       )
       .pluck();
-    this.#word = db.prepare<[number], string>('SELECT text FROM word WHERE id = ?').pluck();
-    this.#wordId = db.prepare<[string], number>('SELECT id FROM word WHERE text = ?').pluck();
   }
 
   find(cluster: string, kind: string, key: string): LoggedObject | undefined {
-    const [kindId, clusterId] = [this.#idOf(kind), this.#idOf(cluster)];
+    const [kindId, clusterId] = [this.#words.find(kind), this.#words.find(cluster)];
     if (kindId === undefined || clusterId === undefined) return undefined;
     const id = this.#find.get(kindId, clusterId, key);
     return id === undefined ? undefined : { id, cluster: cluster as ClusterId, kind, key };
@@ -110,7 +107,7 @@ export class ObjectLog {
 
   /** The objects of a kind, in all clusters: for kinds that have few. */
   ofKind(kind: string): LoggedObject[] {
-    const id = this.#idOf(kind);
+    const id = this.#words.find(kind);
     return id === undefined ? [] : this.#ofKind.all(id);
   }
 
@@ -181,26 +178,12 @@ export class ObjectLog {
       cluster,
       object,
       key,
-      kind: this.#text(kind),
+      kind: this.#words.textOf(kind),
       body,
       checksum,
       schema,
       resourceVersion,
-      manager: manager === null ? null : this.#text(manager),
+      manager: manager === null ? null : this.#words.textOf(manager),
     };
-  }
-
-  #idOf(text: string): number | undefined {
-    const known = this.#wordIds.get(text) ?? this.#wordId.get(text);
-    if (known !== undefined) this.#wordIds.set(text, known);
-    return known;
-  }
-
-  #text(id: number): string {
-    const known = this.#words.get(id);
-    if (known !== undefined) return known;
-    const text = this.#word.get(id) ?? '';
-    this.#words.set(id, text);
-    return text;
   }
 }

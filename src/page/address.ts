@@ -2,19 +2,16 @@
 import type { AddressAnswer } from '../history/answers.ts';
 import { ask, path } from './api.ts';
 import { h, panel, replace } from './dom.ts';
+import { momentInput } from './fields.ts';
 import { hrefOf } from './place.ts';
 import { eventText, nameLink, zoneLink } from './records.ts';
-import { momentOf, momentText } from './time.ts';
+import { momentOf } from './time.ts';
 import { fill, heading, moment, type View } from './view.ts';
 
 export const addressView: View = ({ root, place, signal }) => {
   const address = place.path[1] ?? '';
   const at = place.query.get('at') ?? undefined;
-  const input = h('input', {
-    type: 'text',
-    value: at === undefined ? '' : momentText(at),
-    placeholder: 'now, -15m, a time or a serial',
-  });
+  const input = momentInput(at);
   const form = h(
     'form',
     {

@@ -2,10 +2,11 @@
 import type { TextRecord, VersionRef } from '../history/answers.ts';
 import { ask, path } from './api.ts';
 import { h, replace } from './dom.ts';
+import { momentInput } from './fields.ts';
 import { hrefOf } from './place.ts';
 import { dataOf, nameLink } from './records.ts';
 import { createRows } from './rows.ts';
-import { countText, momentOf, momentText, spanText } from './time.ts';
+import { countText, momentOf, spanText } from './time.ts';
 import { calm, heading, moment, trouble, type View } from './view.ts';
 
 interface Answer {
@@ -23,14 +24,7 @@ export const diffView: View = ({ root, place, signal }) => {
   const zone = place.path[1] ?? '';
   const from = place.query.get('from') ?? '-1h';
   const to = place.query.get('to') ?? undefined;
-  const input = (name: string, at: string | undefined) =>
-    h('input', {
-      type: 'text',
-      name,
-      value: at === undefined ? '' : momentText(at),
-      placeholder: 'now, -15m, a time or a serial',
-    });
-  const [begin, end] = [input('from', from), input('to', to)];
+  const [begin, end] = [momentInput(from, 'from'), momentInput(to, 'to')];
   const form = h(
     'form',
     {

@@ -2,6 +2,7 @@
 import type { LoggedEvent, Page } from '../history/answers.ts';
 import { ask } from './api.ts';
 import { h, panel, put, replace } from './dom.ts';
+import { textField } from './fields.ts';
 import { hrefOf } from './place.ts';
 import { eventText } from './records.ts';
 import { momentOf, momentText } from './time.ts';
@@ -31,13 +32,6 @@ export const eventsView: View = ({ root, place, signal }) => {
   const query = Object.fromEntries(
     ['cluster', 'kind', 'namespace', 'to'].map((key) => [key, place.query.get(key) ?? undefined]),
   );
-  const field = (label: string, name: string, placeholder: string, value: string) =>
-    h(
-      'label',
-      { class: 'grow' },
-      label,
-      h('input', { type: 'text', name, value, placeholder, autocapitalize: 'none', spellcheck: 'false' }),
-    );
   const form = h(
     'form',
     {
@@ -54,7 +48,7 @@ export const eventsView: View = ({ root, place, signal }) => {
         });
       },
     },
-    field('Cluster', 'cluster', 'part of its name', query.cluster ?? ''),
+    textField('Cluster', 'cluster', 'part of its name', query.cluster ?? ''),
     h(
       'label',
       {},
@@ -65,8 +59,8 @@ export const eventsView: View = ({ root, place, signal }) => {
         KINDS.map((kind) => h('option', { value: kind, selected: kind === query.kind }, kind || 'all')),
       ),
     ),
-    field('Namespace', 'namespace', 'all', query.namespace ?? ''),
-    field('Until', 'to', 'now', query.to === undefined ? '' : momentText(query.to)),
+    textField('Namespace', 'namespace', 'all', query.namespace ?? ''),
+    textField('Until', 'to', 'now', query.to === undefined ? '' : momentText(query.to)),
     h('button', { type: 'submit' }, 'Filter'),
   );
   const events = panel('Events, newest first');

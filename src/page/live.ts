@@ -2,6 +2,7 @@
 import type { ZoneChange } from '../history/answers.ts';
 import { follow } from './api.ts';
 import { h, replace } from './dom.ts';
+import { textField } from './fields.ts';
 import { hrefOf } from './place.ts';
 import { changeEntry } from './records.ts';
 import { heading, type View } from './view.ts';
@@ -17,13 +18,6 @@ export const liveView: View = ({ root, place, signal }) => {
   const waiting: ZoneChange[] = [];
   let isPaused = false;
   const pause = h('button', { type: 'button', 'aria-pressed': 'false', click: () => toggle() }, 'Pause');
-  const field = (label: string, id: string, value: string, placeholder: string) =>
-    h(
-      'label',
-      { class: 'grow' },
-      label,
-      h('input', { type: 'text', name: id, value, placeholder, autocapitalize: 'none', spellcheck: 'false' }),
-    );
   const form = h(
     'form',
     {
@@ -37,8 +31,8 @@ export const liveView: View = ({ root, place, signal }) => {
         });
       },
     },
-    field('Zone', 'zone', zone, 'all'),
-    field('Name', 'name', name, '*.shop.svc.cluster.local'),
+    textField('Zone', 'zone', 'all', zone),
+    textField('Name', 'name', '*.shop.svc.cluster.local', name),
     h('button', { type: 'submit' }, 'Filter'),
   );
   const empty = h('p', { class: 'empty entry' }, 'Nothing has changed since this page was opened.');

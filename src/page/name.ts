@@ -2,9 +2,10 @@
 import type { Explanation, Page, RecordValue, StanzaReason } from '../history/answers.ts';
 import { ask, path } from './api.ts';
 import { h, panel, put, replace } from './dom.ts';
+import { momentInput } from './fields.ts';
 import { hrefOf, noteInUrl } from './place.ts';
 import { causeBlock, differenceLines, eventList, recordLines, zoneLink } from './records.ts';
-import { momentOf, momentText, spanText } from './time.ts';
+import { momentOf, spanText } from './time.ts';
 import { fill, heading, moment, type View } from './view.ts';
 
 const TYPES = ['A', 'AAAA', 'SRV', 'PTR', 'CNAME', 'TXT', 'NS'];
@@ -27,11 +28,7 @@ export const nameView: View = ({ root, place, signal }) => {
       },
       text,
     );
-  const input = h('input', {
-    type: 'text',
-    value: at === undefined ? '' : momentText(at),
-    placeholder: 'now, -15m, a time or a serial',
-  });
+  const input = momentInput(at);
   const form = h(
     'form',
     {

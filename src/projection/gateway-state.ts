@@ -4,22 +4,12 @@
  */
 import { isAddressText, parseHostList, parseTarget } from '../dns/host-name.ts';
 import { parseTtl } from '../dns/rdata-text.ts';
-import type { FactsOf, NoteFacts, ServiceFacts } from '../ingest/event.ts';
+import { type FactsOf, HOST_KINDS, type NoteFacts, type ServiceFacts } from '../ingest/event.ts';
 import { addHost, EMPTY_HOST_NODE, type HostNode, removeHost, withoutText, withText } from './host-tree.ts';
 import { PersistentMap } from './persistent-map.ts';
 
 /** Kinds that are looked at for gateway zones alone. */
-export const GATEWAY_KINDS = [
-  'Ingress',
-  'Gateway',
-  'HTTPRoute',
-  'TLSRoute',
-  'GRPCRoute',
-  'DNSEndpoint',
-  'Node',
-  'VirtualServer',
-  'ResolvedHost',
-] as const;
+export const GATEWAY_KINDS = [...HOST_KINDS, 'ResolvedHost'] as const;
 export type GatewayKind = (typeof GATEWAY_KINDS)[number];
 
 export interface GatewayState {

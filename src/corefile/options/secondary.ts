@@ -1,12 +1,11 @@
 import type { DomainName } from '../../dns/name.ts';
 import { parseName } from '../../dns/name.ts';
-import { parseAddress } from '../addresses.ts';
 import type { BlockContext } from '../controller.ts';
 import { Controller, parseInteger } from '../controller.ts';
 import { normalizeZones } from '../keys.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Directive } from '../parser.ts';
-import { readAddressPort, readTargets, type TransferTarget } from './transfer-targets.ts';
+import { readAddressPort, readSource, readTargets, type TransferTarget } from './transfer-targets.ts';
 
 /** A server that zones come from. */
 export interface PrimaryOptions {
@@ -180,14 +179,6 @@ function readNotifiers(c: Controller): TransferTarget[] {
   const targets = readTargets(c);
   if (targets.some(({ kind }) => kind === 'service' || kind === 'pods')) c.err('notify from takes addresses');
   return targets;
-}
-
-function readSource(c: Controller, previous: string | undefined): string | undefined {
-  const text = c.oneArg();
-  if (previous !== undefined) c.err('source already specified');
-  const address = parseAddress(text);
-  if (!address) c.err(`invalid source address ${JSON.stringify(text)}`);
-  return address?.text;
 }
 
 /** `MIN [MAX]` */

@@ -116,3 +116,12 @@ export function readAddressPort(text: string, defaultPort: number): { host: stri
   const address = parseAddress(split.host);
   return address && { host: address.text, port: split.port };
 }
+
+/** `source`: the address that questions to other servers come from. */
+export function readSource(c: Controller, previous: string | undefined): string | undefined {
+  const text = c.oneArg();
+  if (previous !== undefined) c.err('source already specified');
+  const address = parseAddress(text);
+  if (!address) c.err(`invalid source address ${JSON.stringify(text)}`);
+  return address?.text;
+}

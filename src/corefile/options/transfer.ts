@@ -1,12 +1,11 @@
 import type { DomainName } from '../../dns/name.ts';
 import { parseName } from '../../dns/name.ts';
-import { parseAddress } from '../addresses.ts';
 import type { BlockContext } from '../controller.ts';
 import { Controller } from '../controller.ts';
 import { normalizeZones } from '../keys.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Directive } from '../parser.ts';
-import { readTargets, type TransferTarget } from './transfer-targets.ts';
+import { readSource, readTargets, type TransferTarget } from './transfer-targets.ts';
 
 /** When targets are told of a new version: once none has followed for `delayMs`, and after `maxMs` at the latest. */
 export interface NotifyTiming {
@@ -126,14 +125,6 @@ function readLimits(c: Controller): TransferLimits {
   const [all = 0, perClient = all] = c.args(1, 2).map((word) => (/^\d{1,5}$/.test(word) ? Number(word) : 0));
   if (all < 1 || perClient < 1) c.err('limit takes one or two numbers of transfers, from 1 to 99999');
   return { all, perClient };
-}
-
-function readSource(c: Controller, previous: string | undefined): string | undefined {
-  const text = c.oneArg();
-  if (previous !== undefined) c.err('source already specified');
-  const address = parseAddress(text);
-  if (!address) c.err(`invalid source address ${JSON.stringify(text)}`);
-  return address?.text;
 }
 
 function readNotify(c: Controller): NotifyTiming | 'off' {
