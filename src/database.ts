@@ -123,6 +123,31 @@ export function openBeside(file: string): Database {
   }
 }
 
+const prepared = new WeakMap<Database, Map<string, Sqlite.Statement<unknown[]>>>();
+
+/**
+ * The statement of a text, made once for each connection: SQLite's statements are let go only between two turns of the event
+ * loop, so a long replay that makes new ones step by step keeps them all, and making one costs more than most of them take.
+ * It is shared by all who give the same text: to be run to its end at once (`get`, `all`, `run`), never iterated. Texts must
+ * not be made of values.
+ */
+export function prepareOnce<Parameters extends unknown[], Row = unknown>(
+  db: Database,
+  sql: string,
+): Sqlite.Statement<Parameters, Row> {
+  let statements = prepared.get(db);
+  if (statements === undefined) {
+    statements = new Map();
+    prepared.set(db, statements);
+  }
+  let statement = statements.get(sql);
+  if (statement === undefined) {
+    statement = db.prepare<unknown[]>(sql);
+    statements.set(sql, statement);
+  }
+  return statement as Sqlite.Statement<Parameters, Row>;
+}
+
 /** What can be told from the directory alone. */
 function refuseUnsafe(file: string): void {
   const directory = dirname(file);

@@ -1,4 +1,5 @@
 /** Events of the log as rows: who, what, when; without their bodies. */
+import { prepareOnce } from '../database.ts';
 import { type ClusterEvent, OBJECT_KINDS, type ObjectKind } from '../ingest/event.ts';
 import { plainEvent } from '../ingest/object-log.ts';
 import type { LoggedEvent } from './answers.ts';
@@ -82,19 +83,20 @@ export function lastTransfersOf(source: HistorySource, zone: string, batch: numb
 }
 
 function eventAt(source: HistorySource, position: number): LoggedEvent | undefined {
-  const row = source.db.prepare<[number], EventRow>(`${SELECT_EVENTS} WHERE event.position = ?`).get(position);
+  const row = prepareOnce<[number], EventRow>(source.db, `${SELECT_EVENTS} WHERE event.position = ?`).get(position);
   return row && loggedEvent(row);
 }
 
 export function eventsOfBatch(source: HistorySource, batch: number, limit: number): LoggedEvent[] {
-  const extent = source.db
-    .prepare<[number], { first: number; count: number }>('SELECT first, count FROM batch WHERE batch = ?')
-    .get(batch);
+  const extent = prepareOnce<[number], { first: number; count: number }>(
+    source.db,
+    'SELECT first, count FROM batch WHERE batch = ?',
+  ).get(batch);
   if (extent === undefined) return [];
-  return source.db
-    .prepare<[number, number], EventRow>(
-      `${SELECT_EVENTS} WHERE event.position BETWEEN ? AND ? ORDER BY event.position`,
-    )
+  return prepareOnce<[number, number], EventRow>(
+    source.db,
+    `${SELECT_EVENTS} WHERE event.position BETWEEN ? AND ? ORDER BY event.position`,
+  )
     .all(extent.first, extent.first + Math.min(extent.count, limit) - 1)
     .map(loggedEvent);
 }

@@ -26,6 +26,16 @@ const NO_ID = 0;
 /** So many events of a log are looked at one by one; of more, what all of them ever told is. */
 const FEW_EVENTS = 500;
 
+/** Moments of one object that are kept while a question is answered: before and after what it asks for. */
+const KNOWN_OF_ONE = 4;
+
+/** What an object was after the event at a position, as far as it is remembered since another. */
+interface KnownFacts {
+  readonly since: Position;
+  readonly position: Position;
+  readonly facts: Facts | undefined;
+}
+
 /** Parsed parts of the base that are kept: some megabytes each. */
 const KEPT_PARTS = 4;
 
@@ -36,6 +46,7 @@ export class ObjectStates {
   readonly #source: HistorySource;
   readonly #base: StateHead | undefined;
   readonly #parts = new Map<string, readonly StatedObject[]>();
+  readonly #known = new Map<string, KnownFacts[]>();
   readonly #endOf;
 
   /** On the log as it is now: to be made in the transaction of the question. */
@@ -119,10 +130,28 @@ export class ObjectStates {
   /** The facts of an object after the event at a position; undefined when it is not there. */
   factsAt(ref: ObjectRef, position: Position): Facts | undefined {
     const since = Math.max(this.plans.rememberedSince(ref.cluster, position), this.window.position + 1);
+    const before = this.#known.get(refKey(ref))?.find((known) => known.since === since && known.position <= position);
+    if (before?.position === position) return before.facts;
     const isInBase = since === this.window.position + 1;
-    return this.log.factsAt(ref, since, position, () =>
-      isInBase ? this.#stated(ref.cluster, ref.kind, ref.key) : undefined,
-    );
+    const facts =
+      before === undefined
+        ? this.log.factsAt(ref, since, position, () =>
+            isInBase ? this.#stated(ref.cluster, ref.kind, ref.key) : undefined,
+          )
+        : this.log.factsAt(ref, before.position + 1, position, () => before.facts);
+    this.#know(ref, { since, position, facts });
+    return facts;
+  }
+
+  /** What was read for one question is no use to the next. */
+  forgetFacts(): void {
+    this.#known.clear();
+  }
+
+  #know(ref: ObjectRef, facts: KnownFacts): void {
+    const known = [...(this.#known.get(refKey(ref)) ?? []), facts];
+    known.sort((a, b) => b.position - a.position);
+    this.#known.set(refKey(ref), known.slice(0, KNOWN_OF_ONE));
   }
 
   /** What is known after the event at a position, as far as these objects, the plan and contact with clusters go. */

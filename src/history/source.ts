@@ -1,5 +1,5 @@
 /** The database that all questions read, and the places in its log. */
-import { type Database, describeFailure } from '../database.ts';
+import { type Database, describeFailure, prepareOnce } from '../database.ts';
 import { type DomainName, isSubdomain } from '../dns/name.ts';
 import type { Serial } from '../dns/serial.ts';
 import { OperatorError, ok } from '../errors.ts';
@@ -92,9 +92,10 @@ export class HistorySource {
     const { batch, time } = windowStart(this.db);
     const base = batch === 0 ? undefined : { batch, time };
     const edge = (order: 'ASC' | 'DESC') =>
-      this.db
-        .prepare<[number], Place>(`SELECT batch, time FROM batch WHERE batch > ? ORDER BY batch ${order} LIMIT 1`)
-        .get(batch);
+      prepareOnce<[number], Place>(
+        this.db,
+        `SELECT batch, time FROM batch WHERE batch > ? ORDER BY batch ${order} LIMIT 1`,
+      ).get(batch);
     const [first, last] = [base ?? edge('ASC'), edge('DESC') ?? base];
     if (first === undefined || last === undefined) return problem('noLog', `${this.file}: the log has no events yet`);
     return ok({ first, last });
@@ -113,6 +114,7 @@ export class HistorySource {
   states(): ObjectStates {
     if (this.#states !== undefined && this.#isFresh) return this.#states;
     if (this.#states?.window.batch !== windowStart(this.db).batch) this.#states = new ObjectStates(this);
+    this.#states.forgetFacts();
     this.#states.plans.extend(this.#states.log, Number.MAX_SAFE_INTEGER);
     this.#isFresh = true;
     return this.#states;
@@ -199,12 +201,11 @@ export class HistorySource {
   versionOfSerial(zone: ZoneId, serial: number): Version | undefined {
     return (
       this.#ownVersionOfSerial(zone, serial) ??
-      this.db
-        .prepare<[string, number], Version>(
-          `SELECT batch, time, serial FROM zone_version
+      prepareOnce<[string, number], Version>(
+        this.db,
+        `SELECT batch, time, serial FROM zone_version
            WHERE zone = (SELECT id FROM zone WHERE name = ?) AND serial = ? ORDER BY batch DESC LIMIT 1`,
-        )
-        .get(zone, serial)
+      ).get(zone, serial)
     );
   }
 
@@ -234,7 +235,7 @@ export class HistorySource {
 
   /** The zones that ever had a version, and those of the plan. */
   zoneIds(): ZoneId[] {
-    const published = this.db.prepare<[], ZoneId>('SELECT name FROM zone').pluck().all();
+    const published = prepareOnce<[], ZoneId>(this.db, 'SELECT name FROM zone').pluck().all();
     const planned = this.states()
       .plans.at(Number.MAX_SAFE_INTEGER)
       .zones.map(({ id }) => id);

@@ -2,7 +2,7 @@
  * Since when the log tells everything. Compaction removes the oldest batches; what they came to is kept as the base (the
  * state after the last of them), so every question about that moment or a later one has its exact answer.
  */
-import type { Database } from '../database.ts';
+import { type Database, prepareOnce } from '../database.ts';
 import type { Position } from './event.ts';
 import { EMPTY_HASH } from './log-chain.ts';
 
@@ -20,12 +20,11 @@ const WHOLE: LogWindow = { batch: 0, position: 0, time: 0, hash: EMPTY_HASH };
 
 /** Where the log begins. Ask in the same read transaction as what depends on it. */
 export function windowStart(db: Database): LogWindow {
-  const row = db
-    .prepare<[], LogWindow>(
-      `SELECT last_batch AS batch, last_position AS position, last_time AS time, anchor AS hash
-       FROM removal ORDER BY id DESC LIMIT 1`,
-    )
-    .get();
+  const row = prepareOnce<[], LogWindow>(
+    db,
+    `SELECT last_batch AS batch, last_position AS position, last_time AS time, anchor AS hash
+     FROM removal ORDER BY id DESC LIMIT 1`,
+  ).get();
   return row ?? WHOLE;
 }
 

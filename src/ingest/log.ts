@@ -7,7 +7,7 @@
  */
 import { crc32 } from 'node:zlib';
 import Sqlite from 'better-sqlite3';
-import type { Database } from '../database.ts';
+import { type Database, prepareOnce } from '../database.ts';
 import { fail, OperatorError, ok, type Result } from '../errors.ts';
 import { canonicalJson, difference } from './delta.ts';
 import type { Batch, ClusterEvent, ClusterId, Position, WatchedKind } from './event.ts';
@@ -156,10 +156,10 @@ export class EventLog {
 
   /** Where a list or watch may be resumed; undefined before its first complete list. */
   watchPosition(cluster: ClusterId, kind: WatchedKind, scope: string): string | undefined {
-    return this.#db
-      .prepare<[string, string, string], string>(
-        'SELECT resource_version FROM watch_position WHERE cluster = ? AND kind = ? AND scope = ?',
-      )
+    return prepareOnce<[string, string, string], string>(
+      this.#db,
+      'SELECT resource_version FROM watch_position WHERE cluster = ? AND kind = ? AND scope = ?',
+    )
       .pluck()
       .get(cluster, kind, scope);
   }
@@ -286,7 +286,7 @@ export class EventLog {
 
   #writePositions(positions: readonly WatchPosition[]): void {
     if (positions.length === 0) return;
-    const write = this.#db.prepare('INSERT OR REPLACE INTO watch_position VALUES (?, ?, ?, ?)');
+    const write = prepareOnce(this.#db, 'INSERT OR REPLACE INTO watch_position VALUES (?, ?, ?, ?)');
     for (const { cluster, kind, scope, resourceVersion } of positions) write.run(cluster, kind, scope, resourceVersion);
   }
 

@@ -41,6 +41,10 @@ const COLUMNS = 'position, batch, kind, body, checksum, schema, resource_version
 const SELECT_OBJECT = `SELECT object.id, cluster.text AS cluster, kind.text AS kind, object.key FROM object
   JOIN word AS cluster ON cluster.id = object.cluster JOIN word AS kind ON kind.id = object.kind`;
 
+/** Events of an object that are read at first, and then at a time, on the way back to a whole body: 128 at most, as written. */
+const FIRST_ROWS = 32;
+const MORE_ROWS = 96;
+
 export class ObjectLog {
   readonly #db: Database;
   readonly #words: LogWords;
@@ -50,8 +54,8 @@ export class ObjectLog {
   readonly #objectsIn;
   readonly #positions;
   readonly #lastOf;
-  readonly #lastWhole;
   readonly #events;
+  readonly #eventsBack;
   readonly #services;
 
   constructor(db: Database) {
@@ -78,14 +82,11 @@ export class ObjectLog {
            AND +kind = (SELECT id FROM word WHERE text = ?) ORDER BY position DESC LIMIT 1`,
       )
       .pluck();
-    this.#lastWhole = db
-      .prepare<[number, Position, Position], Position>(
-        `SELECT position FROM event WHERE object = ? AND position BETWEEN ? AND ? AND checksum IS NULL
-         ORDER BY position DESC LIMIT 1`,
-      )
-      .pluck();
     this.#events = db.prepare<[number, Position, Position], Row>(
       `SELECT ${COLUMNS} FROM event WHERE object = ? AND position BETWEEN ? AND ? ORDER BY position`,
+    );
+    this.#eventsBack = db.prepare<[number, Position, Position, number], Row>(
+      `SELECT ${COLUMNS} FROM event WHERE object = ? AND position BETWEEN ? AND ? ORDER BY position DESC LIMIT ?`,
     );
     this.#services = db
       .prepare<[{ object: number }], string | null>(
@@ -139,11 +140,28 @@ export class ObjectLog {
    * @throws OperatorError where the log is damaged
    */
   factsAt(object: LoggedObject, from: Position, to: Position, base?: () => Facts | undefined): Facts | undefined {
-    const whole = this.#lastWhole.get(object.id, from, to);
-    let facts = whole === undefined ? base?.() : undefined;
-    for (const { event } of this.events(object, whole ?? from, to, facts))
+    const rows = this.#rowsSinceWhole(object, from, to);
+    let facts = rows[0]?.checksum === null ? undefined : base?.();
+    for (const row of rows) {
+      const event = this.#event(object, row, facts);
       facts = 'facts' in event ? event.facts : undefined;
+    }
     return facts;
+  }
+
+  /** The newest event of an object in a range whose body is whole, and those after it, oldest first; all, if there is none. */
+  #rowsSinceWhole({ id }: LoggedObject, from: Position, to: Position): Row[] {
+    const rows: Row[] = [];
+    for (let last = to, limit = FIRST_ROWS; ; limit = MORE_ROWS) {
+      const page = this.#eventsBack.all(id, from, last, limit);
+      for (const row of page) {
+        rows.push(row);
+        if (row.checksum === null) return rows.reverse();
+      }
+      const oldest = page.at(-1);
+      if (oldest === undefined || page.length < limit) return rows.reverse();
+      last = oldest.position - 1;
+    }
   }
 
   /**
@@ -154,17 +172,21 @@ export class ObjectLog {
   *events(object: LoggedObject, from: Position, to: Position, before: Facts | undefined): Generator<ObjectEvent> {
     let facts = before;
     for (const row of this.#events.all(object.id, from, to)) {
-      const stored = this.#stored(object, row);
-      const content = contentOf(stored, () => facts);
-      const event = content.ok ? eventOf(stored, content.value) : content;
-      if (!event.ok) {
-        throw new OperatorError(
-          `${this.#db.name}: the event log is damaged at event ${row.position}: ${event.error}; 'zonelog verify' tells more`,
-        );
-      }
-      facts = 'facts' in event.value ? event.value.facts : undefined;
-      yield { position: row.position, batch: row.batch, event: event.value };
+      const event = this.#event(object, row, facts);
+      facts = 'facts' in event ? event.facts : undefined;
+      yield { position: row.position, batch: row.batch, event };
     }
+  }
+
+  /** @param before the facts of its object before it */
+  #event(object: LoggedObject, row: Row, before: Facts | undefined): ClusterEvent {
+    const stored = this.#stored(object, row);
+    const content = contentOf(stored, () => before);
+    const event = content.ok ? eventOf(stored, content.value) : content;
+    if (event.ok) return event.value;
+    throw new OperatorError(
+      `${this.#db.name}: the event log is damaged at event ${row.position}: ${event.error}; 'zonelog verify' tells more`,
+    );
   }
 
   /** Names of the services that an EndpointSlice was ever told to belong to, as far as the log goes back; maybe others. */

@@ -2,7 +2,7 @@
  * The journal of zone versions in SQLite: serials and changesets, what IXFR is served from. The tables are those of
  * migrations/0002_zone_journal.sql. It holds nothing that the log could not give again.
  */
-import type { Database } from '../database.ts';
+import { type Database, prepareOnce } from '../database.ts';
 import { packRecords, readPackedRecords, unpackRecords } from '../dns/canonical.ts';
 import type { ResourceRecord } from '../dns/rrset.ts';
 import type { Serial } from '../dns/serial.ts';
@@ -98,7 +98,7 @@ export class JournalReader {
 
   /** The last batch whose versions are all here; 0 when there is none. */
   position(): number {
-    const row = this.#db.prepare<[], { batch: number }>('SELECT batch FROM projection_position').get();
+    const row = prepareOnce<[], { batch: number }>(this.#db, 'SELECT batch FROM projection_position').get();
     return row?.batch ?? 0;
   }
 
@@ -109,11 +109,10 @@ export class JournalReader {
 
   /** The versions of a zone, oldest first. */
   versions(zone: ZoneId): JournalVersion[] {
-    return this.#db
-      .prepare<[string], JournalVersion>(
-        'SELECT batch, serial, time FROM zone_version WHERE zone = (SELECT id FROM zone WHERE name = ?) ORDER BY batch',
-      )
-      .all(zone);
+    return prepareOnce<[string], JournalVersion>(
+      this.#db,
+      'SELECT batch, serial, time FROM zone_version WHERE zone = (SELECT id FROM zone WHERE name = ?) ORDER BY batch',
+    ).all(zone);
   }
 
   /**
@@ -122,12 +121,11 @@ export class JournalReader {
    */
   chain(zone: ZoneId, from: Serial, to: Serial): ChangesetChain | undefined {
     const find = (where: string, ...values: (string | number)[]) =>
-      this.#db
-        .prepare<(string | number)[], ChangeRow>(
-          `SELECT ${CHANGE_COLUMNS} FROM zone_change
+      prepareOnce<(string | number)[], ChangeRow>(
+        this.#db,
+        `SELECT ${CHANGE_COLUMNS} FROM zone_change
            WHERE zone = (SELECT id FROM zone WHERE name = ?) AND ${where} ORDER BY batch DESC LIMIT 1`,
-        )
-        .get(zone, ...values);
+      ).get(zone, ...values);
     return this.#db.transaction(() => {
       const first = find('serial_from = ?', from);
       // Not indexed: it is the newest one, or nearly.
@@ -169,12 +167,11 @@ export class JournalReader {
   }
 
   #changes(zone: ZoneId, from: number, to: number, limit: number): PackedRow[] {
-    return this.#db
-      .prepare<[string, number, number, number], PackedRow>(
-        `SELECT batch, soas, removed, added FROM zone_change
+    return prepareOnce<[string, number, number, number], PackedRow>(
+      this.#db,
+      `SELECT batch, soas, removed, added FROM zone_change
          WHERE zone = (SELECT id FROM zone WHERE name = ?) AND batch BETWEEN ? AND ? ORDER BY batch LIMIT ?`,
-      )
-      .all(zone, from, to, limit);
+    ).all(zone, from, to, limit);
   }
 }
 
@@ -222,11 +219,13 @@ export class Journal extends JournalReader implements VersionStore {
 
   /** @throws SqliteError when the disk does not take it; then nothing of it was written */
   commit(batch: number, time: number, versions: readonly PublishedVersion[]): void {
-    const zoneId = this.#db.prepare<[string]>('INSERT INTO zone (name) VALUES (?) ON CONFLICT DO NOTHING');
-    const version = this.#db.prepare(
+    const zoneId = prepareOnce<[string]>(this.#db, 'INSERT INTO zone (name) VALUES (?) ON CONFLICT DO NOTHING');
+    const version = prepareOnce(
+      this.#db,
       'INSERT INTO zone_version (zone, batch, serial, time) SELECT id, ?, ?, ? FROM zone WHERE name = ?',
     );
-    const position = this.#db.prepare(
+    const position = prepareOnce(
+      this.#db,
       'INSERT INTO projection_position (id, batch) VALUES (1, ?) ON CONFLICT DO UPDATE SET batch = excluded.batch',
     );
     this.#db
@@ -248,38 +247,36 @@ export class Journal extends JournalReader implements VersionStore {
 
   #insertChange(zone: ZoneId, batch: number, changes: PackedChanges): void {
     const { soaFrom, soaTo, removed, removedCount, added, addedCount } = changes;
-    const before = this.#db
-      .prepare<
-        [string, number],
-        Pick<ChangeRow, 'batch'> & { [K in 'base' | 'step' | 'records' | 'octets']: number | null }
-      >(
-        `SELECT version.batch, base, step, records, octets
+    const before = prepareOnce<
+      [string, number],
+      Pick<ChangeRow, 'batch'> & { [K in 'base' | 'step' | 'records' | 'octets']: number | null }
+    >(
+      this.#db,
+      `SELECT version.batch, base, step, records, octets
          FROM zone_version AS version LEFT JOIN zone_change AS change USING (zone, batch)
          WHERE version.zone = (SELECT id FROM zone WHERE name = ?) AND version.batch < ? ORDER BY version.batch DESC LIMIT 1`,
-      )
-      .get(zone, batch);
+    ).get(zone, batch);
     const soas = packRecords([soaFrom, soaTo]);
-    this.#db
-      .prepare(
-        `INSERT INTO zone_change (zone, batch, serial_from, serial_to, base, step, removed_count, added_count,
+    prepareOnce(
+      this.#db,
+      `INSERT INTO zone_change (zone, batch, serial_from, serial_to, base, step, removed_count, added_count,
            records, octets, soas, removed, added)
          SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM zone WHERE name = ?`,
-      )
-      .run(
-        batch,
-        soaFrom.rdata.serial,
-        soaTo.rdata.serial,
-        before?.base ?? before?.batch ?? batch,
-        (before?.step ?? 0) + 1,
-        removedCount,
-        addedCount,
-        (before?.records ?? 0) + removedCount + addedCount,
-        (before?.octets ?? 0) + soas.length + removed.length + added.length,
-        soas,
-        removed,
-        added,
-        zone,
-      );
+    ).run(
+      batch,
+      soaFrom.rdata.serial,
+      soaTo.rdata.serial,
+      before?.base ?? before?.batch ?? batch,
+      (before?.step ?? 0) + 1,
+      removedCount,
+      addedCount,
+      (before?.records ?? 0) + removedCount + addedCount,
+      (before?.octets ?? 0) + soas.length + removed.length + added.length,
+      soas,
+      removed,
+      added,
+      zone,
+    );
   }
 
   readonly #commits = new Map<ZoneId, number>();
@@ -290,15 +287,18 @@ export class Journal extends JournalReader implements VersionStore {
     const commits = (this.#commits.get(zone) ?? 0) + 1;
     this.#commits.set(zone, commits % step);
     if (commits < step) return;
-    const id = this.#db.prepare<[string], number>('SELECT id FROM zone WHERE name = ?').pluck().get(zone) as number;
-    const kept = this.#db.prepare<[number], number>('SELECT count(*) FROM zone_change WHERE zone = ?').pluck();
+    const id = prepareOnce<[string], number>(this.#db, 'SELECT id FROM zone WHERE name = ?')
+      .pluck()
+      .get(zone) as number;
+    const kept = prepareOnce<[number], number>(this.#db, 'SELECT count(*) FROM zone_change WHERE zone = ?').pluck();
     const rows = 'SELECT batch, base, octets FROM zone_change WHERE zone = ? ORDER BY batch';
     type Row = Pick<ChangeRow, 'batch' | 'base' | 'octets'>;
-    const newest = this.#db.prepare<[number], Row>(`${rows} DESC LIMIT 1`).get(id) as Row;
-    const oldest = this.#db.prepare<[number, number], Row>(`${rows} LIMIT 1 OFFSET ?`);
-    const timeOf = this.#db
-      .prepare<[number, number], number>('SELECT time FROM zone_version WHERE zone = ? AND batch = ?')
-      .pluck();
+    const newest = prepareOnce<[number], Row>(this.#db, `${rows} DESC LIMIT 1`).get(id) as Row;
+    const oldest = prepareOnce<[number, number], Row>(this.#db, `${rows} LIMIT 1 OFFSET ?`);
+    const timeOf = prepareOnce<[number, number], number>(
+      this.#db,
+      'SELECT time FROM zone_version WHERE zone = ? AND batch = ?',
+    ).pluck();
     let count = kept.get(id) as number;
     for (let steps = 0; steps < MAX_TRIM_STEPS; steps++) {
       // The newest of those that would go.
@@ -309,7 +309,7 @@ export class Journal extends JournalReader implements VersionStore {
         (row.base === newest.base && newest.octets - row.octets > limits.octets) ||
         (limits.age !== undefined && (timeOf.get(id, row.batch) ?? now) < now - limits.age);
       if (!isOver) return;
-      this.#db.prepare('DELETE FROM zone_change WHERE zone = ? AND batch <= ?').run(id, row.batch);
+      prepareOnce(this.#db, 'DELETE FROM zone_change WHERE zone = ? AND batch <= ?').run(id, row.batch);
       count -= step;
     }
   }
