@@ -15,7 +15,7 @@ import type { ObjectStates } from './object-states.ts';
 import { limitOf, numberCursor } from './paging.ts';
 import { type Answered, problem } from './problem.ts';
 import { mergeScopes, type Scope, scopeOf } from './scope.ts';
-import { foldScope, newestPositions, type ScopeBatch, type ScopeEvent, scopeWorldAt } from './scope-events.ts';
+import { foldScope, newestPositions, type ScopeEvent, scopeWorldAt } from './scope-events.ts';
 import { apexOf, type HistorySource } from './source.ts';
 import { subjectOf } from './subject.ts';
 import { textRecords } from './text.ts';
@@ -97,8 +97,25 @@ interface Range {
 type Sets = ReadonlyMap<RRType, readonly TextRecord[]>;
 const NO_SETS: Sets = new Map();
 
-/** Events looked at first; twice as many each time that they hold too few values. */
-const FIRST_LOOK = 256;
+/** Events looked at first; before them so many times as many each time that they hold too few values. */
+const FIRST_LOOK = 64;
+const LOOK_FARTHER = 4;
+
+/** The first version after a part of the log that changed a type of records; undefined when none did. */
+type EndOf = (type: RRType) => VersionRef | undefined;
+
+/** The values that began in a part of the log. */
+interface Part {
+  readonly values: RecordValue[];
+  /** Those that had not ended at its end, by type: where they stand. */
+  readonly open: ReadonlyMap<RRType, number>;
+  /** The first version in it that changed a type. */
+  readonly ends: ReadonlyMap<RRType, VersionRef>;
+  /** Types whose values at its beginning began before it. */
+  readonly begun: readonly RRType[];
+  /** At its end. */
+  readonly world: World;
+}
 
 /** Tells the values of one name in one zone. */
 class ValueTeller {
@@ -129,18 +146,28 @@ class ValueTeller {
       }),
     );
     const scope = mergeScopes([...subjects.values()].map((subject) => scopeOf(states, subject, definitions, from, to)));
-    for (let look = FIRST_LOOK; ; look *= 2) {
-      const positions = newestPositions(states, scope, from, states.endOf(last), look);
+    const told: RecordValue[] = [];
+    let later: EndOf | undefined;
+    let until = last;
+    for (let look = scope.isWhole ? FIRST_LOOK * LOOK_FARTHER : FIRST_LOOK; ; look *= LOOK_FARTHER) {
+      const positions = newestPositions(states, scope, from, states.endOf(until), look);
       const isAll = positions.length < look;
       const oldest = isAll ? from : (positions.at(-1) as number);
       const after = isAll ? states.window.batch : (this.#source.batchOf(oldest) ?? 1) - 1;
-      const told = this.#valuesAfter(scope, after, last, range.end);
-      const asked = told.values.filter(
-        ({ from: since, to: until }) =>
-          since.batch < range.before && (until === undefined || until.batch > range.begin),
+      const part = this.#valuesBetween(scope, after, until);
+      const endOf = later ?? this.#endsAfter(scope, part.world, last, range.end);
+      for (const [type, at] of part.open) {
+        const to = endOf(type);
+        if (to !== undefined) part.values[at] = { ...(part.values[at] as RecordValue), to };
+      }
+      told.push(...part.values);
+      later = (type) => part.ends.get(type) ?? endOf(type);
+      const asked = told.filter(
+        ({ from: since, to }) => since.batch < range.before && (to === undefined || to.batch > range.begin),
       );
-      const isEnough = asked.length >= count || (after <= range.begin && !told.isOpenSince(range.begin));
+      const isEnough = asked.length >= count || (after <= range.begin && !isOpenSince(range.begin, part.begun, later));
       if (isAll || isEnough) return asked;
+      until = after;
     }
   }
 
@@ -152,17 +179,14 @@ class ValueTeller {
     return [{ id: this.#zone, apex, kind: 'secondary' as const, stanzas: [], localAddresses: [] }];
   }
 
-  /**
-   * All values that began after a batch and until `last`, and those that the log begins with; ends of values are looked for
-   * until `end`.
-   */
-  #valuesAfter(scope: Scope, after: number, last: number, end: number) {
+  /** All values that began after a batch and until another, and those that the log begins with. */
+  #valuesBetween(scope: Scope, after: number, until: number): Part {
     const values: RecordValue[] = [];
     const open = new Map<RRType, number>();
-    const start = scopeWorldAt(this.#source, this.#states, scope, after);
-    let before = this.#setsIn(start);
-    /** Sets whose value began before all that was looked at, with the batch at which it ended. */
-    const unknown = new Map<RRType, number>([...before.keys()].map((type) => [type, Number.POSITIVE_INFINITY]));
+    const ends = new Map<RRType, VersionRef>();
+    let world = scopeWorldAt(this.#source, this.#states, scope, after);
+    let before = this.#setsIn(world);
+    let begun = [...before.keys()];
     const window = this.#states.window;
     if (window.batch > 0 && after === window.batch) {
       // It was so already when what is left of the log begins; since when has been removed.
@@ -171,36 +195,47 @@ class ValueTeller {
         const from = { ...this.#source.ref(window, this.#zone), isBeforeLog: true as const };
         values.push(this.#value(type, records, from, [], [], []));
       }
-      unknown.clear();
+      begun = [];
     }
-    const fold = (batches: Iterable<ScopeBatch>, isMore: boolean) => {
-      let world: World | undefined;
-      for (const { batch, events, world: next } of batches) {
-        world = next;
-        const sets = this.#setsIn(next);
-        const changed = changesBetween(before, sets);
-        before = sets;
-        for (const { type, is, removed, added } of changed) {
-          const from = this.#source.ref(this.#source.placeOf(batch) ?? { batch, time: 0 }, this.#zone);
-          const at = open.get(type);
-          if (at !== undefined) values[at] = { ...(values[at] as RecordValue), to: from };
-          else if (unknown.get(type) === Number.POSITIVE_INFINITY) unknown.set(type, batch);
-          open.delete(type);
-          if (!isMore) continue;
-          open.set(type, values.length);
-          values.push(this.#value(type, is, from, removed, added, this.#causes(events)));
-        }
-        if (!isMore && open.size === 0) break;
+    for (const { batch, events, world: next } of foldScope(this.#states, scope, world, after, until)) {
+      world = next;
+      const sets = this.#setsIn(next);
+      const changed = changesBetween(before, sets);
+      before = sets;
+      if (changed.length === 0) continue;
+      const from = this.#refOf(batch);
+      const causes = this.#causes(events);
+      for (const { type, is, removed, added } of changed) {
+        const at = open.get(type);
+        if (at !== undefined) values[at] = { ...(values[at] as RecordValue), to: from };
+        if (!ends.has(type)) ends.set(type, from);
+        open.set(type, values.length);
+        values.push(this.#value(type, is, from, removed, added, causes));
       }
-      return world;
+    }
+    return { values, open, ends, begun, world };
+  }
+
+  /** Tells which version after a batch, and until `end`, was the first to change a type; looks no farther than it must. */
+  #endsAfter(scope: Scope, world: World, after: number, end: number): EndOf {
+    const batches = after < end ? foldScope(this.#states, scope, world, after, end) : [].values();
+    const ends = new Map<RRType, VersionRef>();
+    let before = this.#setsIn(world);
+    return (type) => {
+      while (!ends.has(type)) {
+        const next = batches.next();
+        if (next.done === true) break;
+        const sets = this.#setsIn(next.value.world);
+        for (const { type: changed } of changesBetween(before, sets))
+          if (!ends.has(changed)) ends.set(changed, this.#refOf(next.value.batch));
+        before = sets;
+      }
+      return ends.get(type);
     };
-    const world = fold(foldScope(this.#states, scope, start, after, last), true) ?? start;
-    if (open.size > 0 && last < end) fold(foldScope(this.#states, scope, world, last, end), false);
-    return {
-      values,
-      /** Is there a value whose beginning is not known and that was in force after that batch? */
-      isOpenSince: (batch: number) => [...unknown.values()].some((end) => end > batch),
-    };
+  }
+
+  #refOf(batch: number): VersionRef {
+    return this.#source.ref(this.#source.placeOf(batch) ?? { batch, time: 0 }, this.#zone);
   }
 
   #value(
@@ -237,6 +272,11 @@ class ValueTeller {
       changes: factChanges(event.before, 'facts' in event.event ? event.event.facts : undefined),
     }));
   }
+}
+
+/** Was a value whose beginning has not been found in force after that batch? */
+function isOpenSince(batch: number, begun: readonly RRType[], endOf: EndOf): boolean {
+  return begun.some((type) => (endOf(type)?.batch ?? Number.POSITIVE_INFINITY) > batch);
 }
 
 interface SetChange {
