@@ -33,6 +33,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   ingest: [
     'event.ts',
     'delta.ts',
+    'held-keys.ts',
     'log.ts',
     'log-slice.ts',
     'log-window.ts',
@@ -51,6 +52,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'history.ts',
     'state.ts',
     'fold.ts',
+    'held.ts',
     'replica.ts',
     'snapshot.ts',
     'base.ts',

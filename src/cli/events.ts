@@ -21,7 +21,7 @@ export function addEvents(program: Command, context: CliContext): void {
     .command('events')
     .description('the raw log, oldest first')
     .option('--cluster <text>', 'only clusters whose name has this text in it')
-    .option('--kind <kind>', 'Service, Namespace, EndpointSlice, Pod, ServiceImport, Cluster or Plan')
+    .option('--kind <kind>', 'Service, Namespace, EndpointSlice, Pod, ServiceImport, Cluster, Guard, Plan …')
     .option('--namespace <name>', 'only objects of this namespace')
     .option('--from <moment>', 'begin there')
     .option('--to <moment>', 'end there')
@@ -65,11 +65,11 @@ function* linesOf(events: readonly LoggedEvent[], format: Format, isFirst: boole
   if (format === 'json') for (const event of events) yield jsonText(event);
   else if (format === 'yaml') for (const event of events) yield `---\n${yamlText(event)}`;
   else {
-    const rows = events.map(({ position, time, event, cluster, namespace, name, resourceVersion, manager }) => [
+    const rows = events.map(({ position, time, event, cluster, namespace, name, resourceVersion, manager, detail }) => [
       String(position),
       time,
       event,
-      namespace === undefined ? name : `${namespace}/${name}`,
+      `${namespace === undefined ? '' : `${namespace}/`}${name}${detail === undefined ? '' : ` (${detail})`}`,
       cluster === '' ? '-' : cluster,
       resourceVersion ?? '-',
       manager ?? '-',

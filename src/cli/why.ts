@@ -51,7 +51,7 @@ function* explanationLines({ at, zone, records, summary, stanzas }: Explanation)
       `  stanza ${stanza} (${plugin}, ${cluster}): ${verdict === 'notAsked' ? 'not asked, ' : ''}${text}`,
     );
     if (lost !== undefined) yield escapeText(`    contact was lost: ${lost}`);
-    if (held !== undefined) yield escapeText(`    deletions were held: ${held}`);
+    if (held !== undefined) yield escapeText(`    ${held}`);
     for (const event of events) yield `    ${event.time} ${eventLine(event)}`;
   }
 }

@@ -12,32 +12,49 @@ export interface GuardOptions {
   /** The guard of a cluster; undefined: none. */
   readonly guardOf: (cluster: ClusterId) => DeletionGuard | undefined;
   readonly cluster: (id: ClusterId) => ClusterState | undefined;
+  /** Is any deletion of the cluster held at the moment? */
+  readonly isHolding: (cluster: ClusterId) => boolean;
   readonly release: (cluster: ClusterId) => void;
+  /** Unix milliseconds. */
+  readonly clock: () => number;
   readonly logger: Logger;
 }
 
 /** Of fewer names than this, any may go at once: half of a handful is no disaster. */
 const FEWEST = 20;
 
-export function createGuard({ guardOf, cluster: stateOf, release, logger }: GuardOptions): AdmitDeletions {
-  const timers = new Map<ClusterId, NodeJS.Timeout>();
+export function createGuard(options: GuardOptions): AdmitDeletions {
+  const { guardOf, cluster: stateOf, isHolding, release, clock, logger } = options;
+  const running = new Map<ClusterId, { readonly until: number; readonly timer: NodeJS.Timeout }>();
+
+  /** All that is held of a cluster is held until the same moment, Unix milliseconds. */
+  function holdUntil(cluster: ClusterId, holdMs: number): number {
+    const before = running.get(cluster);
+    if (before !== undefined && isHolding(cluster)) return before.until;
+    clearTimeout(before?.timer);
+    const now = clock();
+    // A restart makes it no longer.
+    const logged = Object.values(stateOf(cluster)?.held ?? {}).map((held) => held.until);
+    const until = before === undefined ? Math.min(now + holdMs, ...logged.filter((time) => time > now)) : now + holdMs;
+    const timer = setTimeout(() => {
+      running.delete(cluster);
+      release(cluster);
+    }, until - now);
+    running.set(cluster, { until, timer: timer.unref() });
+    return until;
+  }
+
   return (claim) => {
     const { cluster, kind } = claim;
     const guard = guardOf(cluster);
     const { known, missing } = weigh(claim, stateOf(cluster));
-    if (guard === undefined || known < FEWEST || missing * 100 <= known * guard.percent) return true;
+    if (guard === undefined || known < FEWEST || missing * 100 <= known * guard.percent) return undefined;
+    const until = holdUntil(cluster, guard.holdMs);
     logger.error(
       `${cluster}: a list has lost ${missing} of ${known} ${kind === 'Namespace' ? 'services with their namespaces' : `objects of kind ${kind}`}: ` +
-        `held for ${guard.holdMs / 1000} s, until they are listed again, or until 'zonelog release'`,
+        `held until ${new Date(until).toISOString()}, until they are listed again, or until 'zonelog release'`,
     );
-    if (!timers.has(cluster)) {
-      const timer = setTimeout(() => {
-        timers.delete(cluster);
-        release(cluster);
-      }, guard.holdMs);
-      timers.set(cluster, timer.unref());
-    }
-    return false;
+    return { percent: guard.percent, until };
   };
 }
 

@@ -18,7 +18,7 @@ import type { Logger } from '../logger.ts';
 import { Journal, type JournalLimits } from '../projection/journal.ts';
 import { createProjector, type Projector, type PublishedVersion } from '../projection/projector.ts';
 import { readSnapshot, writeSnapshot } from '../projection/snapshot.ts';
-import { factsAt, keysAt, type World } from '../projection/state.ts';
+import { factsAt, heldAt, keysAt, type World } from '../projection/state.ts';
 import { watchCrowdedHosts } from './crowded-hosts.ts';
 import { type Follower, type Serials, startFollower } from './follower.ts';
 import { createGuard } from './guard.ts';
@@ -256,6 +256,7 @@ export function createWriter(options: WriterOptions): Writer {
           if (state?.synced[kind] !== true) return state?.lacking[kind] === undefined ? 'never' : 'lacking';
           return state.lost[kind] === undefined ? 'synced' : 'lost';
         },
+        held: (cluster, kind, scope) => heldAt(projector.world, cluster, kind, scope),
       },
       sources,
       clock,
@@ -267,7 +268,9 @@ export function createWriter(options: WriterOptions): Writer {
       admitDeletions: createGuard({
         guardOf: (cluster) => clusters.find((view) => view.id === cluster)?.guard,
         cluster: (id) => projector.world.clusters[id],
-        release: (cluster) => ingest?.release(cluster),
+        isHolding: (cluster) => heldClusters().includes(cluster),
+        release: (cluster) => ingest?.release(cluster, 'time'),
+        clock,
         logger: logger.forPlugin('kubernetes'),
       }),
     });
@@ -335,7 +338,7 @@ export function createWriter(options: WriterOptions): Writer {
     },
     release(cluster) {
       const held = heldClusters().filter((id) => cluster === undefined || id === cluster);
-      for (const id of held) ingest?.release(id);
+      for (const id of held) ingest?.release(id, 'operator');
       return held;
     },
     async snapshot() {

@@ -42,13 +42,15 @@ export interface LoggedEvent extends Instant {
   readonly event: string;
   /** Empty for `PlanApplied`. */
   readonly cluster: string;
-  /** The kind of the object: `Service`, …; `Cluster` and `Plan` for events about these. */
+  /** The kind of the object: `Service`, …; `Cluster`, `Guard` and `Plan` for events about these. */
   readonly kind: string;
   readonly namespace?: string;
   readonly name: string;
   readonly resourceVersion?: string;
   /** Who wrote the object last: `kubectl`, a controller … */
   readonly manager?: string;
+  /** What else there is to tell of an event about a cluster or the guard, in a few words. */
+  readonly detail?: string;
 }
 
 /** A member of an object's facts that an event changed: a path like `endpoints[2].addresses` and both values. */
@@ -123,7 +125,7 @@ export interface StanzaReason {
   readonly text: string;
   /** Contact with the API server had been lost then: what was known was served on. */
   readonly lost?: string;
-  /** Deletions that the guard held then. */
+  /** Which of the objects were only there because the guard held their deletion, since when, and what ends that. */
   readonly held?: string;
   /** The objects that decided, each with the event that made it what it was. */
   readonly events: readonly LoggedEvent[];
@@ -237,10 +239,21 @@ export interface KindState {
   readonly reason?: string;
 }
 
+/** What the guard holds of a cluster. */
+export interface HeldOverview {
+  /** Objects that are answered although the last list did not have them. */
+  readonly deletions: number;
+  readonly kinds: readonly string[];
+  readonly since: string;
+  /** They are deleted then, if nothing happens before. */
+  readonly until: string;
+}
+
 export interface ClusterOverview {
   readonly cluster: string;
   readonly zones: readonly string[];
   readonly kinds: readonly KindState[];
+  readonly held?: HeldOverview;
   readonly events: number;
   readonly lastEvent?: Instant;
 }

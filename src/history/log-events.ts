@@ -15,12 +15,18 @@ export interface EventRow {
   readonly key: string;
   readonly resourceVersion: string | null;
   readonly manager: string | null;
+  readonly detail: string | null;
 }
 
 /** To be followed by conditions on `event`, `object` and `batch`. */
 export const SELECT_EVENTS = `
   SELECT event.position, event.batch, batch.time, what.text AS event, cluster.text AS cluster, kind.text AS kind,
-    object.key, event.resource_version AS resourceVersion, manager.text AS manager
+    object.key, event.resource_version AS resourceVersion, manager.text AS manager,
+    CASE WHEN kind.text IN ('Cluster', 'Guard') AND json_valid(event.body) THEN coalesce(
+      json_extract(event.body, '$.reason'),
+      json_extract(event.body, '$.count') || ' of ' || json_extract(event.body, '$.known'),
+      json_extract(event.body, '$.by') || iif(json_type(event.body, '$.keys') = 'array', ', ' || json_array_length(event.body, '$.keys'), '')
+    ) END AS detail
   FROM event
   JOIN batch ON batch.batch = event.batch
   JOIN object ON object.id = event.object
@@ -30,7 +36,7 @@ export const SELECT_EVENTS = `
   LEFT JOIN word AS manager ON manager.id = event.manager`;
 
 export function loggedEvent(row: EventRow): LoggedEvent {
-  const { position, batch, event, cluster, kind, resourceVersion, manager } = row;
+  const { position, batch, event, cluster, kind, resourceVersion, manager, detail } = row;
   const slash = row.key.indexOf('/');
   return {
     position,
@@ -43,6 +49,7 @@ export function loggedEvent(row: EventRow): LoggedEvent {
     name: row.key.slice(slash + 1),
     ...(resourceVersion !== null && { resourceVersion }),
     ...(manager !== null && { manager }),
+    ...(detail !== null && { detail }),
   };
 }
 
@@ -54,14 +61,15 @@ export function loggedEventOf(
   const { kind, cluster, object, key, cause } = plainEvent(event);
   const { resourceVersion = null, manager = null } = cause;
   const time = source.placeOf(batch)?.time ?? 0;
-  return loggedEvent({ position, batch, time, event: kind, cluster, kind: object, key, resourceVersion, manager });
+  const row = { position, batch, time, event: kind, cluster, kind: object, key, resourceVersion, manager };
+  return loggedEvent({ ...row, detail: null });
 }
 
 /** The newest event about an object, up to a batch. */
 export function lastEventOf(
   source: HistorySource,
   cluster: string,
-  kind: ObjectKind | 'Cluster',
+  kind: ObjectKind | 'Cluster' | 'Guard',
   key: string,
   batch: number,
 ): LoggedEvent | undefined {
@@ -103,5 +111,5 @@ export function eventsOfBatch(source: HistorySource, batch: number, limit: numbe
 
 /** Kinds that may be asked for, by their lower-case text. */
 export const KIND_NAMES: ReadonlyMap<string, string> = new Map(
-  [...OBJECT_KINDS, 'Cluster', 'Plan'].map((kind) => [kind.toLowerCase(), kind]),
+  [...OBJECT_KINDS, 'Cluster', 'Guard', 'Plan'].map((kind) => [kind.toLowerCase(), kind]),
 );

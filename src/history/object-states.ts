@@ -9,6 +9,7 @@ import { type LoggedObject, ObjectLog, termsOf } from '../ingest/object-log.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import { basePartsWith, readBaseHead } from '../projection/base.ts';
 import { foldEvents } from '../projection/fold.ts';
+import { type Held, heldEvents, heldOfTexts } from '../projection/held.ts';
 import { EMPTY_WORLD, type World } from '../projection/state.ts';
 import { objectsInPart, type StatedObject, type StateHead } from '../projection/state-text.ts';
 import { Touched } from '../projection/touched.ts';
@@ -67,6 +68,11 @@ export class ObjectStates {
   /** Was a version of the zone published when what is left of the log begins? */
   isPublishedInBase(zone: ZoneId): boolean {
     return this.#base?.serials.some(([id]) => id === zone) === true;
+  }
+
+  /** The deletions of a cluster that the guard held when what is left of the log begins. */
+  heldInBase(id: ClusterId): Held {
+    return heldOfTexts(this.#base?.clusters.find((cluster) => cluster.id === id)?.held ?? {});
   }
 
   /** The objects of a kind with this key, in these clusters. */
@@ -172,6 +178,8 @@ export class ObjectStates {
     const from = Math.max(this.plans.rememberedSince(cluster, position), this.window.position + 1);
     const stated =
       from === this.window.position + 1 ? this.#base?.clusters.find(({ id }) => id === cluster) : undefined;
+    if (stated?.held !== undefined) yield* heldEvents(cluster, heldOfTexts(stated.held));
+    yield* this.#heldSince(cluster, from, position);
     for (const key of WATCHED_KINDS) {
       const object = this.log.find(cluster, 'Cluster', key);
       const last = (event: string, since: Position) => object && this.log.lastPosition(object, since, position, event);
@@ -184,6 +192,15 @@ export class ObjectStates {
       else if (isOld && oldLost !== undefined) yield { kind: 'ClusterLost', cluster, key, reason: oldLost };
       if (lacks !== undefined) yield* this.#at(object, lacks);
       else if (isOld && oldLacks !== undefined) yield { kind: 'ClusterLacks', cluster, key, reason: oldLacks };
+    }
+  }
+
+  /** Of what the guard held only the last list counts, and what was let go of it. */
+  *#heldSince(cluster: ClusterId, from: Position, to: Position): Generator<ClusterEvent> {
+    for (const object of this.log.ofKind('Guard')) {
+      if (object.cluster !== cluster) continue;
+      const last = this.log.lastPosition(object, from, to, 'DeletionsHeld');
+      for (const { event } of this.log.events(object, last ?? from, to, undefined)) yield event;
     }
   }
 

@@ -5,10 +5,11 @@ import type { ZoneDefinition, ZoneId } from '../ingest/plan.ts';
 import { clusterOf, clustersOfPlan, type World } from '../projection/state.ts';
 import type { ClusterOverview, KindState, Overview, ZoneOverview } from './answers.ts';
 import type { EventCount, EventCounts } from './event-counts.ts';
+import { heldOverview } from './held.ts';
 import { lastEventOf } from './log-events.ts';
 import type { Answered } from './problem.ts';
 import type { RecordCounts } from './record-counts.ts';
-import { type HistorySource, instant, versionRef } from './source.ts';
+import { type HistorySource, instant, type Place, versionRef } from './source.ts';
 import { worldAt, zoneIn } from './worlds.ts';
 
 /** What former overviews counted. */
@@ -44,7 +45,7 @@ export function overview(source: HistorySource, counts: Counts): Answered<Overvi
       octets: octets ?? 0,
     },
     clusters: [...clustersOfPlan(world.plan)].map((id) =>
-      clusterOverview(source, world, id, last.batch, eventCounts.get(id)),
+      clusterOverview(source, world, id, last, eventCounts.get(id)),
     ),
     zones: world.plan.zones.flatMap((definition) => {
       const records = counts.records.count(source, definition.id, last.batch, () => zoneNow(definition.id));
@@ -57,7 +58,7 @@ function clusterOverview(
   source: HistorySource,
   world: World,
   id: ClusterId,
-  batch: number,
+  place: Place,
   counted: EventCount | undefined,
 ): ClusterOverview {
   const zones = world.plan.zones.filter(({ stanzas }) => stanzas.some(({ cluster }) => cluster === id));
@@ -65,10 +66,12 @@ function clusterOverview(
     zones.flatMap(({ stanzas }) => stanzas.filter((s) => s.cluster === id).flatMap((s) => s.needs)),
   );
   const last = counted && source.placeOf(counted.batch);
+  const held = heldOverview(source, id, clusterOf(world, id).held, place);
   return {
     cluster: id,
     zones: zones.map((zone) => zone.id),
-    kinds: [...kinds].map((kind) => kindState(source, world, id, kind, batch)),
+    kinds: [...kinds].map((kind) => kindState(source, world, id, kind, place.batch)),
+    ...(held && { held }),
     events: counted?.events ?? 0,
     ...(last && { lastEvent: instant(last) }),
   };

@@ -41,7 +41,7 @@ function objectsLike(source: HistorySource, wanted: string, limit: number): Obje
     .prepare<[string, string, number], ObjectRef>(
       `SELECT object.id, cluster.text AS cluster, kind.text AS kind, key FROM object
        JOIN word AS cluster ON cluster.id = object.cluster JOIN word AS kind ON kind.id = object.kind
-       WHERE kind.text NOT IN ('Cluster', 'Plan') AND (instr(key, ?) > 0 OR instr(key, ?) > 0) ORDER BY key LIMIT ?`,
+       WHERE kind.text NOT IN ('Cluster', 'Guard', 'Plan') AND (instr(key, ?) > 0 OR instr(key, ?) > 0) ORDER BY key LIMIT ?`,
     )
     .all(wanted, turned, limit);
 }

@@ -1,11 +1,13 @@
 /** Why each stanza of a zone had, or had not, a name. */
 import { type DomainName, labelsBelow } from '../dns/name.ts';
 import type { ObjectKind } from '../ingest/event.ts';
+import { heldName } from '../ingest/held-keys.ts';
 import type { StanzaPlan } from '../ingest/plan.ts';
 import { type ClusterState, factsAt, type NamespaceState, type World } from '../projection/state.ts';
 import { exposedNamespace, findName, handsOn, isStanzaSynced, makeZone, type Zone } from '../projection/zone.ts';
 import { findOrMake } from '../serve/synth.ts';
 import type { LoggedEvent, StanzaReason } from './answers.ts';
+import { heldText } from './held.ts';
 import { hostAbsence, hostText, sourcesOfHost } from './host-reasons.ts';
 import { lastEventOf, lastTransfersOf } from './log-events.ts';
 import type { HistorySource, Place } from './source.ts';
@@ -38,6 +40,8 @@ export function reasonsOf(
     if (verdict === 'has') end = 'earlierStanza';
     else if (!handsOn(zone, at, name)) end ??= 'noFallthrough';
     const lost = Object.entries(cluster.lost).map(([kind, reason]) => `${kind}: ${reason}`);
+    const objects = verdict === 'notAsked' ? [] : objectsOf(world, zone, at, name, subject);
+    const held = heldText(source, stanza.cluster, cluster.held, objects, place);
     return {
       stanza: at + 1,
       plugin: stanza.plugin,
@@ -46,7 +50,8 @@ export function reasonsOf(
       code,
       text,
       ...(lost.length > 0 && { lost: lost.join('; ') }),
-      events: verdict === 'notAsked' ? [] : eventsOf(source, objectsOf(world, zone, at, name, subject), stanza, place),
+      ...(held !== undefined && { held }),
+      events: eventsOf(source, objects, stanza, place),
     };
   });
 }
@@ -188,8 +193,22 @@ function eventsOf(
   stanza: StanzaPlan,
   place: Place,
 ): LoggedEvent[] {
-  const found = keys.flatMap(([kind, key]) => lastEventOf(source, stanza.cluster, kind, key, place.batch) ?? []);
+  const { cluster } = stanza;
+  const found = keys.flatMap(([kind, key]) => {
+    const last = lastEventOf(source, cluster, kind, key, place.batch);
+    return last === undefined ? [] : [last, ...releaseOf(source, cluster, last)];
+  });
   return found.sort((a, b) => b.position - a.position).slice(0, MOST_EVENTS);
+}
+
+/** What let the guard believe a deletion, where it had held it. */
+function releaseOf(source: HistorySource, cluster: string, { event, kind, namespace, batch }: LoggedEvent) {
+  if (!event.endsWith('Deleted')) return [];
+  const names = namespace === undefined ? [kind] : [kind, heldName(kind, namespace)];
+  return names.flatMap((name) => {
+    const release = lastEventOf(source, cluster, 'Guard', name, batch);
+    return release?.batch === batch && release.event === 'DeletionsReleased' ? [release] : [];
+  });
 }
 
 function* slicesIn(state: NamespaceState | undefined, service: string): Generator<string> {

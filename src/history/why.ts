@@ -116,12 +116,13 @@ function summaryOf(
     parts.push(`stanza ${decisive.stanza} (${decisive.plugin}, ${decisive.cluster}): ${decisive.text}`);
   else if (sets > 0) parts.push("it is the zone's own name");
   if (newest !== undefined) parts.push(eventText(newest));
+  if (decisive?.held !== undefined) parts.push(decisive.held);
   return parts.join('; ');
 }
 
 /** An event in a few words. */
-export function eventText({ event, namespace, name, time, resourceVersion, manager }: LoggedEvent): string {
+function eventText({ event, namespace, name, time, resourceVersion, manager, detail }: LoggedEvent): string {
   const object = namespace === undefined ? name : `${namespace}/${name}`;
   const version = resourceVersion === undefined ? '' : ` resourceVersion ${resourceVersion}`;
-  return `${event} ${object} at ${time}${version}${manager === undefined ? '' : ` by ${manager}`}`;
+  return `${event} ${object}${detail === undefined ? '' : ` (${detail})`} at ${time}${version}${manager === undefined ? '' : ` by ${manager}`}`;
 }

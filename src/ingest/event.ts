@@ -218,6 +218,44 @@ export interface ClusterLacks {
   readonly reason: string;
 }
 
+/**
+ * The guard does not believe a list: the objects of a kind that it lacks are kept. Stands in for what was held of such a list
+ * before.
+ */
+export interface DeletionsHeld {
+  readonly kind: 'DeletionsHeld';
+  readonly cluster: ClusterId;
+  readonly key: WatchedKind;
+  /** The namespace that was listed; '' is all. */
+  readonly scope: string;
+  /** How many objects were known, and how many of them the list lacked. */
+  readonly known: number;
+  readonly count: number;
+  /** The keys of those that it lacked (held-keys.ts); of very many not all. */
+  readonly keys: string;
+  /** What the guard lets go at once, percent. */
+  readonly percent: number;
+  /** Unix milliseconds: so long at most. */
+  readonly until: number;
+}
+
+/**
+ * How holding back deletions ended: the API has the objects again, or deleted them one by one; or a later list without them
+ * was believed, an operator said so, the time was over, and they are deleted now.
+ */
+export const HOLD_ENDINGS = ['shown', 'deleted', 'believed', 'operator', 'time'] as const;
+export type HoldEnding = (typeof HOLD_ENDINGS)[number];
+
+export interface DeletionsReleased {
+  readonly kind: 'DeletionsReleased';
+  readonly cluster: ClusterId;
+  readonly key: WatchedKind;
+  readonly scope: string;
+  readonly by: HoldEnding;
+  /** Only of these objects; absent: of all. */
+  readonly keys?: readonly string[];
+}
+
 /** The zones that are built from here on: the part of the configuration that decides records and serials. */
 export interface PlanApplied {
   readonly kind: 'PlanApplied';
@@ -294,6 +332,8 @@ export type ClusterEvent =
   | ClusterSynced
   | ClusterLost
   | ClusterLacks
+  | DeletionsHeld
+  | DeletionsReleased
   | PlanApplied
   | TransferEvent;
 

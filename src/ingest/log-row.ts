@@ -2,6 +2,7 @@
 import { fail, ok, type Result } from '../errors.ts';
 import type { Cause, ClusterEvent, ClusterId, FactsOf, ObjectKind } from './event.ts';
 import { OBJECT_KINDS } from './event.ts';
+import { guardEventOf, plainGuardEvent } from './log-guard-row.ts';
 import { isTransferObject, plainTransferEvent, transferEventOf } from './log-transfer-row.ts';
 import type { ZonePlan } from './plan.ts';
 
@@ -9,12 +10,19 @@ import type { ZonePlan } from './plan.ts';
 export type Facts = FactsOf[ObjectKind];
 
 /** Version of the shape of bodies. */
-export const SCHEMA = 1;
+const SCHEMA = 1;
+/** Of events that programs which only know the first do not know: they refuse the row with a clear word. */
+const GUARD_SCHEMA = 2;
+
+/** The version of the shape that an event about such an object is written in. */
+export function schemaOf(object: string): number {
+  return object === 'Guard' ? GUARD_SCHEMA : SCHEMA;
+}
 
 /** A row of `event`, with words and object in clear. */
 export interface StoredEvent {
   readonly cluster: string;
-  /** A kind of Kubernetes object, or 'Cluster', 'Plan', 'Zone', 'Member'. */
+  /** A kind of Kubernetes object, or 'Cluster', 'Guard', 'Plan', 'Zone', 'Member'. */
   readonly object: string;
   readonly key: string;
   readonly kind: string;
@@ -51,6 +59,9 @@ export function plainEvent(event: ClusterEvent): PlainEvent {
         content: { reason: event.reason },
         cause: {},
       };
+    case 'DeletionsHeld':
+    case 'DeletionsReleased':
+      return { cluster: event.cluster.toWellFormed(), ...plainGuardEvent(event), kind: event.kind, cause: {} };
     case 'ZoneTransferred':
     case 'ZoneExpired':
     case 'ZoneRefreshed':
@@ -76,7 +87,8 @@ function about(cluster: ClusterId, object: string, key: string) {
  */
 export function eventOf(row: StoredEvent, content: unknown): Result<ClusterEvent, string> {
   const cluster = row.cluster as ClusterId;
-  if (row.schema !== SCHEMA) return fail(`its body has the shape ${row.schema}, which this program does not know`);
+  if (row.schema !== schemaOf(row.object))
+    return fail(`its body has the shape ${row.schema}, which this program does not know`);
   if (row.object === 'Plan' && row.kind === 'PlanApplied' && isRecord(content)) {
     return ok({ kind: row.kind, plan: content as unknown as ZonePlan });
   }
@@ -88,6 +100,7 @@ export function eventOf(row: StoredEvent, content: unknown): Result<ClusterEvent
       if (row.kind === 'ClusterLacks') return ok({ kind: row.kind, cluster, key: row.key, reason });
     }
   }
+  if (row.object === 'Guard') return guardEventOf(row, content);
   if (isTransferObject(row.object)) return transferEventOf(row, content);
   if (isObjectKind(row.object)) {
     const cause: Cause = {

@@ -13,7 +13,7 @@ import { canonicalJson, difference } from './delta.ts';
 import type { Batch, ClusterEvent, ClusterId, Position, WatchedKind } from './event.ts';
 import { hashBatch } from './log-chain.ts';
 import { type Breach, decode, KeptFacts, type PreviousFacts } from './log-decode.ts';
-import { type Facts, type PlainEvent, plainEvent, SCHEMA, type StoredEvent } from './log-row.ts';
+import { type Facts, type PlainEvent, plainEvent, type StoredEvent, schemaOf } from './log-row.ts';
 import { type BatchRow, LogTables } from './log-tables.ts';
 import { timeText, windowStart } from './log-window.ts';
 import { newTerms } from './terms.ts';
@@ -257,7 +257,7 @@ export class EventLog {
   ): StoredEvent {
     const manager = cause.manager?.toWellFormed() ?? null;
     const resourceVersion = cause.resourceVersion?.toWellFormed() ?? null;
-    const row = { cluster, object, key, kind, schema: SCHEMA, resourceVersion, manager };
+    const row = { cluster, object, key, kind, schema: schemaOf(object), resourceVersion, manager };
     if (content === undefined) {
       this.#noteUpdate(id, 0);
       return { ...row, body: null, checksum: null };

@@ -76,7 +76,7 @@ export interface Ingest {
   /** Starts and stops feeds so that these are followed; one that is in both goes on undisturbed. */
   reconfigure(sources: readonly ClusterSource[]): Promise<void>;
   /** Lets deletions happen that were not admitted. */
-  release(cluster: ClusterId): void;
+  release(cluster: ClusterId, by: 'operator' | 'time'): void;
   /** The host names whose addresses are needed from here on, of all clusters that are followed. */
   resolveHosts(needed: ReadonlyMap<ClusterId, ReadonlySet<string>>): void;
   /** Stops following, and commits what has come. */
@@ -283,8 +283,8 @@ export function startIngest(options: IngestOptions): Ingest {
       ...(hosts?.metrics() ?? []),
     ],
     reconfigure,
-    release(cluster) {
-      for (const step of clusters.get(cluster)?.reconciler.release() ?? []) take(cluster, step);
+    release(cluster, by) {
+      for (const step of clusters.get(cluster)?.reconciler.release(by) ?? []) take(cluster, step);
     },
     resolveHosts: (needed) => hosts?.follow(needed),
     async stop() {

@@ -17,6 +17,7 @@ import type {
   WatchedKind,
 } from './event.ts';
 import { type FeedSignal, type FeedSpec, feedName, positionScope } from './feed.ts';
+import { HeldDeletions, type Hold, type KnownHeld } from './held-deletions.ts';
 import { isJson, member } from './json-fields.ts';
 import type { WatchPosition } from './log.ts';
 import { equalFacts, identify, normalize, type RejectReason, triggerTimeOf } from './normalize.ts';
@@ -32,6 +33,8 @@ export interface KnownFacts {
   keys(cluster: ClusterId, kind: ObjectKind): Iterable<string>;
   /** Whether a kind was ever listed completely; `lost` after a ClusterLost, `lacking` after a ClusterLacks. */
   sync(cluster: ClusterId, kind: ObjectKind): SyncState;
+  /** The deletions that a list was not believed about; undefined when there are none. */
+  readonly held: KnownHeld;
 }
 
 /** Objects that a complete list did not have any more. */
@@ -45,8 +48,8 @@ export interface MissingObjects {
   readonly missing: readonly string[];
 }
 
-/** May they be deleted now? If not they are held until they are listed again or `release` is called. */
-export type AdmitDeletions = (missing: MissingObjects) => boolean;
+/** May they be deleted now (undefined)? If not they are held until they are listed again or `release` is called. */
+export type AdmitDeletions = (missing: MissingObjects) => Hold | undefined;
 
 /** What a signal comes to: to be committed together. */
 export interface Step {
@@ -73,7 +76,9 @@ interface FeedState {
   isComplete: boolean;
   isFailing: boolean;
   /** Deletions that were not admitted. */
-  held: Set<string>;
+  readonly held: HeldDeletions;
+  /** A list has begun since the feed did. */
+  hasListed: boolean;
 }
 
 /** The feeds of one cluster. Events are known here from when they are given out until `settle`. */
@@ -86,7 +91,7 @@ export class ClusterReconciler {
   readonly #pending = new Map<string, { kind: ObjectKind; key: string; facts: Facts | undefined; count: number }>();
   readonly #sync = new Map<ObjectKind, SyncState>();
 
-  constructor(cluster: ClusterId, known: KnownFacts, admitDeletions: AdmitDeletions = () => true) {
+  constructor(cluster: ClusterId, known: KnownFacts, admitDeletions: AdmitDeletions = () => undefined) {
     this.#cluster = cluster;
     this.#known = known;
     this.#admitDeletions = admitDeletions;
@@ -98,8 +103,11 @@ export class ClusterReconciler {
    */
   addFeed(feed: FeedSpec): void {
     const isSelected = selectionOf(feed.anyOf);
-    const begun = { seen: undefined, isComplete: false, isFailing: false, held: new Set<string>() };
-    this.#feeds.set(feedName(feed), { feed, isSelected, ...begun });
+    const begun = { seen: undefined, isComplete: false, isFailing: false, hasListed: false };
+    const held = new HeldDeletions(this.#cluster, feed, (cluster, kind, scope) =>
+      this.#known.held(cluster, kind, scope),
+    );
+    this.#feeds.set(feedName(feed), { feed, isSelected, held, ...begun });
   }
 
   removeFeed(feed: FeedSpec): void {
@@ -109,8 +117,8 @@ export class ClusterReconciler {
   /** Deletions that wait for `release`, per feed. */
   held(): { readonly feed: FeedSpec; readonly keys: ReadonlySet<string> }[] {
     return [...this.#feeds.values()]
-      .filter(({ held }) => held.size > 0)
-      .map(({ feed, held }) => ({ feed, keys: held }));
+      .filter(({ held }) => held.keys.size > 0)
+      .map(({ feed, held }) => ({ feed, keys: held.keys }));
   }
 
   /** What the next signal of a feed comes to; nothing for a feed that is not (or no longer) among the cluster's. */
@@ -120,6 +128,7 @@ export class ClusterReconciler {
     switch (signal.type) {
       case 'listBegan':
         state.seen = new Set();
+        state.hasListed = true;
         return NOTHING;
       case 'listed':
         return this.#takeListed(state, signal.objects);
@@ -148,11 +157,11 @@ export class ClusterReconciler {
   }
 
   /** Lets the held deletions of all feeds happen. */
-  release(): Step[] {
-    return [...this.#feeds.values()].map((state) => {
-      const events = [...state.held].flatMap((key) => this.#delete(state.feed.kind, key, {}));
-      state.held = new Set();
-      return { ...NOTHING, events };
+  release(by: 'operator' | 'time'): Step[] {
+    return [...this.#feeds.values()].map(({ feed, held }) => {
+      const keys = [...held.keys];
+      const told = keys.length === 0 ? [] : held.end(by);
+      return { ...NOTHING, events: [...told, ...keys.flatMap((key) => this.#delete(feed.kind, key, {}))] };
     });
   }
 
@@ -182,19 +191,19 @@ export class ClusterReconciler {
     }
     if (normalized.status === 'rejected') {
       // It is there, in whatever state: what is known of it stays.
-      if (key !== undefined) this.#show(state, key);
-      return { events: [], rejected: [{ kind, ...normalized }] };
+      return { events: key === undefined ? [] : this.#show(state, key), rejected: [{ kind, ...normalized }] };
     }
     switch (state.isSelected(object) ? normalized.status : 'gone') {
       case 'gone':
-        return { ...NOTHING, events: this.#delete(kind, normalized.key, normalized.cause) };
+        return { ...NOTHING, events: this.#takeAway(state, normalized.key, normalized.cause) };
       case 'ending':
-        this.#show(state, normalized.key);
-        return NOTHING;
+        return { ...NOTHING, events: this.#show(state, normalized.key) };
       case 'facts':
-        this.#show(state, normalized.key);
         return {
-          events: this.#upsert(kind, normalized.key, normalized.facts, normalized.cause),
+          events: [
+            ...this.#upsert(kind, normalized.key, normalized.facts, normalized.cause),
+            ...this.#show(state, normalized.key),
+          ],
           rejected: normalized.faults.map((reason) => ({ kind, key: normalized.key, reason })),
         };
     }
@@ -207,8 +216,14 @@ export class ClusterReconciler {
     if (!isInScope(kind, scope, identified.key)) {
       return { events: [], rejected: [{ kind, key: identified.key, reason: 'out of scope' }] };
     }
-    state.held.delete(identified.key);
-    return { ...NOTHING, events: this.#delete(kind, identified.key, identified.cause) };
+    return { ...NOTHING, events: this.#takeAway(state, identified.key, identified.cause) };
+  }
+
+  #takeAway(state: FeedState, key: string, cause: Cause): ClusterEvent[] {
+    return [
+      ...this.#delete(state.feed.kind, key, cause),
+      ...state.held.endOf(key, 'deleted', state.seen !== undefined),
+    ];
   }
 
   #endList(state: FeedState, resourceVersion: string | undefined): Step {
@@ -219,12 +234,15 @@ export class ClusterReconciler {
     state.isFailing = false;
     const known = [...this.#keys(kind)].filter((key) => isInScope(kind, scope, key));
     const missing = known.filter((key) => !seen.has(key));
-    const isAdmitted =
-      missing.length === 0 ||
-      this.#admitDeletions({ cluster: this.#cluster, kind, scope, known: known.length, missing });
-    state.held = new Set(isAdmitted ? [] : missing);
-    const deletions = isAdmitted ? missing.flatMap((key) => this.#delete(kind, key, {})) : [];
-    const events = [...deletions, ...this.#noteSync(kind)];
+    const hold =
+      missing.length === 0
+        ? undefined
+        : this.#admitDeletions({ cluster: this.#cluster, kind, scope, known: known.length, missing });
+    const told = hold
+      ? state.held.hold(hold, known.length, missing)
+      : state.held.end(missing.length === 0 ? 'shown' : 'believed');
+    const deletions = hold ? [] : missing.flatMap((key) => this.#delete(kind, key, {}));
+    const events = [...told, ...deletions, ...this.#noteSync(kind)];
     return resourceVersion === undefined
       ? { ...NOTHING, events }
       : this.#at(state, resourceVersion, { ...NOTHING, events });
@@ -235,15 +253,17 @@ export class ClusterReconciler {
    * again.
    */
   #at(state: FeedState, resourceVersion: string, step: Step): Step {
-    if (state.held.size > 0 || state.seen !== undefined) return step;
+    if (state.held.keys.size > 0 || state.seen !== undefined) return step;
     const { kind } = state.feed;
-    const scope = positionScope(state.feed);
-    return { ...step, position: { cluster: this.#cluster, kind, scope, resourceVersion } };
+    const position = { cluster: this.#cluster, kind, scope: positionScope(state.feed), resourceVersion };
+    // A watch that goes on from before the list that was not believed: nothing was lost.
+    const events = state.hasListed ? step.events : [...step.events, ...state.held.end('shown')];
+    return { ...step, events, position };
   }
 
-  #show(state: FeedState, key: string): void {
+  #show(state: FeedState, key: string): ClusterEvent[] {
     state.seen?.add(key);
-    state.held.delete(key);
+    return state.held.endOf(key, 'shown', state.seen !== undefined);
   }
 
   #upsert(kind: ObjectKind, key: string, facts: Facts, cause: Cause): ClusterEvent[] {

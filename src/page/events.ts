@@ -25,6 +25,7 @@ const KINDS = [
   'Node',
   'VirtualServer',
   'Cluster',
+  'Guard',
   'Plan',
 ];
 

@@ -130,7 +130,7 @@ function clusterTable({ clusters }: Answer, now: number): HTMLElement {
     ['Cluster', 'State', 'Events per minute', 'Events', 'Last event', 'Heard from'],
     clusters.map((cluster) => [
       h('span', { class: 'mono breakable' }, cluster.cluster),
-      stateOf(cluster),
+      [stateOf(cluster), heldNote(cluster, now)],
       countText(Math.round(cluster.eventsPerMinute * 10) / 10),
       countText(cluster.events),
       cluster.lastEvent ? moment(cluster.lastEvent.time, now) : 'never',
@@ -147,6 +147,20 @@ function stateOf({ isFollowed, isSynced, lost, kinds }: Answer['clusters'][numbe
   const waiting = kinds.filter(({ state }) => state === 'never').map(({ kind }) => kind);
   if (!isSynced) return [h('span', { class: 'badge warn' }, 'not synced'), ` ${waiting.join(', ')}`];
   return isFollowed ? h('span', { class: 'badge good' }, 'in sync') : h('span', { class: 'badge' }, 'not followed');
+}
+
+/** A list that is not believed: somebody should look. */
+function heldNote({ held }: Answer['clusters'][number], now: number): Child {
+  if (held === undefined) return '';
+  return h(
+    'div',
+    { class: 'note warn' },
+    `The guard holds ${countText(held.deletions)} deletions (${held.kinds.join(', ')}) since `,
+    moment(held.since, now),
+    ', until ',
+    moment(held.until),
+    ' at most.',
+  );
 }
 
 function zoneTable({ zones }: Answer, now: number, sparks: ReadonlyMap<string, SVGElement>): HTMLElement {

@@ -55,7 +55,7 @@ export function differenceLines(
 
 /** `ServiceUpserted` of what, where, by whom. */
 export function eventText(event: LoggedEvent): HTMLElement {
-  const { event: what, kind, namespace, name, cluster, manager, resourceVersion } = event;
+  const { event: what, kind, namespace, name, cluster, manager, resourceVersion, detail } = event;
   const object = namespace === undefined ? name : `${namespace}/${name}`;
   const verb = what.startsWith(kind) ? what.slice(kind.length).toLowerCase() : what;
   const whole = kind === 'Plan' ? 'The zones of the Corefile were changed' : `${kind} ${object} ${verb}`;
@@ -63,6 +63,7 @@ export function eventText(event: LoggedEvent): HTMLElement {
     'span',
     { class: 'breakable' },
     h('strong', {}, whole),
+    detail !== undefined && ` (${detail})`,
     cluster !== '' && [' in ', h('span', { class: 'mono' }, cluster)],
     manager !== undefined && [' by ', h('strong', {}, manager)],
     resourceVersion !== undefined &&

@@ -2,6 +2,7 @@
 import { packRecords } from '../dns/canonical.ts';
 import { equalJson } from '../ingest/delta.ts';
 import { OBJECT_KINDS } from '../ingest/event.ts';
+import { heldTexts } from './held.ts';
 import { type ClusterState, clusterOf, factsAt, keysAt, type World } from './state.ts';
 import type { Transferred } from './transferred.ts';
 import { headOfTransferred } from './transferred-text.ts';
@@ -23,8 +24,8 @@ export function findDifference(found: World, right: World): string | undefined {
 }
 
 function contactOf(world: World, id: ClusterState['id']): unknown {
-  const { synced, lost, lacking } = clusterOf(world, id);
-  return { synced, lost, lacking };
+  const { synced, lost, lacking, held } = clusterOf(world, id);
+  return { synced, lost, lacking, held: heldTexts(held) };
 }
 
 function findTransferredDifference(found: Transferred, right: Transferred): string | undefined {

@@ -14,6 +14,7 @@ import type {
 } from '../ingest/event.ts';
 import { addHolder, removeHolder, replaceHolder, soleHolder } from './address-tree.ts';
 import { type GatewayKind, type GatewayState, setGatewayObject, setGatewayService } from './gateway-state.ts';
+import { foldHeld } from './held.ts';
 import type { PersistentMap } from './persistent-map.ts';
 import {
   type ClusterState,
@@ -85,6 +86,9 @@ function foldCluster(state: ClusterState, event: FoldedEvent, touched: Touched):
   if (event.kind === 'ClusterLacks') {
     touched.sync(state.id);
     return { ...state, lacking: { ...state.lacking, [event.key]: event.reason } };
+  }
+  if (event.kind === 'DeletionsHeld' || event.kind === 'DeletionsReleased') {
+    return { ...state, held: foldHeld(state.held, event) };
   }
   switch (event.object) {
     case 'Namespace':

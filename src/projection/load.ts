@@ -95,13 +95,10 @@ export class ClusterLoader {
     this.#gateway = setGatewayObject(this.#gateway, kind, key, facts as never, () => {});
   }
 
-  finish({ id, synced, lost, lacking }: Pick<ClusterState, 'id' | 'synced' | 'lost' | 'lacking'>): ClusterState {
+  finish(told: Pick<ClusterState, 'id' | 'synced' | 'lost' | 'lacking' | 'held'>): ClusterState {
     const leaves = new Map<string, AddressNode>();
     return {
-      id,
-      synced,
-      lost,
-      lacking,
+      ...told,
       namespaces: PersistentMap.from(this.#namespaces),
       addresses: freeze(this.#addresses, leaves),
       gateway: this.#gateway,

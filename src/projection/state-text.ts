@@ -8,6 +8,7 @@ import { OperatorError } from '../errors.ts';
 import type { ClusterId, FactsOf, ObjectKind } from '../ingest/event.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import { GATEWAY_KINDS, type GatewayKind, type GatewayState } from './gateway-state.ts';
+import { type HeldText, heldOfTexts, heldTexts } from './held.ts';
 import { ClusterLoader, type NamespaceObjects, objectsOf } from './load.ts';
 import { type ClusterState, emptyCluster, type World } from './state.ts';
 import {
@@ -38,6 +39,8 @@ export interface StateHead {
     readonly lost: ClusterState['lost'];
     /** Absent in version 1. */
     readonly lacking?: ClusterState['lacking'];
+    /** Absent where nothing is held. */
+    readonly held?: Readonly<Record<string, HeldText>>;
   }[];
   /** Absent before version 3. */
   readonly transferred?: TransferredHead;
@@ -70,7 +73,10 @@ export function* writeState(
     version: VERSION,
     plan: world.plan,
     serials,
-    clusters: clusters.map(({ id, synced, lost, lacking }) => ({ id, synced, lost, lacking })),
+    clusters: clusters.map(({ id, synced, lost, lacking, held }) => ({
+      ...{ id, synced, lost, lacking },
+      ...(Object.keys(held).length > 0 && { held: heldTexts(held) }),
+    })),
     transferred: headOfTransferred(world.transferred),
     ...(versions && { versions }),
   };
@@ -155,8 +161,9 @@ export function readWorld(head: StateHead, parts: Iterable<string>): World {
     for (const [kind, key, facts] of part.gateway ?? []) loader.addGatewayObject(kind, key, facts);
   }
   const clusters: Record<ClusterId, ClusterState> = {};
-  for (const cluster of head.clusters) {
-    clusters[cluster.id] = loaders.get(cluster.id)?.finish({ lacking: {}, ...cluster }) ?? emptyCluster(cluster.id);
+  for (const { id, synced, lost, lacking = {}, held = {} } of head.clusters) {
+    const told = { id, synced, lost, lacking, held: heldOfTexts(held) };
+    clusters[id] = loaders.get(id)?.finish(told) ?? emptyCluster(id);
   }
   return { plan: head.plan, clusters, transferred: transferred.finish() };
 }

@@ -12,9 +12,11 @@ import type {
   ServiceFacts,
   ServiceImportFacts,
 } from '../ingest/event.ts';
+import { heldName } from '../ingest/held-keys.ts';
 import type { ZonePlan } from '../ingest/plan.ts';
 import { type AddressNode, EMPTY_ADDRESS_NODE } from './address-tree.ts';
 import { EMPTY_GATEWAY_STATE, type GatewayState, isGatewayKind } from './gateway-state.ts';
+import { type Held, heldKeys, NOTHING_HELD } from './held.ts';
 import { PersistentMap } from './persistent-map.ts';
 import { NOTHING_TRANSFERRED, type Transferred } from './transferred.ts';
 
@@ -52,6 +54,8 @@ export interface ClusterState {
   readonly lost: Readonly<Partial<Record<ObjectKind, string>>>;
   /** Kinds that the server has not got or does not let us list, with its words; only such as were never synced. */
   readonly lacking: Readonly<Partial<Record<ObjectKind, string>>>;
+  /** Deletions that the guard holds: the objects are there as any other. */
+  readonly held: Held;
   readonly namespaces: PersistentMap<NamespaceState>;
   readonly addresses: AddressNode;
   readonly gateway: GatewayState;
@@ -80,6 +84,7 @@ export function emptyCluster(id: ClusterId): ClusterState {
     synced: {},
     lost: {},
     lacking: {},
+    held: NOTHING_HELD,
     namespaces: PersistentMap.empty(),
     addresses: EMPTY_ADDRESS_NODE,
     gateway: EMPTY_GATEWAY_STATE,
@@ -162,6 +167,17 @@ export function* keysAt(world: World, cluster: ClusterId, kind: ObjectKind): Gen
         break;
     }
   }
+}
+
+/** The objects of a list of which the guard holds the deletion, and until when (Unix ms); undefined when there are none. */
+export function heldAt(
+  world: World,
+  cluster: ClusterId,
+  kind: ObjectKind,
+  scope: string,
+): { readonly keys: readonly string[]; readonly until: number } | undefined {
+  const held = world.clusters[cluster]?.held[heldName(kind, scope)];
+  return held && { keys: heldKeys(held), until: held.until };
 }
 
 /** Namespace and name of an object's key. */

@@ -57,6 +57,7 @@ const loggedEvent = {
   name: Text,
   resourceVersion: maybe(Text),
   manager: maybe(Text),
+  detail: maybe(Text),
 };
 export const LoggedEvent = component('Event', Type.Object(loggedEvent, closed('An event of the log.')));
 
@@ -238,6 +239,11 @@ const KindState = Type.Object(
   { additionalProperties: false },
 );
 
+const HeldOverview = Type.Object(
+  { deletions: Count, kinds: Type.Array(Text), since: Time, until: Time },
+  { additionalProperties: false, description: 'Deletions that the guard holds.' },
+);
+
 export const SearchHit = component(
   'SearchHit',
   Type.Object(
@@ -277,6 +283,7 @@ export const Overview = component(
             silentSeconds: maybe(Type.Number({ description: 'Since the API server last said anything.' })),
             zones: Type.Array(Text),
             kinds: Type.Array(KindState),
+            held: maybe(HeldOverview),
             events: Count,
             eventsPerMinute: Type.Number({ description: 'Over the last minute.' }),
             lastEvent: maybe(Instant),

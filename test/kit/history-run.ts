@@ -17,6 +17,7 @@ import type { RecordValue, TextRecord } from '../../src/history/answers.ts';
 import type { Answered } from '../../src/history/problem.ts';
 import { type History, openHistory } from '../../src/history/questions.ts';
 import type { ClusterEvent } from '../../src/ingest/event.ts';
+import { packKeys } from '../../src/ingest/held-keys.ts';
 import { windowStart } from '../../src/ingest/log-window.ts';
 import { isZoneSynced, soaRecord, type Zone, zoneRRsets } from '../../src/projection/zone.ts';
 import { findOrMake } from '../../src/serve/synth.ts';
@@ -37,6 +38,14 @@ const onlyEast = planApplied(zoneDefinition('cluster.local.', [stanza(EAST, { po
 const rootZone = planApplied(
   zoneDefinition('.', [stanza(WEST), stanza(EAST, { pods: 'verified' })], { localAddresses: ['10.0.0.1'] }),
 );
+/** A list that the guard does not believe, and an object of it that is seen again. */
+const held: ClusterEvent = {
+  ...{ kind: 'DeletionsHeld', cluster: EAST, key: 'Service', scope: '', known: 20, count: 2, percent: 50, until: 9e12 },
+  keys: packKeys(['a/web', 'b/db']),
+};
+const seenAgain: ClusterEvent = {
+  ...{ kind: 'DeletionsReleased', cluster: EAST, key: 'Service', scope: '', by: 'shown', keys: ['a/web'] },
+};
 const lost: ClusterEvent = { kind: 'ClusterLost', cluster: EAST, key: 'Service', reason: 'gone' };
 
 const step: fc.Arbitrary<Step[]> = fc.oneof(
@@ -48,6 +57,8 @@ const step: fc.Arbitrary<Step[]> = fc.oneof(
       [{ kind: 'append', events: [onlyEast] }],
       [{ kind: 'append', events: [rootZone] }],
       [{ kind: 'append', events: [lost] }],
+      [{ kind: 'append', events: [held] }],
+      [{ kind: 'append', events: [seenAgain] }],
       [{ kind: 'append', events: synced(EAST) }],
     ),
   },

@@ -3,7 +3,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { openDatabase } from '../../src/database.ts';
 import { canonicalJson } from '../../src/ingest/delta.ts';
-import type { ClusterEvent, ClusterId, FactsOf, ObjectKind } from '../../src/ingest/event.ts';
+import {
+  type ClusterEvent,
+  type ClusterId,
+  type FactsOf,
+  HOLD_ENDINGS,
+  type ObjectKind,
+} from '../../src/ingest/event.ts';
+import { packKeys } from '../../src/ingest/held-keys.ts';
 import { EventLog, type PreviousFacts } from '../../src/ingest/log.ts';
 
 const cluster = fc.constantFrom('alpha', 'beta', 'https://10.0.0.1:6443?labels=a').map((text) => text as ClusterId);
@@ -47,6 +54,28 @@ const event: fc.Arbitrary<ClusterEvent> = fc.oneof(
     reason: fc.string(),
   }),
   fc.record({ kind: fc.constant('ClusterSynced' as const), cluster, key: fc.constant('Pod' as const) }),
+  fc.record({
+    kind: fc.constant('DeletionsHeld' as const),
+    cluster,
+    key: fc.constant('Pod' as const),
+    scope: fc.constantFrom('', 'apps'),
+    known: fc.nat(),
+    count: fc.nat(),
+    keys: fc.array(fc.constantFrom('apps/a', 'apps/b'), { maxLength: 3 }).map(packKeys),
+    percent: fc.nat(100),
+    until: fc.nat(),
+  }),
+  fc.record(
+    {
+      kind: fc.constant('DeletionsReleased' as const),
+      cluster,
+      key: fc.constant('Pod' as const),
+      scope: fc.constantFrom('', 'apps'),
+      by: fc.constantFrom(...HOLD_ENDINGS),
+      keys: fc.array(fc.string(), { minLength: 1, maxLength: 3 }),
+    },
+    { requiredKeys: ['kind', 'cluster', 'key', 'scope', 'by'] },
+  ),
 );
 
 const batches = fc.array(fc.array(event, { minLength: 1, maxLength: 8 }), { maxLength: 12 });

@@ -8,6 +8,7 @@ import { canonicalJson } from '../../src/ingest/delta.ts';
 import type { Batch, ClusterEvent, ClusterId, FactsOf, ObjectKind, WatchedKind } from '../../src/ingest/event.ts';
 import { WATCHED_KINDS } from '../../src/ingest/event.ts';
 import { type ClusterSource, planFeeds, type ViewOptions } from '../../src/ingest/feed.ts';
+import { heldName, unpackKeys } from '../../src/ingest/held-keys.ts';
 import { EventLog, type EventLogOptions } from '../../src/ingest/log.ts';
 import { normalize } from '../../src/ingest/normalize.ts';
 import { type Ingest, type IngestOptions, type KnownFacts, startIngest } from '../../src/ingest/pipeline.ts';
@@ -31,6 +32,7 @@ const FAST = {
 export class FoldedFacts implements KnownFacts {
   readonly #facts = new Map<string, FactsOf[ObjectKind]>();
   readonly #sync = new Map<string, SyncState>();
+  readonly #held = new Map<string, { readonly keys: Set<string>; readonly until: number }>();
 
   get(cluster: ClusterId, kind: ObjectKind, key: string) {
     return this.#facts.get(`${cluster} ${kind} ${key}`);
@@ -45,9 +47,20 @@ export class FoldedFacts implements KnownFacts {
     return this.#sync.get(`${cluster} ${kind}`) ?? 'never';
   }
 
+  held(cluster: ClusterId, kind: WatchedKind, scope: string) {
+    return this.#held.get(`${cluster} ${heldName(kind, scope)}`);
+  }
+
   apply({ events }: Batch): void {
     for (const event of events) {
-      if (event.kind === 'ClusterSynced') this.#sync.set(`${event.cluster} ${event.key}`, 'synced');
+      if (event.kind === 'DeletionsHeld') {
+        const { cluster, key, scope, until } = event;
+        this.#held.set(`${cluster} ${heldName(key, scope)}`, { keys: new Set(unpackKeys(event.keys)), until });
+      } else if (event.kind === 'DeletionsReleased') {
+        const name = `${event.cluster} ${heldName(event.key, event.scope)}`;
+        if (event.keys === undefined) this.#held.delete(name);
+        else for (const key of event.keys) this.#held.get(name)?.keys.delete(key);
+      } else if (event.kind === 'ClusterSynced') this.#sync.set(`${event.cluster} ${event.key}`, 'synced');
       else if (event.kind === 'ClusterLost') this.#sync.set(`${event.cluster} ${event.key}`, 'lost');
       else if (event.kind === 'ClusterLacks') this.#sync.set(`${event.cluster} ${event.key}`, 'lacking');
       else if ('facts' in event) this.#facts.set(`${event.cluster} ${event.object} ${event.key}`, event.facts);

@@ -4,10 +4,14 @@ import fc from 'fast-check';
 import { canonicalJson } from '../../src/ingest/delta.ts';
 import type { ClusterEvent, ClusterId, FactsOf, ObjectKind } from '../../src/ingest/event.ts';
 import type { FeedSignal, FeedSpec } from '../../src/ingest/feed.ts';
+import type { Hold } from '../../src/ingest/held-deletions.ts';
+import { unpackKeys } from '../../src/ingest/held-keys.ts';
 import { type AdmitDeletions, ClusterReconciler, type KnownFacts } from '../../src/ingest/reconcile.ts';
 
 const A = 'alpha' as ClusterId;
 const PODS: FeedSpec = { kind: 'Pod', scope: '' };
+/** For ever. */
+const HOLD: Hold = { percent: 50, until: 9e12 };
 
 /** The fold of what was committed. */
 class Known implements KnownFacts {
@@ -22,9 +26,21 @@ class Known implements KnownFacts {
   sync(_: ClusterId, kind: ObjectKind) {
     return this.synced.get(kind) ?? 'never';
   }
+  readonly heldKeys = new Map<string, { keys: Set<string>; until: number }>();
+  held(_: ClusterId, kind: string, scope: string) {
+    return this.heldKeys.get(`${scope} ${kind}`);
+  }
   fold(events: readonly ClusterEvent[]) {
     for (const event of events) {
-      if (event.kind === 'ClusterSynced') this.synced.set(event.key, 'synced');
+      if (event.kind === 'DeletionsHeld') {
+        const keys = new Set(unpackKeys(event.keys));
+        assert.equal(keys.size, event.count);
+        this.heldKeys.set(`${event.scope} ${event.key}`, { keys, until: event.until });
+      } else if (event.kind === 'DeletionsReleased') {
+        const name = `${event.scope} ${event.key}`;
+        if (event.keys === undefined) this.heldKeys.delete(name);
+        else for (const key of event.keys) assert.ok(this.heldKeys.get(name)?.keys.delete(key));
+      } else if (event.kind === 'ClusterSynced') this.synced.set(event.key, 'synced');
       else if (event.kind === 'ClusterLost') this.synced.set(event.key, 'lost');
       else if ('facts' in event) this.facts.set(`${event.object} ${event.key}`, event.facts);
       else if ('object' in event) this.facts.delete(`${event.object} ${event.key}`);
@@ -194,19 +210,61 @@ test('deletions that are not admitted are held: shown again they are off, releas
   const asked: unknown[] = [];
   const { take, reconciler } = begin([PODS], (missing) => {
     asked.push(missing);
-    return false;
+    return HOLD;
   });
   take([listBegan, listed(pod('a', '10.0.0.1'), pod('b', '10.0.0.2'), pod('c', '10.0.0.3')), listEnded]);
-  assert.deepEqual(take([listBegan, listEnded]), []);
+  assert.deepEqual(take([listBegan, listEnded]), ['DeletionsHeld Pod']);
   assert.deepEqual(asked, [{ cluster: A, kind: 'Pod', scope: '', known: 3, missing: ['apps/a', 'apps/b', 'apps/c'] }]);
   assert.equal(reconciler.accept(PODS, { type: 'bookmark', resourceVersion: '20' }).position, undefined);
-  assert.deepEqual(take([changed(pod('a', '10.0.0.1')), deleted(pod('b', ''))]), ['PodDeleted apps/b']);
+  assert.deepEqual(take([changed(pod('a', '10.0.0.1')), deleted(pod('b', ''))]), [
+    'DeletionsReleased Pod',
+    'PodDeleted apps/b',
+    'DeletionsReleased Pod',
+  ]);
   assert.deepEqual([...(reconciler.held()[0]?.keys ?? [])], ['apps/c']);
   assert.deepEqual(
-    reconciler.release().flatMap(({ events }) => events.map(({ kind }) => kind)),
-    ['PodDeleted'],
+    reconciler.release('operator').flatMap(({ events }) => events.map(({ kind }) => kind)),
+    ['DeletionsReleased', 'PodDeleted'],
   );
   assert.equal(reconciler.accept(PODS, { type: 'bookmark', resourceVersion: '21' }).position?.resourceVersion, '21');
+});
+
+test('a list that lacks the same as the one before it tells nothing new of what is held', () => {
+  const { take } = begin([PODS], () => HOLD);
+  take([listBegan, listed(pod('a', '10.0.0.1'), pod('b', '10.0.0.2')), listEnded]);
+  assert.deepEqual(take([listBegan, listEnded]), ['DeletionsHeld Pod']);
+  assert.deepEqual(take([listBegan, listEnded]), []);
+  assert.deepEqual(take([listBegan, listed(pod('a', '10.0.0.1')), listEnded]), ['DeletionsHeld Pod']);
+  assert.deepEqual(take([listBegan, listed(pod('a', '10.0.0.1'), pod('b', '10.0.0.2')), listEnded]), [
+    'DeletionsReleased Pod',
+  ]);
+});
+
+test('a watch that is resumed after a restart, as if there had been no list, ends what the log says is held', () => {
+  const { known, take } = begin([PODS], () => HOLD);
+  take([listBegan, listed(pod('a', '10.0.0.1')), listEnded, listBegan, listEnded]);
+  const second = new ClusterReconciler(A, known, () => HOLD);
+  second.addFeed(PODS);
+  assert.deepEqual(second.accept(PODS, { type: 'live' }).events, []);
+  const { events, position } = second.accept(PODS, { type: 'bookmark', resourceVersion: '30' });
+  assert.deepEqual(events, [{ kind: 'DeletionsReleased', cluster: A, key: 'Pod', scope: '', by: 'shown' }]);
+  assert.equal(position?.resourceVersion, '30');
+});
+
+test('100,000 deletions that are held are one event, of a few octets each', () => {
+  const { take, known, reconciler } = begin([PODS], () => HOLD);
+  const pods = Array.from({ length: 100_000 }, (_, i) => `apps/pod-${i}-${(i * 2654435761) % 46656}`);
+  for (const key of pods) known.facts.set(`Pod ${key}`, { addresses: [] });
+  reconciler.accept(PODS, listBegan);
+  const { events } = reconciler.accept(PODS, listEnded);
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['DeletionsHeld', 'ClusterSynced'],
+  );
+  const [held] = events;
+  assert.ok(held?.kind === 'DeletionsHeld' && held.keys.length < 1_000_000, `${JSON.stringify(held).length} octets`);
+  assert.deepEqual(unpackKeys(held.keys), pods.toSorted());
+  assert.deepEqual(take([]), []);
 });
 
 test('signals of a feed that is no longer followed are nothing', () => {
@@ -225,6 +283,36 @@ const anySignals = fc.array(
       .map((pods) => [listBegan, ...pods.map(({ name, last }) => listed(pod(name, `10.0.0.${last}`))), listEnded]),
   ),
 );
+
+test('what the log says is held is what is held, whatever is said', () => {
+  const steps = fc.array(fc.tuple(anySignals, fc.constantFrom('none', 'restart', 'release')), { maxLength: 5 });
+  fc.assert(
+    fc.property(steps, fc.infiniteStream(fc.boolean()), (script, isHeld) => {
+      const known = new Known();
+      const fold = (reconciler: ClusterReconciler, events: readonly ClusterEvent[]) => {
+        known.fold(events);
+        reconciler.settle(events);
+      };
+      const start = () => {
+        const reconciler = new ClusterReconciler(A, known, () => (isHeld.next().value ? HOLD : undefined));
+        reconciler.addFeed(PODS);
+        return reconciler;
+      };
+      let reconciler = start();
+      for (const [groups, then] of script) {
+        for (const group of groups) {
+          for (const signal of group) fold(reconciler, reconciler.accept(PODS, signal).events);
+          const held = [...(reconciler.held()[0]?.keys ?? [])].sort();
+          assert.deepEqual([...(known.heldKeys.get(' Pod')?.keys ?? [])].sort(), held);
+          for (const key of held) assert.ok(known.facts.has(`Pod ${key}`));
+        }
+        if (then === 'release') for (const { events } of reconciler.release('time')) fold(reconciler, events);
+        if (then === 'restart') reconciler = start();
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
 
 test('whatever is said, and however late it is committed, what is known in the end is what was said last', () => {
   fc.assert(
