@@ -22,6 +22,15 @@ describe('a list that lacks most of what is known', () => {
     api.dropConnections();
   };
 
+  const run = promisify(execFile);
+  const zonelog = async (...args: string[]) => (await run(PROGRAM, [...args, '-db', server.database])).stdout;
+  /** What `why` says of what the guard holds of a service; undefined: nothing. */
+  const heldOf = async (i: number) => {
+    const [explanation] = JSON.parse(await zonelog('why', `s${i}.apps.svc.cluster.local`, '-o', 'json'));
+    return explanation.stanzas[0].held as string | undefined;
+  };
+  const untilOf = (held: string | undefined) => /Service apps\/s\d+ since .*? or at ([^;\s]+)/.exec(held ?? '')?.[1];
+
   before(async () => {
     api.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'apps' } });
     for (let i = 0; i < SERVICES; i++) {
@@ -70,6 +79,15 @@ describe('a list that lacks most of what is known', () => {
     );
   });
 
+  test('is told by why: since when, by which guard, until when', async () => {
+    const held = (await heldOf(3)) ?? '';
+    assert.match(
+      held,
+      /the guard holds the deletion of Service apps\/s3 since 20\S+Z: a list lacked 30 of 30, more than 50%;/,
+    );
+    assert.ok(Date.parse(untilOf(held) ?? '') > Date.now());
+  });
+
   test('is forgotten when the names come back', async () => {
     relist(0);
     await eventually(
@@ -78,6 +96,7 @@ describe('a list that lacks most of what is known', () => {
       'nothing is held',
     );
     assert.equal(await address(3), 'NOERROR');
+    assert.equal(await heldOf(3), undefined);
   });
 
   test('is still not believed after a restart, and comes true by an operator’s command', async () => {
@@ -91,14 +110,29 @@ describe('a list that lacks most of what is known', () => {
       'the deletions are held',
     );
     assert.equal(await address(3), 'NOERROR');
-    const run = promisify(execFile);
-    const { stdout } = await run(PROGRAM, ['release', '-db', server.database]);
-    assert.match(stdout, /^released: http:/);
+    const until = untilOf(await heldOf(3));
+    assert.ok(until !== undefined);
+    await server.stop('SIGKILL');
+    server.spawn();
+    await eventually(
+      () => server.metric(HELD, { kind: 'Service' }),
+      (held) => held === SERVICES,
+      'the deletions are held again',
+    );
+    assert.equal(untilOf(await heldOf(3)), until, 'a restart makes the time no longer');
+    assert.match(await zonelog('release'), /^released: http:/);
     await eventually(
       () => address(3),
       (rcode) => rcode === 'NXDOMAIN',
       's3 is gone',
     );
+    const told = (await zonelog('events', '--kind', 'Guard')).split('\n');
+    const words = told.flatMap((line) => / (Deletions\w+) +Service( \(\w+)?/.exec(line)?.slice(1).join('') ?? []);
+    const story = ['DeletionsHeld (30', 'DeletionsReleased (shown', 'DeletionsHeld (30', 'DeletionsReleased (operator'];
+    assert.deepEqual(words, story);
+    const gone = await run(PROGRAM, ['why', 's3.apps.svc.cluster.local', '-db', server.database]).catch((e) => e);
+    assert.equal(gone.code, 1);
+    assert.match(gone.stdout, /DeletionsReleased Guard Service/);
   });
 
   test('does not hold what the watch itself deletes', async () => {
