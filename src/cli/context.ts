@@ -87,18 +87,19 @@ export async function withHistory(
 ): Promise<void> {
   const opened = openHistory(databaseFile(options, context), { now: context.now });
   if (!opened.ok) {
-    tell(opened.error, context);
+    tellProblem(opened.error, context);
     return;
   }
   try {
     const failed = await ask(opened.value);
-    if (failed !== undefined) tell(failed, context);
+    if (failed !== undefined) tellProblem(failed, context);
   } finally {
     opened.value.close();
   }
 }
 
-function tell({ kind, message }: HistoryProblem, context: CliContext): void {
+/** One line on the error stream, and the exit code. */
+export function tellProblem({ kind, message }: HistoryProblem, context: CliContext): void {
   context.stderr.write(`${message}\n`);
   context.exit(exitOf(kind));
 }

@@ -198,6 +198,34 @@ test('export and import give the same log elsewhere, from any moment on', async 
   }
 });
 
+test('export takes serials, of one zone where several had them', async (t) => {
+  const { db, folder } = recorded(t);
+  const serials = (
+    await run('tail', '--since', new Date(START).toISOString(), '--no-follow', '-o', 'json', '-db', db)
+  ).out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).version.serial as number);
+  const [, second = 0, third = 0] = serials;
+  const exported = await run('export', '--from', String(second), '--to', String(third), '-db', db);
+  assert.deepEqual([exported.code, exported.err], [0, '']);
+  assert.deepEqual(
+    await run('export', '--from', String(second), '--to', String(third), '--zone', 'cluster.local', '-db', db),
+    exported,
+  );
+  const copy = path.join(folder.path, 'serials.db');
+  assert.equal((await run('import', folder.write('serials.jsonl', exported.out), '-db', copy)).code, 0);
+  for (const serial of [second, third]) {
+    const asked = ['zone', 'cluster.local', '--at', String(serial)];
+    assert.deepEqual(await run(...asked, '-db', copy), await run(...asked, '-db', db));
+  }
+  assert.equal((await run('diff', 'cluster.local', String(second), String(third), '-db', copy)).code, 0);
+  assert.equal((await run('diff', 'cluster.local', String(second), String(serials.at(-1)), '-db', copy)).code, 2);
+  const wrong = await run('export', '--from', String(third), '--to', String(second), '-db', db);
+  assert.deepEqual([wrong.code, wrong.out, wrong.err], [2, '', `${second} is before ${third}\n`]);
+  assert.equal((await run('export', '--zone', 'example.org', '-db', db)).code, 2);
+});
+
 test('a slice that is damaged, cut short or none at all gives one line, and no log', async (t) => {
   const { db, folder } = recorded(t);
   const whole = (await run('export', '-db', db)).out;
