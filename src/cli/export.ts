@@ -66,7 +66,8 @@ function sliceOf(source: HistorySource, { from, to, zone }: Options): Answered<S
   if (!begin.ok) return begin;
   const end = source.place(to, zones);
   if (!end.ok) return end;
-  if (end.value.batch < begin.value.batch) return problem('badInput', `${to} is before ${from}`);
+  const first = from === undefined ? undefined : source.place(from, zones);
+  if (first?.ok && end.value.asked < first.value.asked) return problem('badInput', `${to} is before ${from}`);
   return ok({ from: begin.value.batch + 1, to: end.value.batch });
 }
 
