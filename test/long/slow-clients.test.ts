@@ -3,19 +3,17 @@
  * connections, and those are cut off. `ZONELOG_TEST_CLIENTS`: how many of each kind (default 1,000).
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect as connectTls } from 'node:tls';
 import { frameMessages } from '../../src/dns/framing.ts';
-import { readMessage } from '../../src/dns/wire.ts';
-import { CA, CERTIFICATE, KEY } from '../kit/certificates.ts';
+import { CERTIFICATE, KEY } from '../kit/certificates.ts';
 import { TestServer } from '../kit/server.ts';
 import { question } from '../kit/serving.ts';
 import { SteadyLoad } from '../kit/steady-load.ts';
+import { askByTls } from '../kit/tls-question.ts';
 import { eventually } from '../kit/wait.ts';
 
 const EACH = Number(process.env.ZONELOG_TEST_CLIENTS ?? 1_000);
@@ -144,18 +142,5 @@ class Crowd {
   end(): void {
     clearInterval(this.#timer);
     for (const socket of this.#sockets) socket.destroy();
-  }
-}
-
-/** Does a good client get a good answer? */
-async function askByTls(port: number): Promise<boolean> {
-  const socket = connectTls({ host: '127.0.0.1', port, servername: 'dns.test', ca: CA });
-  try {
-    await once(socket, 'secureConnect');
-    socket.write(frameMessages([GOOD]));
-    const [reply] = (await once(socket, 'data')) as [Buffer];
-    return readMessage(reply.subarray(2))?.isResponse === true;
-  } finally {
-    socket.destroy();
   }
 }
