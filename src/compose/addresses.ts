@@ -10,7 +10,7 @@ export type Interfaces = Readonly<Record<string, NetworkInterfaceInfo[] | undefi
 
 /**
  * The addresses that the block's `bind` stands for: literal ones, and those of interfaces. Empty without `bind`: all.
- * @throws OperatorError when a word is neither an address nor the name of an interface
+ * @throws OperatorError when a word is neither an address nor the name of an interface, and when none is left
  */
 export function listenAddresses(block: BlockConfig, interfaces: Interfaces): string[] {
   const bind = block.options.bind;
@@ -22,7 +22,10 @@ export function listenAddresses(block: BlockConfig, interfaces: Interfaces): str
       throw new OperatorError(`plugin/bind: not a valid IP address or interface name: "${word}"`);
     return found;
   });
-  return [...new Set(addresses)].filter((address) => !except.has(address));
+  const left = [...new Set(addresses)].filter((address) => !except.has(address));
+  // No address would stand for all of them.
+  if (left.length === 0) throw new OperatorError('plugin/bind: `except` leaves no address to listen on');
+  return left;
 }
 
 function addressesOf(word: string, interfaces: Interfaces): string[] | undefined {
