@@ -1,7 +1,7 @@
 /** Questions about the past in DNS (`asof`): put by a serving thread, answered in the thread of the history. */
-import { isReverseZone } from '../corefile/config.ts';
 import { type DomainName, isSubdomain } from '../dns/name.ts';
 import { Rcode, RRClass, RRType } from '../dns/rrset.ts';
+import { typeText } from '../dns/type-text.ts';
 import type { HistoryProblem } from '../history/problem.ts';
 import type { History } from '../history/questions.ts';
 import type { Zone } from '../projection/zone.ts';
@@ -40,8 +40,8 @@ export function replyFrom(zone: Zone, name: DomainName, type: RRType): PastReply
 }
 
 /** Why it was answered so, in one line. */
-function explain(history: History, { zone, apex, name, at }: PastQuestion): PastReply {
-  const told = history.why({ name, zone, at, type: isReverseZone(apex) ? 'PTR' : 'A' });
+function explain(history: History, { zone, name, type, at }: PastQuestion): PastReply {
+  const told = history.why({ name, zone, at, type: typeText(type) });
   if (!told.ok) return problemReply(told.error);
   const texts = told.value.map(({ summary }) => summary).join(' | ');
   const rdata = { type: 'TXT', texts: textsOf(texts) } as const;

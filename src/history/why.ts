@@ -69,7 +69,7 @@ function explain(
     apex: zone.apex,
     outcome,
     records: textRecords(asked),
-    summary: summaryOf(zone.id, name, type, outcome, sets.length, stanzas),
+    summary: summaryOf(zone.id, name, type, outcome, [...new Set(sets.map((set) => typeText(set.type)))], stanzas),
     stanzas,
   };
 }
@@ -98,7 +98,7 @@ function summaryOf(
   name: DomainName,
   type: RRType,
   outcome: AnswerOutcome,
-  sets: number,
+  types: readonly string[],
   stanzas: readonly StanzaReason[],
 ): string {
   const decisive =
@@ -109,12 +109,12 @@ function summaryOf(
     (a, b) => (a === undefined || b.position > a.position ? b : a),
     undefined,
   );
-  const isTypeOnly = outcome === 'nodata' && sets > 0;
   const parts = [`${name} ${typeText(type)}: ${WORDS[outcome]} by zone ${zone}`];
-  if (isTypeOnly) parts.push('the name has records of other types only');
+  if (outcome === 'nodata' && types.length > 0)
+    parts.push(`the name has records of other types only: ${types.join(' ')}`);
   if (decisive !== undefined)
     parts.push(`stanza ${decisive.stanza} (${decisive.plugin}, ${decisive.cluster}): ${decisive.text}`);
-  else if (sets > 0) parts.push("it is the zone's own name");
+  else if (types.length > 0) parts.push("it is the zone's own name");
   if (newest !== undefined) parts.push(eventText(newest));
   if (decisive?.held !== undefined) parts.push(decisive.held);
   return parts.join('; ');

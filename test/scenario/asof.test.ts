@@ -83,6 +83,7 @@ other.local:{{dns}} {
       await data(`why.${WEB}.at-${first}.cluster.local`, 'TXT'),
       /answered by zone .*ServiceUpserted apps\/web/,
     );
+    assert.match(await data(`why-aaaa.${WEB}.cluster.local`, 'TXT'), /AAAA: no data .*records of other types only: A/);
     assert.match(
       await data('why.none.apps.svc.cluster.local', 'TXT'),
       /no such name .*there was no service apps\/none/,

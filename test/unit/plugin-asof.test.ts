@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/corefile/config.ts';
 import { Rcode } from '../../src/dns/rrset.ts';
+import { typeText } from '../../src/dns/type-text.ts';
 import { parseZoneText } from '../../src/dns/zonefile.ts';
 import { emptyReply } from '../../src/serve/chain.ts';
 import { type AsofSettings, createAsof, type PastQuestion, type PastReply } from '../../src/serve/plugins/asof.ts';
@@ -38,7 +39,8 @@ test('asof: what is asked of which zone, and of when', async () => {
     await askHandler(handler, requestOf(name, type), next);
     const [question] = asked;
     if (question === undefined) return passed.length === 1 ? 'next' : 'nothing';
-    return `${question.kind} ${question.name} ${question.zone} ${question.at ?? 'now'}`;
+    const about = question.kind === 'why' ? ` ${typeText(question.type)}` : '';
+    return `${question.kind}${about} ${question.name} ${question.zone} ${question.at ?? 'now'}`;
   };
   const web = 'web.apps.svc.cluster.local.';
   assert.equal(
@@ -54,11 +56,20 @@ test('asof: what is asked of which zone, and of when', async () => {
     'answer a.b.svc.east.cluster.local. east.cluster.local. 7',
   );
   assert.equal(await askedFor('3.2.1.at-7.10.in-addr.arpa', 'PTR'), 'answer 3.2.1.10.in-addr.arpa. 10.in-addr.arpa. 7');
-  assert.equal(await askedFor(`why.${web}`, 'TXT'), `why ${web} cluster.local. now`);
-  assert.equal(await askedFor('why.web.apps.svc.at-7.cluster.local', 'TXT'), `why ${web} cluster.local. 7`);
+  assert.equal(await askedFor(`why.${web}`, 'TXT'), `why A ${web} cluster.local. now`);
+  assert.equal(await askedFor('why.web.apps.svc.at-7.cluster.local', 'TXT'), `why A ${web} cluster.local. 7`);
+  assert.equal(
+    await askedFor('why.3.2.1.10.in-addr.arpa', 'TXT'),
+    'why PTR 3.2.1.10.in-addr.arpa. 10.in-addr.arpa. now',
+  );
+  assert.equal(await askedFor(`WHY-AAAA.${web}`, 'TXT'), `why AAAA ${web} cluster.local. now`);
+  assert.equal(await askedFor('why-srv.web.apps.svc.at-7.cluster.local', 'TXT'), `why SRV ${web} cluster.local. 7`);
+  assert.equal(await askedFor('why-soa.cluster.local', 'TXT'), 'why SOA cluster.local. cluster.local. now');
+  assert.equal(await askedFor(`why-type65.${web}`, 'TXT'), `why HTTPS ${web} cluster.local. now`);
   for (const name of [
     web,
     `why.${web}`,
+    `why-aaaa.${web}`,
     'web.at-7.apps.svc.cluster.local',
     'web.apps.svc.at-then.cluster.local',
     'web.apps.svc.at-.cluster.local',
@@ -88,6 +99,9 @@ test('asof: a cause stands under the name that was asked for', async () => {
   const { handler } = handlerWith({ ask: async () => reply('web.apps.svc.cluster.local. 0 IN TXT "since"') });
   assert.deepEqual((await askHandler(handler, requestOf('why.web.apps.svc.cluster.local', 'TXT'))).answer, [
     'why.web.apps.svc.cluster.local. 0 IN TXT "since"',
+  ]);
+  assert.deepEqual((await askHandler(handler, requestOf('why-aaaa.web.apps.svc.cluster.local', 'TXT'))).answer, [
+    'why-aaaa.web.apps.svc.cluster.local. 0 IN TXT "since"',
   ]);
 });
 

@@ -1,12 +1,13 @@
 /**
  * `asof`: the past in DNS, for clients that may ask. A label right below a zone's apex says when
- * (`web.apps.svc.at-20261121T024500Z.cluster.local`), and `why` before a name says why it is answered as it is (TXT). Such
- * names are in no zone, so no transfer has them; what they stand for somebody else finds out, and nothing waits for it.
+ * (`web.apps.svc.at-20261121T024500Z.cluster.local`), and `why` (`why-aaaa`) before a name says why it is answered as it is
+ * (TXT). Such names are in no zone, so no transfer has them; what they stand for somebody else finds out, and nothing waits for it.
  */
-import type { Network } from '../../corefile/config.ts';
+import { isReverseZone, type Network } from '../../corefile/config.ts';
 import { unmapAddress } from '../../dns/address.ts';
 import { childOf, type DomainName, isSubdomain, labelsBelow } from '../../dns/name.ts';
 import { Rcode, type Rdata, type ResourceRecord, RRType } from '../../dns/rrset.ts';
+import { parseType } from '../../dns/type-text.ts';
 import type { ZoneId } from '../../ingest/plan.ts';
 import { createCounters } from '../../metrics.ts';
 import { emptyReply, type Handler, mapOutcome, type Outcome, type Reply, type Request } from '../chain.ts';
@@ -19,6 +20,7 @@ export interface PastQuestion {
   readonly apex: DomainName;
   /** Without the labels that ask for the past. */
   readonly name: DomainName;
+  /** Of `why`: the type whose answer is to be explained. */
   readonly type: RRType;
   /** A moment as text; undefined: now. */
   readonly at: string | undefined;
@@ -43,6 +45,8 @@ const EDE_OTHER = 0;
 interface Asked extends PastQuestion {
   /** The label that says when; undefined: there is none. */
   readonly label: string | undefined;
+  /** The label that asks why; undefined: nobody does. */
+  readonly word: string | undefined;
 }
 
 export function createAsof({ networks, zones, ask }: AsofSettings): Handler {
@@ -58,11 +62,11 @@ export function createAsof({ networks, zones, ask }: AsofSettings): Handler {
   const askPast = async (asked: Asked): Promise<Outcome> => {
     waiting += 1;
     try {
-      const { label, ...question } = asked;
+      const { label, word, ...question } = asked;
       const reply = await ask(question);
       count(reply === undefined ? 'failed' : 'answered');
       if (reply === undefined) return failed('the history did not answer in time');
-      const said = asked.kind === 'why' ? underWhy(reply) : reply;
+      const said = word === undefined ? reply : under(word, reply);
       return { kind: 'reply', ...(label === undefined ? said : moved(said, asked.apex, label)) };
     } finally {
       waiting -= 1;
@@ -99,15 +103,15 @@ function withoutSource(outcome: Outcome): Outcome {
 }
 
 /** The answer is about a name, and stands under the name that was asked for. */
-function underWhy(reply: PastReply): PastReply {
-  return { ...reply, answer: reply.answer.map((record) => ({ ...record, owner: childOf('why', record.owner) })) };
+function under(word: string, reply: PastReply): PastReply {
+  return { ...reply, answer: reply.answer.map((record) => ({ ...record, owner: childOf(word, record.owner) })) };
 }
 
 /** A question about the past of one of these zones; undefined: it is none. */
 function readQuestion({ question }: Request, zones: ReturnType<AsofSettings['zones']>): Asked | undefined {
   const { name, type } = question;
   // Most questions end here.
-  if (!name.includes('at-') && !name.startsWith('why.')) return undefined;
+  if (!name.includes('at-') && !name.startsWith('why')) return undefined;
   const zone = zones
     .filter(({ apex }) => isSubdomain(name, apex))
     .reduce<(typeof zones)[number] | undefined>((a, b) => (a && a.apex.length >= b.apex.length ? a : b), undefined);
@@ -115,11 +119,18 @@ function readQuestion({ question }: Request, zones: ReturnType<AsofSettings['zon
   if (zone === undefined || labels === undefined) return undefined;
   const at = momentOf(labels.at(-1) ?? '');
   const label = at === undefined ? undefined : labels.pop();
-  const isWhy = type === RRType.TXT && labels[0] === 'why';
-  if (isWhy) labels.shift();
-  if (label === undefined && !isWhy) return undefined;
+  const about = type === RRType.TXT ? whyType(labels[0] ?? '', zone.apex) : undefined;
+  const word = about === undefined ? undefined : labels.shift();
+  if (label === undefined && word === undefined) return undefined;
   const plain = labels.reduceRight<DomainName>((parent, one) => childOf(one, parent), zone.apex);
-  return { kind: isWhy ? 'why' : 'answer', zone: zone.id, apex: zone.apex, name: plain, type, at, label };
+  const kind = word === undefined ? 'answer' : 'why';
+  return { kind, zone: zone.id, apex: zone.apex, name: plain, type: about ?? type, at, label, word };
+}
+
+/** The type that `why` or `why-aaaa` asks about; undefined: it is no such label. */
+function whyType(label: string, apex: DomainName): RRType | undefined {
+  if (label === 'why') return isReverseZone(apex) ? RRType.PTR : RRType.A;
+  return label.startsWith('why-') ? parseType(label.slice(4)) : undefined;
 }
 
 /** `at-20261121T024500Z`, `at-15m` (ago), `at-1795219203` (a serial), as moments are written elsewhere. */
