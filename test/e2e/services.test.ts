@@ -9,6 +9,7 @@ import { checkAnswers } from '../kit/zone-check.ts';
 import { ZoneObserver } from '../kit/zone-observer.ts';
 import { ensureBinaries } from './binaries.ts';
 import { type Cluster, startCluster } from './cluster.ts';
+import { checkBackup, checkCompaction, checkEvents, checkPlan, checkSlice, checkTail } from './log-commands.ts';
 import { clusterIPs, deletePod, HTTP_PORT, NODE, namespace, runPod, service, setReady } from './objects.ts';
 
 const binaries = await ensureBinaries();
@@ -211,6 +212,22 @@ describe('a real cluster', { skip: binaries ? false : 'no Go tool chain to build
     await becomes('unnamed.shop', 'CNAME', 'elsewhere.example.net.');
   });
 
+  test('a plan tells what kubectl apply then does', async () => {
+    await checkPlan(
+      server,
+      cluster,
+      [ZONE, '96.10.in-addr.arpa.'],
+      [
+        namespace('planned'),
+        service('planned', 'web', { clusterIP: '10.96.77.7', ports: HTTP_PORT }),
+        service('shop', 'out', { type: 'ExternalName', externalName: 'www.example.org' }),
+        service('shop', 'balanced', { type: 'LoadBalancer', ports: [{ name: 'https', port: 443, protocol: 'TCP' }] }),
+      ],
+    );
+  });
+
+  test('tail tells of a change as it happens', () => checkTail(server, cluster, ZONE));
+
   test('every answer is in the transfer and the other way round, in every zone', async () => {
     // The observer has compared each version that it saw with all before.
     await observer.stop();
@@ -242,6 +259,16 @@ describe('a real cluster', { skip: binaries ? false : 'no Go tool chain to build
 
   test('the commands tell of each version what was transferred then', async () => {
     await checkCommands(server.database, ZONE, observer.versions);
+    await checkEvents(server.database);
+  });
+
+  test('a copy of the log, a slice of it elsewhere, and what a compaction leaves, tell the same', async () => {
+    const copy = await checkBackup(server, ZONE, observer.versions);
+    await checkSlice(copy, ZONE, observer.versions);
+    await checkCompaction(copy, ZONE, observer.versions);
+    // The same beside a server that goes on answering.
+    await checkCompaction(server.database, ZONE, observer.versions);
+    assert.equal(await data('kubernetes.default'), '10.96.0.1');
   });
 
   test('after a clean stop and a start, all is as it was', async () => {
