@@ -108,6 +108,12 @@ export class Controller {
     this.args(0, 0);
   }
 
+  /** Of an option that is there or not: that it is. No words may be left. */
+  bare(): true {
+    this.noArgs();
+    return true;
+  }
+
   /** The one word left, or the empty text after a failure. */
   oneArg(): string {
     return this.args(1, 1)[0] ?? '';

@@ -121,8 +121,9 @@ test('reload', () => {
   assert.deepEqual(options('reload 10s 8s').reload, { intervalMs: 10_000, jitterMs: 5000 });
   assert.deepEqual(options('reload 0s').reload, { intervalMs: 0, jitterMs: 0 });
   assert.match(fault('reload 1s'), /interval value must be greater or equal to 2s$/);
-  assert.match(fault('reload 10s 1ms'), /jitter value must be greater or equal to 1s$/);
-  assert.match(fault('reload\nreload'), ONCE);
+  assert.equal(options('reload 10s 0s').reload?.jitterMs, 0);
+  assert.match(fault('reload 10s 1ms'), /jitter value must be 0 or greater or equal to 1s$/);
+  assert.equal(options('reload 5s\nreload 9s').reload?.intervalMs, 5_000, 'the first, as the peer has it');
 });
 
 test('loadbalance, loop, whoami, debug, any, minimal, cancel, root, chaos, metadata, nsid', () => {
@@ -187,7 +188,7 @@ test('cache', () => {
     denial: { capacity: 2000, maxTtl: 3, minTtl: 5, disabled: ['b.org.'] },
     servfailMs: 10_000,
     prefetch: { amount: 10, durationMs: 120_000, percentage: 20 },
-    serveStale: { upToMs: 7_200_000, verify: true, verifyTimeoutMs: 100 },
+    serveStale: { upToMs: 7_200_000, verify: true, verifyTimeoutMs: 100, ttl: 0, recheckMs: 0 },
     preferPositive: true,
     keepTtl: true,
   });
@@ -197,6 +198,18 @@ test('cache', () => {
   assert.match(fault('cache {\n prefetch 1 1m 5%\n}'), /percentage should fall in range \[10, 90\]: 5$/);
   assert.match(fault('cache {\n prefetch 1 1m 50\n}'), /last character of percentage/);
   assert.match(fault('cache {\n serve_stale 1h later\n}'), /refresh mode: later$/);
+  const stale = (words: string) => options(`cache {\n serve_stale ${words}\n}`).cache?.serveStale;
+  assert.deepEqual(stale('1m immediate 30s 5s'), {
+    upToMs: 60_000,
+    verify: false,
+    verifyTimeoutMs: 0,
+    ttl: 30,
+    recheckMs: 5_000,
+  });
+  assert.equal(stale('1m verify 1s 30s')?.ttl, 30);
+  assert.match(fault('cache {\n serve_stale 1h immediate 100ms\n}'), /whole number of seconds$/);
+  assert.match(fault('cache {\n serve_stale 1h immediate 1s 6m\n}'), /cannot exceed 5 minutes$/);
+  assert.match(fault('cache {\n serve_stale 1h immediate 1s 1s 1s\n}'), /Wrong argument count/);
   assert.match(fault('cache {\n disable all\n}'), /cache type for disable must be/);
   assert.match(fault('cache {\n success 10 0\n}'), /cache TTL can not be zero or negative: 0$/);
   assert.match(fault('cache\ncache'), ONCE);
@@ -289,6 +302,27 @@ test('rewrite', () => {
   assert.match(fault('rewrite type A'), /type rules must have exactly two arguments$/);
   assert.match(fault('rewrite name regex ( b answer auto'), /invalid regex pattern/);
   assert.match(fault('rewrite name exact a b c'), /exceeded the number of arguments/);
+});
+
+test('words too many, and what contradicts itself', () => {
+  for (const text of [
+    'dns64 {\n translate_all x\n}',
+    'dns64 {\n allow_ipv4 x\n}',
+    'file db a.b {\n reload_by_mtime x\n}',
+    'template IN A {\n rcode NXDOMAIN REFUSED\n}',
+    'multisocket\nmultisocket',
+  ])
+    assert.match(fault(text), /Wrong argument count|once per Server Block/, text);
+  assert.match(fault('hosts {\n fallthrough_unsupported\n}'), /requires fallthrough$/);
+  assert.match(fault('forward . 127.0.0.1 {\n max_age 5s\n}'), /must not be less than expire/);
+  assert.match(fault('rewrite rcode exact a.b 24 0'), /invalid rcode "24"$/);
+});
+
+test('what the peer lets pass', () => {
+  assert.equal(options('root /a\nroot /b').root, '/b');
+  assert.equal(options('erratic a.b {\n drop 3\n}').erratic?.drop, 3);
+  assert.deepEqual(options('loadbalance round_robin {\n prefer\n}').loadbalance?.prefer, []);
+  assert.equal(options('tsig {\n require all AXFR\n}').tsig?.require, 'all');
 });
 
 test('template, hosts, acl', () => {

@@ -76,6 +76,29 @@ test('serve_stale sends what it has with TTL 0 and a stale answer error, and ask
   assert.equal(cached.count('coredns_cache_served_stale_total'), 2);
 });
 
+test('serve_stale with a TTL and a recheck: stale answers have the one, and nobody is asked in the other', async () => {
+  for (const [mode, asked] of [
+    ['immediate', 3],
+    ['verify 0', 3],
+  ] as const) {
+    const cached = new Cached(`cache {\nserve_stale 1h ${mode} 30s 5s\n}`, (_, count) =>
+      count === 2 ? SERVFAIL : www(count),
+    );
+    await cached.ask('www.test');
+    cached.clock.advance(100_000);
+    for (let i = 0; i < 3; i++) {
+      assert.deepEqual(await ask(cached), ['1', 30], mode);
+      await turn();
+    }
+    assert.equal(cached.asked.length, 2, mode);
+    cached.clock.advance(5_000);
+    await ask(cached);
+    await turn();
+    assert.equal(cached.asked.length, asked, mode);
+    assert.deepEqual(await ask(cached), ['3', 100], mode);
+  }
+});
+
 test('serve_stale ends after its duration', async () => {
   const cached = new Cached('cache {\nserve_stale 60s\n}', (_, count) => (count > 1 ? SERVFAIL : www(count)));
   await cached.ask('www.test');

@@ -54,7 +54,7 @@ export function parseLoadbalance(stanzas: readonly Directive[]): Outcome<Loadbal
 
 function readNetworks(c: Controller): Network[] {
   const networks: Network[] = [];
-  for (const word of c.args(1)) {
+  for (const word of c.remainingArgs()) {
     const network = readNetwork(word);
     if (network) networks.push(network);
     else c.err(`invalid CIDR ${JSON.stringify(word)}`);

@@ -17,6 +17,17 @@ export interface CacheLimits {
   readonly disabled: readonly DomainName[];
 }
 
+/** `serve_stale [DURATION [immediate [TTL [RECHECK]]|verify [VERIFY_TIMEOUT [TTL [RECHECK]]]]]` */
+export interface ServeStale {
+  readonly upToMs: number;
+  readonly verify: boolean;
+  readonly verifyTimeoutMs: number;
+  /** TTL of stale answers, seconds. */
+  readonly ttl: number;
+  /** After a failure nobody is asked again for so long. */
+  readonly recheckMs: number;
+}
+
 /** `cache [TTL] [ZONES…] { … }` */
 export interface CacheOptions {
   readonly zones: readonly DomainName[];
@@ -25,9 +36,7 @@ export interface CacheOptions {
   readonly servfailMs: number;
   readonly prefetch: { readonly amount: number; readonly durationMs: number; readonly percentage: number };
   /** Undefined: nothing stale is served. */
-  readonly serveStale:
-    | { readonly upToMs: number; readonly verify: boolean; readonly verifyTimeoutMs: number }
-    | undefined;
+  readonly serveStale: ServeStale | undefined;
   readonly preferPositive: boolean;
   readonly keepTtl: boolean;
 }
@@ -37,6 +46,8 @@ type Draft = Mutable<Omit<CacheOptions, 'success' | 'denial'>> & Record<'success
 
 const CAPACITY = 9984;
 const MIN_TTL = 5;
+const MAX_TTL = 2 ** 32 - 1;
+const MAX_RECHECK_MS = 300_000;
 
 /** `cache`, once. */
 export function parseCache(stanzas: readonly Directive[], block: BlockContext): Outcome<CacheOptions> {
@@ -137,16 +148,22 @@ function readPrefetch(c: Controller, o: Draft): void {
   o.prefetch = { amount, durationMs, percentage };
 }
 
-/** `[DURATION [immediate|verify [VERIFY_TIMEOUT]]]` */
 function readServeStale(c: Controller, o: Draft): void {
-  const [upTo, modeText, timeout] = c.args(0, 3);
+  const [upTo, modeText, ...times] = c.args(0, 5);
   const upToMs = upTo === undefined ? 3_600_000 : c.duration(upTo);
   if (upToMs < 0) c.err('invalid negative duration for serve_stale');
   const mode = modeText?.toLowerCase() ?? 'immediate';
   if (mode !== 'immediate' && mode !== 'verify') c.err(`invalid value for serve_stale refresh mode: ${mode}`);
-  const verifyTimeoutMs = timeout === undefined ? 0 : c.duration(timeout);
-  if (verifyTimeoutMs < 0) c.err('invalid negative verify timeout for serve_stale');
-  o.serveStale = { upToMs, verify: mode === 'verify', verifyTimeoutMs };
+  const verify = mode === 'verify';
+  if (!verify && times.length > 2) c.argErr();
+  const [timeout = 0, ttlMs = 0, recheckMs = 0] = (verify ? times : ['0', ...times]).map((text) => c.duration(text));
+  if (timeout < 0) c.err('invalid negative timeout for serve_stale verify');
+  if (ttlMs < 0) c.err('invalid negative response TTL for serve_stale');
+  if (ttlMs % 1000 !== 0) c.err('serve_stale response TTL must be a whole number of seconds');
+  if (ttlMs / 1000 > MAX_TTL) c.err('serve_stale response TTL exceeds the DNS TTL range');
+  if (recheckMs < 0) c.err('invalid negative failure recheck for serve_stale');
+  if (recheckMs > MAX_RECHECK_MS) c.err('serve_stale failure recheck cannot exceed 5 minutes');
+  o.serveStale = { upToMs, verify, verifyTimeoutMs: timeout, ttl: ttlMs / 1000, recheckMs };
 }
 
 function readInteger(c: Controller, text: string): number {

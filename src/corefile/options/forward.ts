@@ -76,6 +76,9 @@ export function parseForward(stanzas: readonly Directive[], block: BlockContext)
     const to = texts.map((text) => readUpstream(c, text));
     const draft = defaults(froms[0] as DomainName, to);
     while (c.nextBlock()) readOption(c, draft);
+    const { maxAgeMs, expireMs } = draft;
+    if (maxAgeMs && maxAgeMs < expireMs)
+      c.stanzaErr(`max_age (${maxAgeMs}ms) must not be less than expire (${expireMs}ms)`);
     all.push(draft);
   }
   return c.finish(all);

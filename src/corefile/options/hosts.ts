@@ -44,8 +44,7 @@ export function parseHosts(stanzas: readonly Directive[], block: BlockContext): 
           fallthrough = c.fallthrough();
           break;
         case 'fallthrough_unsupported':
-          c.noArgs();
-          fallthroughUnsupported = true;
+          fallthroughUnsupported = c.bare();
           break;
         case 'no_reverse':
           noReverse = true;
@@ -61,6 +60,8 @@ export function parseHosts(stanzas: readonly Directive[], block: BlockContext): 
           else inline.push([c.value, ...c.remainingArgs()].join(' '));
       }
     }
+    if (fallthroughUnsupported && fallthrough === undefined)
+      c.stanzaErr('fallthrough_unsupported requires fallthrough');
   }
   return c.finish({ file, zones, inline, ttl, noReverse, reloadMs, fallthrough, fallthroughUnsupported });
 }

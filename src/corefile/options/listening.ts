@@ -79,7 +79,7 @@ function readMaxQueries(c: Controller, text: string): number {
 export function parseMultisocket(stanzas: readonly Directive[]): Outcome<{ readonly sockets: number | undefined }> {
   const c = new Controller('multisocket', stanzas);
   let sockets: number | undefined;
-  while (c.next()) {
+  while (c.nextOnly()) {
     const [text] = c.args(0, 1);
     if (text !== undefined) {
       const n = parseInteger(text);

@@ -78,7 +78,7 @@ export function parsePrometheus(stanzas: readonly Directive[]): Outcome<Promethe
 }
 
 export function parseReload(stanzas: readonly Directive[]): Outcome<ReloadOptions> {
-  const c = new Controller('reload', stanzas);
+  const c = new Controller('reload', stanzas.slice(0, 1));
   let intervalMs = 30_000;
   let jitterMs = 15_000;
   while (c.nextOnly()) {
@@ -86,17 +86,17 @@ export function parseReload(stanzas: readonly Directive[]): Outcome<ReloadOption
     if (interval !== undefined) intervalMs = c.duration(interval);
     if (intervalMs !== 0 && intervalMs < 2000) c.err('interval value must be greater or equal to 2s');
     if (jitter !== undefined) jitterMs = c.duration(jitter);
-    if (intervalMs !== 0 && jitterMs < 1000) c.err('jitter value must be greater or equal to 1s');
+    if (jitterMs !== 0 && jitterMs < 1000) c.err('jitter value must be 0 or greater or equal to 1s');
     c.noOptions();
   }
   return c.finish({ intervalMs, jitterMs: Math.min(jitterMs, intervalMs / 2) });
 }
 
-/** `root PATH`, once: the directory that files of other directives are relative to. */
+/** `root PATH`, the last one: the directory that files of other directives are relative to. */
 export function parseRoot(stanzas: readonly Directive[]): Outcome<string> {
   const c = new Controller('root', stanzas);
   let path = '';
-  while (c.nextOnly()) {
+  while (c.next()) {
     path = c.oneArg();
     c.noBlock();
   }

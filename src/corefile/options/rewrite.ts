@@ -6,6 +6,8 @@ import type { Directive } from '../parser.ts';
 import type { Pattern } from '../patterns.ts';
 import { parsePattern } from '../patterns.ts';
 
+/** The largest code that rules may give as a number. */
+const MAX_RCODE = 23;
 const MATCHES = ['exact', 'prefix', 'suffix', 'substring', 'regex'] as const;
 export type NameMatchKind = (typeof MATCHES)[number];
 
@@ -185,7 +187,7 @@ class RuleReader {
 
   #readCode(text: string): number {
     const code = rcodeNumber(text.toUpperCase()) ?? parseInteger(text);
-    if (code === undefined || code < 0 || code > 4095) this.#fail(`invalid rcode ${JSON.stringify(text)}`);
+    if (code === undefined || code < 0 || code > MAX_RCODE) this.#fail(`invalid rcode ${JSON.stringify(text)}`);
     return code ?? 0;
   }
 

@@ -84,7 +84,8 @@ function readAlgorithm(c: Controller, word: string): TsigAlgorithm[] {
 
 function readRequirement(c: Controller, numberOf: (word: string) => number | undefined, what: string): TsigRequirement {
   const words = c.args(1);
-  if (words.length === 1 && (words[0] === 'all' || words[0] === 'none')) return words[0];
+  // As the peer, which looks no further.
+  if (words[0] === 'all' || words[0] === 'none') return words[0];
   const numbers = new Set<number>();
   for (const word of words) {
     const number = numberOf(word);

@@ -98,8 +98,8 @@ export function parseDns64(stanzas: readonly Directive[]): Outcome<Dns64Options>
     if (text !== undefined) prefix = readPrefix(c, text);
     while (c.nextBlock()) {
       if (c.value === 'prefix') prefix = readPrefix(c, c.oneArg());
-      else if (c.value === 'translate_all') translateAll = true;
-      else if (c.value === 'allow_ipv4') allowIpv4 = true;
+      else if (c.value === 'translate_all') translateAll = c.bare();
+      else if (c.value === 'allow_ipv4') allowIpv4 = c.bare();
       else c.unknownProperty();
     }
   }
@@ -121,7 +121,6 @@ export function parseErratic(stanzas: readonly Directive[]): Outcome<ErraticOpti
   let delayMs = 100;
   let large = false;
   while (c.nextOnly()) {
-    c.noArgs();
     while (c.nextBlock()) {
       if (c.value === 'drop') drop = readAmount(c, c.args(0, 1)[0]);
       else if (c.value === 'truncate') truncate = readAmount(c, c.args(0, 1)[0]);

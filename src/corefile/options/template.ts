@@ -84,7 +84,7 @@ function readOption(c: Controller, o: Draft): void {
       o.expressions = [...o.expressions, c.args(1).join(' ')];
       break;
     case 'rcode': {
-      const text = c.args(1)[0] ?? '';
+      const text = c.oneArg();
       const rcode = rcodeNumber(text);
       if (rcode === undefined) c.err(`unknown rcode ${text}`);
       o.rcode = rcode ?? 0;

@@ -44,7 +44,7 @@ export function parseFile(stanzas: readonly Directive[], block: BlockContext): O
     let fallthrough: readonly DomainName[] | undefined;
     while (c.nextBlock()) {
       if (c.value === 'reload') reloadMs = readReload(c);
-      else if (c.value === 'reload_by_mtime') reloadByMtime = true;
+      else if (c.value === 'reload_by_mtime') reloadByMtime = c.bare();
       else if (c.value === 'fallthrough') fallthrough = c.fallthrough();
       else if (c.value === 'upstream') c.remainingArgs();
       else c.unknownProperty();

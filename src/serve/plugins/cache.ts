@@ -180,26 +180,33 @@ class Cache {
   async #answerStale(item: CacheItem, request: Request, counts: CacheCounts, next: Next): Promise<Outcome> {
     const { serveStale } = this.#options;
     counts.hits[item.type] += 1;
-    if (serveStale?.verify === true) {
+    const isQuiet = this.#tools.now() < item.quietUntil;
+    if (serveStale?.verify === true && !isQuiet) {
       const { verifyTimeoutMs } = serveStale;
       const fresh = this.#verify(item, request, counts, next);
       const outcome = await (verifyTimeoutMs > 0 ? this.#withTimeout(fresh, verifyTimeoutMs) : fresh);
       if (outcome !== undefined) return outcome;
-    } else void this.#refresh(item, request, counts, next, true);
+    } else if (!isQuiet) void this.#refresh(item, request, counts, next, true);
     counts.stale += 1;
     const ede = item.rcode === Rcode.NXDOMAIN ? STALE_NXDOMAIN : STALE_ANSWER;
-    return this.#tailor(replyOf(item, 0), request, { ede });
+    return this.#tailor(replyOf(item, serveStale?.ttl ?? 0), request, { ede });
   }
 
   /** A fresh reply that may take the place of a stale one (RFC 8767 §4); undefined: there is none. */
   async #verify(item: CacheItem, request: Request, counts: CacheCounts, next: Next): Promise<Outcome | undefined> {
     try {
       const outcome = await next(forRefresh(request));
-      return isRefresh(outcome) ? this.#keep(outcome, item.key, request, counts, next) : undefined;
+      if (isRefresh(outcome)) return this.#keep(outcome, item.key, request, counts, next);
     } catch (error) {
       this.#tools.onFailure(error);
-      return undefined;
     }
+    this.#keepQuiet(item);
+    return undefined;
+  }
+
+  /** Who could not help is left alone for a while (RFC 8767 §5: the failure recheck timer). */
+  #keepQuiet(item: CacheItem): void {
+    item.quietUntil = this.#tools.now() + (this.#options.serveStale?.recheckMs ?? 0) / 1000;
   }
 
   #withTimeout<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
@@ -222,7 +229,10 @@ class Cache {
       // Not truncated for a client that takes little.
       const { packet: _, ...asked } = request;
       const outcome = await next(forRefresh({ ...asked, transport: 'tcp' }));
-      if (isStale && !isRefresh(outcome)) return;
+      if (isStale && !isRefresh(outcome)) {
+        this.#keepQuiet(item);
+        return;
+      }
       this.#keep(outcome, item.key, request, counts, next);
       const fresh = this.#store.find(item.key, this.#tools.now());
       if (fresh === undefined || fresh === item) return;
@@ -231,6 +241,7 @@ class Cache {
       fresh.lastHit = item.lastHit;
     } catch (error) {
       this.#tools.onFailure(error);
+      this.#keepQuiet(item);
     } finally {
       item.isRefreshing = false;
       this.#refreshes -= 1;

@@ -33,6 +33,8 @@ export interface CacheItem {
   lastHit: number;
   /** Somebody is asking anew already. */
   isRefreshing: boolean;
+  /** Nobody is asked anew before: a failure was not long ago. Seconds. */
+  quietUntil: number;
 }
 
 /** What is known of the reply beside its content. */
@@ -73,6 +75,7 @@ export function makeItem(
     hits: 0,
     lastHit: 0,
     isRefreshing: false,
+    quietUntil: 0,
   };
 }
 
