@@ -15,8 +15,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   projection: ['base', 'dns', 'corefile', 'ingest', 'projection'],
   serve: ['base', 'dns', 'corefile', 'ingest', 'projection', 'serve'],
   transfer: ['base', 'dns', 'corefile', 'ingest', 'projection', 'transfer'],
-  // Past answers are made as present ones are: what is only made when asked for too.
-  history: ['base', 'dns', 'corefile', 'ingest', 'projection', 'serve', 'history'],
+  // Past answers are made as present ones are: what is only made when asked for too. A difference is what IXFR brings.
+  history: ['base', 'dns', 'corefile', 'ingest', 'projection', 'serve', 'transfer', 'history'],
   retention: ['base', 'dns', 'corefile', 'ingest', 'projection', 'retention'],
   preview: ['base', 'dns', 'corefile', 'ingest', 'projection', 'preview'],
   web: ['base', 'history', 'web'],
@@ -62,6 +62,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'transferred.ts',
   ],
   serve: ['synth.ts'],
+  transfer: ['changesets.ts'],
   history: ['questions.ts', 'answers.ts', 'problem.ts', 'moment.ts'],
 };
 

@@ -130,15 +130,37 @@ export class JournalReader {
       const first = find('serial_from = ?', from);
       // Not indexed: it is the newest one, or nearly.
       const last = first && find('serial_to = ? AND base = ? AND batch >= ?', to, first.base, first.batch);
-      if (first === undefined || last === undefined) return undefined;
-      const changesets = last.step - first.step + 1;
-      return {
-        changesets,
-        records: last.records - first.records + first.ownRecords,
-        octets: last.octets - first.octets + first.ownOctets,
-        read: () => this.#readChain(zone, first.batch, last.batch, changesets),
-      };
+      return first === undefined || last === undefined ? undefined : this.#chainOf(zone, first, last);
     })();
+  }
+
+  /**
+   * As `chain`, between the versions of two batches: serials may come again, batches don't.
+   * @returns undefined when there is no version of either, or the changes between them are no longer here
+   */
+  chainBetween(zone: ZoneId, after: number, until: number): ChangesetChain | undefined {
+    const find = (where: string, ...batches: number[]) =>
+      prepareOnce<(string | number)[], ChangeRow>(
+        this.#db,
+        `SELECT ${CHANGE_COLUMNS} FROM zone_change
+         WHERE zone = (SELECT id FROM zone WHERE name = ?) AND ${where} ORDER BY batch LIMIT 1`,
+      ).get(zone, ...batches);
+    return this.#db.transaction(() => {
+      const first = find('batch > ? AND batch <= ?', after, until);
+      const last = first && find('batch = ?', until);
+      if (first === undefined || last === undefined || last.base !== first.base) return undefined;
+      return this.lastVersion(zone, first.batch)?.batch === after ? this.#chainOf(zone, first, last) : undefined;
+    })();
+  }
+
+  #chainOf(zone: ZoneId, first: ChangeRow, last: ChangeRow): ChangesetChain {
+    const changesets = last.step - first.step + 1;
+    return {
+      changesets,
+      records: last.records - first.records + first.ownRecords,
+      octets: last.octets - first.octets + first.ownOctets,
+      read: () => this.#readChain(zone, first.batch, last.batch, changesets),
+    };
   }
 
   /** The changeset that made a version; undefined for a zone's first version, or when it is no longer here. */

@@ -118,6 +118,8 @@ export function checkHistory(steps: readonly Step[], pick: (below: number) => nu
   database.db.pragma('synchronous = OFF');
   try {
     const { stored, moments } = play(new StoredHistory(database.db), steps);
+    // A journal drops its oldest changes: then differences come from the log.
+    if (pick(2) === 0) database.db.exec('DELETE FROM zone_change');
     const opened = openHistory(file, { now: () => Date.UTC(2100, 0, 1) });
     assert.ok(opened.ok);
     const first = Math.max(1, windowStart(stored.db).batch);
