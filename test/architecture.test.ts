@@ -54,6 +54,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'fold.ts',
     'held.ts',
     'replica.ts',
+    'seal.ts',
     'snapshot.ts',
     'base.ts',
     'compare-worlds.ts',

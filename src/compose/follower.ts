@@ -3,13 +3,9 @@
  * that the thread answers queries between parts however much there is to fold.
  */
 import type { MessagePort } from 'node:worker_threads';
-import type { Serial } from '../dns/serial.ts';
 import type { Batch, ClusterEvent } from '../ingest/event.ts';
-import type { ZoneId } from '../ingest/plan.ts';
 import type { ReplicaUpdate } from '../projection/replica.ts';
-import type { FromFollower, ToFollower } from './messages.ts';
-
-export type Serials = readonly (readonly [ZoneId, Serial])[];
+import type { FromFollower, ReleasedVersions, ToFollower } from './messages.ts';
 
 /** Weight of one part: about a millisecond of folding. An event weighs one, and one more for each ten endpoints. */
 const PART_WEIGHT = 100;
@@ -19,7 +15,7 @@ const MAX_WAITING = 5_000;
 
 export interface Follower {
   /** Queues a batch whose versions are in the journal. */
-  send(batch: Batch, serials: Serials): void;
+  send(batch: Batch, versions: ReleasedVersions): void;
   /** The last batch that was folded there whole. */
   readonly folded: number;
   /** Tells the thread that more may be shown, should nobody ask it anything. */
@@ -27,10 +23,10 @@ export interface Follower {
   close(): void;
 }
 
-/** @param current the last batch in the journal, with the serial of every zone */
+/** @param current the last batch in the journal, with the version of every zone */
 export function startFollower(
   port: MessagePort,
-  current: () => { readonly batch: number; readonly serials: Serials },
+  current: () => { readonly batch: number } & ReleasedVersions,
   on: { readonly onFolded: () => void; readonly onClose: () => void },
 ): Follower {
   let queue: ReplicaUpdate[] = [];
@@ -61,9 +57,9 @@ export function startFollower(
   port.on('close', on.onClose);
   pump();
   return {
-    send(batch, newSerials) {
+    send(batch, versions) {
       if (isLagging) return;
-      queue.push(...partsOf(batch, newSerials));
+      queue.push(...partsOf(batch, versions));
       if (queue.length > MAX_WAITING) {
         // A batch that was begun is sent to its end: half of it is folded there.
         queue = queue.filter((update) => update.batch === open);
@@ -79,7 +75,7 @@ export function startFollower(
   };
 }
 
-function* partsOf({ batch, events }: Batch, serials: Serials): Generator<ReplicaUpdate> {
+function* partsOf({ batch, events }: Batch, versions: ReleasedVersions): Generator<ReplicaUpdate> {
   let part: ClusterEvent[] = [];
   let weight = 0;
   for (const event of events) {
@@ -91,5 +87,5 @@ function* partsOf({ batch, events }: Batch, serials: Serials): Generator<Replica
     part.push(event);
     weight += 1 + (event.kind === 'EndpointSliceUpserted' ? event.facts.endpoints.length / 10 : 0);
   }
-  yield { batch, events: part, isLast: true, serials };
+  yield { batch, events: part, isLast: true, ...versions };
 }

@@ -47,7 +47,7 @@ export function followWriter(
     if (show !== undefined) hidden.push({ batch: update.batch, show });
   };
 
-  const load = ({ batch: until, serials }: Extract<ToFollower, { kind: 'position' }>) => {
+  const load = ({ batch: until, serials, zonemds = [] }: Extract<ToFollower, { kind: 'position' }>) => {
     if (replica === undefined) {
       let { world, batch: position } = start ?? readSnapshot(db, until);
       start = undefined;
@@ -57,7 +57,7 @@ export function followWriter(
         world = foldEvents(world, batch.events, new Touched());
         position = batch.batch;
       }
-      replica = createReplica({ world, batch: position, serials: new Map(serials) });
+      replica = createReplica({ world, batch: position, serials: new Map(serials), zonemds });
       on.onLoaded(replica);
       return;
     }
@@ -65,7 +65,7 @@ export function followWriter(
       factsAt((replica as Replica).world, cluster, kind, key);
     for (const { batch, events } of log.read(replica.batch + 1, previous)) {
       if (batch > until) break;
-      fold(replica, { batch, events, isLast: true, serials: batch === until ? serials : [] });
+      fold(replica, { batch, events, isLast: true, ...(batch === until ? { serials, zonemds } : { serials: [] }) });
     }
   };
 

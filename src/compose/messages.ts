@@ -1,6 +1,5 @@
 /** What the threads say to each other. Everything here is structured-clonable. */
 import type { MessagePort } from 'node:worker_threads';
-import type { Serial } from '../dns/serial.ts';
 import type { ClusterId } from '../ingest/event.ts';
 import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import type { SecondarySource } from '../ingest/secondary/primary.ts';
@@ -89,10 +88,13 @@ export type FromWriter =
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'stopped' };
 
+/** The last version of each zone that may be served: serials, and ZONEMD records where there are any. */
+export type ReleasedVersions = Pick<ReplicaUpdate, 'serials' | 'zonemds'>;
+
 /** The writer to a serving thread. */
 export type ToFollower =
   /** Up to this batch the thread reads the log by itself; what comes after is sent. */
-  | { readonly kind: 'position'; readonly batch: number; readonly serials: readonly (readonly [ZoneId, Serial])[] }
+  | ({ readonly kind: 'position'; readonly batch: number } & ReleasedVersions)
   | { readonly kind: 'update'; readonly update: ReplicaUpdate }
   /** The shared number of the batch that may be shown has grown. No answer is wanted. */
   | { readonly kind: 'visible' };

@@ -4,7 +4,6 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { OwnedDatabase } from '../database.ts';
-import type { Serial } from '../dns/serial.ts';
 import { fail, OperatorError, ok } from '../errors.ts';
 import type { Connector } from '../ingest/credentials.ts';
 import type { Batch, ClusterId, ObjectKind } from '../ingest/event.ts';
@@ -16,14 +15,15 @@ import type { ZoneId, ZonePlan } from '../ingest/plan.ts';
 import type { SecondarySource } from '../ingest/secondary/primary.ts';
 import type { Logger } from '../logger.ts';
 import { Journal, type JournalLimits } from '../projection/journal.ts';
-import { createProjector, type Projector, type PublishedVersion } from '../projection/projector.ts';
+import { createProjector, type Projector } from '../projection/projector.ts';
 import { readSnapshot, writeSnapshot } from '../projection/snapshot.ts';
 import { factsAt, heldAt, keysAt, type World } from '../projection/state.ts';
 import { watchCrowdedHosts } from './crowded-hosts.ts';
-import { type Follower, type Serials, startFollower } from './follower.ts';
+import { type Follower, startFollower } from './follower.ts';
 import { createGuard } from './guard.ts';
 import { createHostNeeds, type HostNeeds } from './host-needs.ts';
-import type { ClusterStatus, EventLogLimits, WriterStatus } from './messages.ts';
+import type { ClusterStatus, EventLogLimits, ReleasedVersions, WriterStatus } from './messages.ts';
+import { mergeVersions, versionsOf, versionsOfZones } from './released.ts';
 import { createRetention, type Retention, type RetentionOptions } from './retention.ts';
 import { createRetryingStore } from './retrying-store.ts';
 import type { SecondarySide, ZoneExpiry } from './secondary-side.ts';
@@ -94,7 +94,7 @@ export function createWriter(options: WriterOptions): Writer {
   const { db } = database;
   const log = new EventLog(db, { crashPoint });
   const journal = new Journal(db, undefined, crashPoint);
-  const published: { batch: Batch; serials: Serials }[] = [];
+  const published: { batch: Batch; made: ReleasedVersions }[] = [];
   const followers = new Set<Follower>();
   const store = createRetryingStore(journal, {
     onFailure: (message) => {
@@ -118,14 +118,14 @@ export function createWriter(options: WriterOptions): Writer {
   let onSnapshot: (() => void) | undefined;
   /** One was asked for while it could not be begun. */
   let isSnapshotDue = false;
-  let released: Serials = [];
 
   const previous = (cluster: ClusterId, kind: ObjectKind, key: string) => factsAt(projector.world, cluster, kind, key);
   for (const batch of log.read(projector.batch + 1, previous)) {
     projector.apply(batch);
     eventsSinceSnapshot += batch.events.length;
   }
-  released = serialsOf(projector);
+  projector.seal();
+  let released = versionsOfZones(projector.zones());
   const crowded = watchCrowdedHosts(logger.forPlugin('k8s_gateway'));
   crowded.lookAtAll(projector.world);
 
@@ -133,7 +133,7 @@ export function createWriter(options: WriterOptions): Writer {
   function fold(batch: Batch): void {
     const versions = projector.apply(batch);
     crowded.look(batch.events, projector.world);
-    published.push({ batch, serials: versions.map(({ zone, serial }: PublishedVersion) => [zone, serial] as const) });
+    published.push({ batch, made: versionsOf(versions) });
     release();
     tellHostNeeds?.(projector.world);
     eventsSinceSnapshot += batch.events.length;
@@ -142,9 +142,9 @@ export function createWriter(options: WriterOptions): Writer {
 
   function release(): void {
     while (published[0] !== undefined && published[0].batch.batch < store.firstWaiting) {
-      const { batch, serials } = published.shift() as (typeof published)[number];
-      released = mergeSerials(released, serials);
-      for (const follower of followers) follower.send(batch, serials);
+      const { batch, made } = published.shift() as (typeof published)[number];
+      released = mergeVersions(released, made);
+      for (const follower of followers) follower.send(batch, made);
       lastReleased = batch.batch;
       if (batch.events.some((e) => STATUS_EVENTS.has(e.kind))) {
         options.onStatus(status());
@@ -175,7 +175,7 @@ export function createWriter(options: WriterOptions): Writer {
     if (snapshot !== undefined || projector.isBehind() || published.length > 0) return;
     isSnapshotDue = false;
     eventsSinceSnapshot = 0;
-    snapshot = writeSnapshot(db, projector.world, projector.batch, serialsOf(projector));
+    snapshot = writeSnapshot(db, projector.world, projector.batch, versionsOfZones(projector.zones()).serials);
     const step = () => {
       if (snapshot === undefined) return;
       if (stepSnapshot()) setImmediate(step);
@@ -327,7 +327,7 @@ export function createWriter(options: WriterOptions): Writer {
     },
     notify: (zone, address) => secondaries?.notify(zone, address),
     follow(port) {
-      const follower = startFollower(port, () => ({ batch: lastReleased, serials: released }), {
+      const follower = startFollower(port, () => ({ batch: lastReleased, ...released }), {
         onFolded: reveal,
         onClose: () => {
           followers.delete(follower);
@@ -388,13 +388,4 @@ async function checkConnections(sources: readonly ClusterSource[], connect: Conn
       if (!result.ok) throw new OperatorError(`plugin/kubernetes: ${result.error}`);
     }),
   );
-}
-
-function serialsOf(projector: Projector): Serials {
-  return projector.zones().flatMap((zone) => (zone.serial === undefined ? [] : [[zone.id, zone.serial] as const]));
-}
-
-function mergeSerials(before: Serials, newer: Serials): Serials {
-  if (newer.length === 0) return before;
-  return [...new Map<ZoneId, Serial>([...before, ...newer])];
 }

@@ -95,6 +95,14 @@ export class RecordStore {
     }
   }
 
+  /**
+   * All records in canonical order in uncompressed wire format, some at a time. What was made for one version is kept for the
+   * next, where that has the same records.
+   */
+  *octetsInOrder(): Generator<Uint8Array> {
+    for (const leaf of this.#leaves) yield octetsOf(leaf, this.#apex);
+  }
+
   /** Place of the first record that is not before WANTED. */
   #find(): [leaf: number, at: number] {
     const leafAt = lastLeafBefore(this.#leaves, WANTED);
@@ -330,6 +338,19 @@ function compareAt(x: Leaf, at: number, y: Leaf, to: number): number {
     x.type(at) - y.type(to) ||
     compareOctets(x.data, x.dataAt(at), x.dataLength(at), y.data, y.dataAt(to), y.dataLength(to))
   );
+}
+
+const octetsOfLeaf = new WeakMap<Leaf, Buffer>();
+
+/** @param leaf of a finished store, so that it changes no more */
+function octetsOf(leaf: Leaf, apex: Apex): Buffer {
+  const known = octetsOfLeaf.get(leaf);
+  if (known !== undefined) return known;
+  const records: Buffer[] = [];
+  for (let at = 0; at < leaf.used; at = leaf.end(at)) records.push(Buffer.from(wireAt(leaf, at, apex)));
+  const octets = Buffer.concat(records);
+  octetsOfLeaf.set(leaf, octets);
+  return octets;
 }
 
 /** The longest record: name, fixed fields, data. */

@@ -19,6 +19,8 @@ export const RRType = {
   SRV: 33,
   DS: 43,
   OPT: 41,
+  RRSIG: 46,
+  ZONEMD: 63,
   TSIG: 250,
   IXFR: 251,
   AXFR: 252,

@@ -121,8 +121,9 @@ function fromEvents(
   return ok(makeChangeset(before, after, diffZones(before, after, folded.touched)));
 }
 
-function isOfObjects({ kind }: ZoneDefinition): boolean {
-  return kind === 'cluster' || kind === 'clusterset' || kind === 'reverse';
+/** A digest is of the whole zone. */
+function isOfObjects({ kind, zonemd }: ZoneDefinition): boolean {
+  return zonemd === undefined && (kind === 'cluster' || kind === 'clusterset' || kind === 'reverse');
 }
 
 function isObjectKind(kind: string): kind is ObjectKind {

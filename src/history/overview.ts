@@ -2,6 +2,7 @@
 import { ok } from '../errors.ts';
 import type { ClusterId, ObjectKind } from '../ingest/event.ts';
 import type { ZoneDefinition, ZoneId } from '../ingest/plan.ts';
+import { sealZone } from '../projection/seal.ts';
 import { clusterOf, clustersOfPlan, type World } from '../projection/state.ts';
 import type { ClusterOverview, KindState, Overview, ZoneOverview } from './answers.ts';
 import type { EventCount, EventCounts } from './event-counts.ts';
@@ -29,7 +30,8 @@ export function overview(source: HistorySource, counts: Counts): Answered<Overvi
   let whole: World | undefined;
   const zoneNow = (id: ZoneId) => {
     whole ??= worldAt(source, last.batch);
-    return zoneIn(source, whole, id, last.batch);
+    const zone = zoneIn(source, whole, id, last.batch);
+    return zone && sealZone(zone).zone;
   };
   const octets = source.db
     .prepare<[], number>('SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()')

@@ -3,6 +3,7 @@ import { type DomainName, parseName } from '../dns/name.ts';
 import { recordsOf } from '../dns/rrset.ts';
 import { ok } from '../errors.ts';
 import type { ZoneId } from '../ingest/plan.ts';
+import { sealZone } from '../projection/seal.ts';
 import { isZoneSynced, soaRecord, type Zone, zoneRRsets } from '../projection/zone.ts';
 import type { TextRecord, ZoneAt } from './answers.ts';
 import { quote } from './moment.ts';
@@ -62,7 +63,7 @@ export function publishedZone(source: HistorySource, id: ZoneId, version: Versio
   const zone = zoneOf(worldAt(source, batch), id, version.serial);
   if (zone === undefined) return problem('unknownZone', `${id} was not served at ${iso(version.time)}`);
   if (!isZoneSynced(zone)) return problem('notComplete', notComplete(id, version));
-  return ok(zone);
+  return ok(sealZone(zone).zone);
 }
 
 function* recordsOfZone(zone: Zone): Generator<TextRecord> {

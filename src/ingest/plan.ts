@@ -4,6 +4,7 @@
  */
 import type { ExternalDnsPart, GatewayResource } from '../corefile/config.ts';
 import type { DomainName } from '../dns/name.ts';
+import type { ZoneHash } from '../dns/zone-digest.ts';
 import type { ClusterId, WatchedKind } from './event.ts';
 
 /** Name of one zone that is built: its apex, with `#2`, `#3` … where server blocks build different zones of one apex. */
@@ -83,6 +84,13 @@ export interface MemberZone {
   readonly newCatalog?: DomainName;
 }
 
+/** The digest that each version of a zone has in its ZONEMD record (RFC 8976). */
+export interface ZonemdPlan {
+  readonly hash: ZoneHash;
+  /** Records; of a zone with more there is none. */
+  readonly most: number;
+}
+
 export interface ZoneDefinition {
   readonly id: ZoneId;
   readonly apex: DomainName;
@@ -99,6 +107,8 @@ export interface ZoneDefinition {
   readonly isFollowed?: boolean;
   /** Of a member of such a catalog, which is in no plan. */
   readonly memberOf?: ZoneId;
+  /** Absent: no ZONEMD record. */
+  readonly zonemd?: ZonemdPlan;
   /** Addresses of this server, canonical text; empty only for catalogs and secondary zones. */
   readonly localAddresses: readonly string[];
 }

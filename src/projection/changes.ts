@@ -212,6 +212,8 @@ export function answerSlot(zone: Zone, name: DomainName): DomainName {
 export function touchedSlots(before: Zone | undefined, after: Zone, touched: Touched): Set<DomainName> | 'all' {
   if (before === undefined || touched.isPlanTouched || touched.isSyncTouched) return 'all';
   const slots = new Set<DomainName>();
+  // Each version has its own digest.
+  if (before.zonemd !== undefined || after.zonemd !== undefined) slots.add(after.apex);
   if (!isSameServers(before, after)) for (const owner of serverOwners(after)) slots.add(owner);
   for (const cluster of clustersOf(after, touched)) {
     // A namespace decides about names that nobody can list: of pods, and of itself.

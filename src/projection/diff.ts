@@ -4,7 +4,7 @@ import type { DomainName } from '../dns/name.ts';
 import { type Rdata, type ResourceRecord, type RRset, RRType, type SoaRdata } from '../dns/rrset.ts';
 import { changedOwners } from './changes.ts';
 import type { Touched } from './touched.ts';
-import { soaRecord, type Zone } from './zone.ts';
+import { isSameZonemd, soaRecord, type Zone, zonemdRecord } from './zone.ts';
 
 export type SoaRecord = ResourceRecord & { readonly rdata: SoaRdata };
 
@@ -20,7 +20,7 @@ export interface Changeset {
   readonly added: readonly ResourceRecord[];
 }
 
-/** The records that differ between two versions; both lists are empty when none does. */
+/** The records that differ between two versions, but for SOA and ZONEMD; both lists are empty when none does. */
 export interface RecordDifference {
   readonly removed: readonly ResourceRecord[];
   readonly added: readonly ResourceRecord[];
@@ -36,9 +36,17 @@ export function diffZones(before: Zone, after: Zone, touched: Touched | undefine
   return { removed: canonicalOrder(removed), added: canonicalOrder(added) };
 }
 
-/** The changeset from one version to the next; `after` has its serial already. */
+/** The changeset from one version to the next; `after` has its serial and its digest already. */
 export function makeChangeset(before: Zone, after: Zone, difference: RecordDifference): Changeset {
-  return { apex: after.apex, soaFrom: soaRecord(before), soaTo: soaRecord(after), ...difference };
+  const ends = { apex: after.apex, soaFrom: soaRecord(before), soaTo: soaRecord(after) };
+  if (isSameZonemd(before, after)) return { ...ends, ...difference };
+  const withZonemd = (records: readonly ResourceRecord[], zonemd: ResourceRecord | undefined) =>
+    zonemd === undefined ? records : canonicalOrder([...records, zonemd]);
+  return {
+    ...ends,
+    removed: withZonemd(difference.removed, zonemdRecord(before)),
+    added: withZonemd(difference.added, zonemdRecord(after)),
+  };
 }
 
 /** Does the SOA differ in more than its serial (a new TTL, another first name server)? That too is a change of content. */
@@ -56,7 +64,8 @@ function diffOwner(
   added: ResourceRecord[],
 ): void {
   for (const type of new Set([...old, ...now].map((set) => set.type))) {
-    if (type === RRType.SOA) continue;
+    // These are of the versions, not of what they hold.
+    if (type === RRType.SOA || type === RRType.ZONEMD) continue;
     const before = recordKeys(old.find((set) => set.type === type));
     const after = recordKeys(now.find((set) => set.type === type));
     for (const [key, { ttl, rdata }] of before) if (!after.has(key)) removed.push({ owner, type, ttl, rdata });

@@ -8,9 +8,10 @@
 import { nextSerial, type Serial } from '../dns/serial.ts';
 import type { Batch } from '../ingest/event.ts';
 import type { ZoneDefinition, ZoneId } from '../ingest/plan.ts';
-import { type Changeset, diffZones, isSoaChanged, makeChangeset } from './diff.ts';
+import { type Changeset, diffZones, isSoaChanged, makeChangeset, type RecordDifference } from './diff.ts';
 import { foldEvents } from './fold.ts';
 import { type PackedChanges, packedChanges } from './packed-changes.ts';
+import { type HashedContent, isZonemdChanged, sealZone } from './seal.ts';
 import { clusterOf, type World } from './state.ts';
 import { Touched } from './touched.ts';
 import { definitionOf, definitionsOf } from './transferred.ts';
@@ -24,6 +25,8 @@ export interface PublishedVersion {
   readonly changeset?: Changeset;
   /** In its place, of a zone of another server; absent too where they are too large to be kept. */
   readonly packed?: PackedChanges;
+  /** Data of its ZONEMD record; absent: it has none, or the batch was replayed. */
+  readonly zonemd?: Uint8Array;
 }
 
 export interface VersionStore {
@@ -40,6 +43,10 @@ interface ZoneProgress {
   published: Zone | undefined;
   /** `current` may hold changes that were not compared with `published`: a stanza had to be waited for. */
   isBehind: boolean;
+  /** Has `published` its digest? Not that of a replay, until it is wanted. */
+  isSealed: boolean;
+  /** What `published` was sealed with; absent: it has no digest, or it is not known. */
+  content?: HashedContent | undefined;
 }
 
 export interface Projector {
@@ -51,6 +58,8 @@ export interface Projector {
   isBehind(): boolean;
   /** Folds one batch, and publishes what it changed. */
   apply(batch: Batch): readonly PublishedVersion[];
+  /** Makes the digests of versions that were replayed, of all zones that have one: to be called when the replay is over. */
+  seal(): void;
 }
 
 export interface ProjectorStart {
@@ -76,8 +85,18 @@ export function createProjector(start: ProjectorStart, store: VersionStore, repl
       current: zone,
       published: zone.serial === undefined ? undefined : zone,
       isBehind: false,
+      isSealed: false,
     });
   }
+
+  const sealPublished = (zone: ZoneProgress): void => {
+    if (zone.isSealed || zone.published === undefined) return;
+    const sealed = sealZone(zone.published);
+    zone.current = zone.isBehind ? { ...zone.current, zonemd: sealed.zone.zonemd } : sealed.zone;
+    zone.published = sealed.zone;
+    zone.content = sealed.content;
+    zone.isSealed = true;
+  };
 
   /** A zone of another server: its versions and serials are those that it has there. */
   const advanceSecondary = (definition: ZoneDefinition, batch: Batch): PublishedVersion | undefined => {
@@ -85,7 +104,8 @@ export function createProjector(start: ProjectorStart, store: VersionStore, repl
     const before = progress.get(id)?.published;
     const zone = makeSecondaryZone(definition, world.transferred.zones.get(id));
     const { serial, content } = zone;
-    progress.set(id, { current: zone, published: serial === undefined ? undefined : zone, isBehind: false });
+    const published = serial === undefined ? undefined : zone;
+    progress.set(id, { current: zone, published, isBehind: false, isSealed: true });
     if (serial === undefined || content?.records === before?.content?.records) return undefined;
     const packed = before?.content && packedChanges(id, batch.events);
     return { zone: id, serial, ...(packed && { packed }) };
@@ -95,29 +115,50 @@ export function createProjector(start: ProjectorStart, store: VersionStore, repl
     if (definition.kind === 'secondary') return advanceSecondary(definition, logged);
     const { id } = definition;
     const { batch, time } = logged;
+    const isReplayed = batch <= replayUntil;
     const before = progress.get(id);
-    const candidate = makeZone(definition, clustersOfZone(world, definition), before?.published?.serial);
+    if (before !== undefined && !isReplayed) sealPublished(before);
+    const last = before?.published;
+    const candidate: Zone = {
+      ...makeZone(definition, clustersOfZone(world, definition), last?.serial),
+      zonemd: definition.zonemd && last?.zonemd,
+    };
     if (!isZoneSynced(candidate)) {
-      progress.set(id, { current: candidate, published: before?.published, isBehind: true });
+      const rest = { published: last, isSealed: before?.isSealed === true, content: before?.content };
+      progress.set(id, { ...rest, current: candidate, isBehind: true });
       return undefined;
     }
-    if (before?.published === undefined) {
-      const zone = { ...candidate, serial: nextSerial(store.lastSerial(id, batch), Math.floor(time / 1000)) };
-      progress.set(id, { current: zone, published: zone, isBehind: false });
-      return { zone: id, serial: zone.serial };
+    const publish = (serial: Serial, difference?: RecordDifference): Zone => {
+      const zone: Zone = { ...candidate, serial };
+      const since = last && difference && { zone: last, content: before?.content, difference };
+      const sealed = isReplayed ? { zone, content: undefined } : sealZone(zone, since);
+      const { zone: current, content } = sealed;
+      progress.set(id, { current, published: current, isBehind: false, isSealed: !isReplayed, content });
+      return current;
+    };
+    const digestOf = ({ zonemd }: Zone) => zonemd && { zonemd };
+    if (last?.serial === undefined) {
+      const serial = nextSerial(store.lastSerial(id, batch), Math.floor(time / 1000));
+      return { zone: id, serial, ...digestOf(publish(serial)) };
     }
-    const difference = diffZones(before.published, candidate, before.isBehind ? undefined : touched);
+    const difference = diffZones(last, candidate, before?.isBehind ? undefined : touched);
     if (
       difference.removed.length === 0 &&
       difference.added.length === 0 &&
-      !isSoaChanged(before.published, candidate)
+      !isSoaChanged(last, candidate) &&
+      !isZonemdChanged(last, candidate)
     ) {
-      progress.set(id, { current: candidate, published: candidate, isBehind: false });
+      const { isSealed = false, content } = before ?? {};
+      progress.set(id, { current: candidate, published: candidate, isBehind: false, isSealed, content });
       return undefined;
     }
-    const zone = { ...candidate, serial: nextSerial(before.published.serial, Math.floor(time / 1000)) };
-    progress.set(id, { current: zone, published: zone, isBehind: false });
-    return { zone: id, serial: zone.serial, changeset: makeChangeset(before.published, zone, difference) };
+    const zone = publish(nextSerial(last.serial, Math.floor(time / 1000)), difference);
+    return {
+      zone: id,
+      serial: zone.serial as Serial,
+      changeset: makeChangeset(last, zone, difference),
+      ...digestOf(zone),
+    };
   };
 
   return {
@@ -152,6 +193,9 @@ export function createProjector(start: ProjectorStart, store: VersionStore, repl
       position = batch.batch;
       if (versions.length > 0 && batch.batch > replayUntil) store.commit(batch.batch, batch.time, versions);
       return versions;
+    },
+    seal() {
+      for (const zone of progress.values()) sealPublished(zone);
     },
   };
 }

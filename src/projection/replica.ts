@@ -25,7 +25,12 @@ export interface ReplicaUpdate {
   readonly isLast: boolean;
   /** Serials of the versions that the batch made; with the last part. */
   readonly serials: readonly (readonly [ZoneId, Serial])[];
+  /** Data of the ZONEMD records that these versions have; absent: none has one. */
+  readonly zonemds?: ZonemdList;
 }
+
+/** By zone. */
+export type ZonemdList = readonly (readonly [ZoneId, Uint8Array])[];
 
 /** Which kept answers of a zone are no longer right. */
 export interface StaleAnswers {
@@ -52,6 +57,8 @@ export interface ReplicaStart {
   readonly world: World;
   readonly batch: number;
   readonly serials: ReadonlyMap<ZoneId, Serial>;
+  /** Absent: no zone has a ZONEMD record. */
+  readonly zonemds?: ZonemdList;
 }
 
 export function createReplica(start: ReplicaStart): Replica {
@@ -60,23 +67,26 @@ export function createReplica(start: ReplicaStart): Replica {
   /** What answers come from, and what it will be when all that is folded is visible. */
   const zones = new Map<ZoneId, Zone>();
   const latest = new Map<ZoneId, Zone>();
-  const zoneAsOf = (definition: ZoneDefinition, serial: Serial | undefined): Zone => {
+  const zoneAsOf = (definition: ZoneDefinition, serial: Serial | undefined, zonemd: Uint8Array | undefined): Zone => {
     if (definition.kind === 'secondary') {
       return makeSecondaryZone(definition, world.transferred.zones.get(definition.id));
     }
     const clusters = definition.stanzas.map((stanza) => clusterOf(world, stanza.cluster));
-    return makeZone(definition, clusters, serial);
+    const zone = makeZone(definition, clusters, serial);
+    return zonemd === undefined || definition.zonemd === undefined ? zone : { ...zone, zonemd };
   };
+  const firstZonemds = new Map(start.zonemds);
   for (const definition of definitionsOf(world.plan, world.transferred)) {
-    const zone = zoneAsOf(definition, start.serials.get(definition.id));
+    const zone = zoneAsOf(definition, start.serials.get(definition.id), firstZonemds.get(definition.id));
     zones.set(definition.id, zone);
     latest.set(definition.id, zone);
   }
 
-  const prepare = (serials: ReplicaUpdate['serials']): (() => readonly StaleAnswers[]) => {
+  const prepare = ({ serials, zonemds }: ReplicaUpdate): (() => readonly StaleAnswers[]) => {
     const stale: StaleAnswers[] = [];
     const changed: [ZoneId, Zone | undefined][] = [];
     const newSerials = new Map(serials);
+    const newZonemds = new Map(zonemds);
     const drop = (id: ZoneId) => {
       latest.delete(id);
       changed.push([id, undefined]);
@@ -92,7 +102,7 @@ export function createReplica(start: ReplicaStart): Replica {
         drop(id);
         continue;
       }
-      const zone = zoneAsOf(definition, undefined);
+      const zone = zoneAsOf(definition, undefined, undefined);
       latest.set(id, zone);
       changed.push([id, zone]);
       stale.push({ zone: id, slots: 'all' });
@@ -101,8 +111,13 @@ export function createReplica(start: ReplicaStart): Replica {
       if (touched.zones.has(definition.id)) continue;
       const before = latest.get(definition.id);
       const isTouched = touched.isPlanTouched || definition.stanzas.some((s) => touched.clusters.has(s.cluster));
-      if (!isTouched && before !== undefined) continue;
-      const zone = zoneAsOf(definition, newSerials.get(definition.id) ?? before?.serial);
+      // Of several batches that are caught up with, only the last one comes with serials: it need not have touched the zone.
+      const serial = newSerials.get(definition.id);
+      const isOther = serial !== undefined && serial !== before?.serial;
+      if (!isTouched && !isOther && before !== undefined) continue;
+      const { id } = definition;
+      const zonemd = newSerials.has(id) ? newZonemds.get(id) : before?.zonemd;
+      const zone = zoneAsOf(definition, serial ?? before?.serial, zonemd);
       latest.set(definition.id, zone);
       changed.push([definition.id, zone]);
       stale.push({ zone: definition.id, slots: touchedSlots(before, zone, touched) });
@@ -121,7 +136,7 @@ export function createReplica(start: ReplicaStart): Replica {
     world = foldEvents(world, update.events, touched);
     if (!update.isLast) return undefined;
     batch = update.batch;
-    return prepare(update.serials);
+    return prepare(update);
   };
 
   return {

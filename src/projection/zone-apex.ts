@@ -1,4 +1,7 @@
-/** What a zone owns by itself, whatever its clusters have: SOA, NS, addresses of name servers with names of the zone's own. */
+/**
+ * What a zone owns by itself, whatever its clusters have: SOA, NS, ZONEMD, addresses of name servers with names of the zone's
+ * own.
+ */
 import { childOf, type DomainName, isSubdomain } from '../dns/name.ts';
 import { type Rdata, type ResourceRecord, type RRset, RRType, type SoaRdata } from '../dns/rrset.ts';
 import { toSerial } from '../dns/serial.ts';
@@ -29,6 +32,20 @@ export function soaRecord(zone: Zone): ResourceRecord & { readonly rdata: SoaRda
   return { owner: zone.apex, type: RRType.SOA, ttl: Math.min(ttl, MAX_SOA_TTL), rdata };
 }
 
+/** The ZONEMD record of this version (projection/seal.ts); its TTL is that of the SOA record (RFC 8976 §2). */
+export function zonemdRecord(zone: Zone): ResourceRecord | undefined {
+  const { apex, zonemd } = zone;
+  if (zonemd === undefined) return undefined;
+  const { ttl } = soaRecord(zone);
+  return { owner: apex, type: RRType.ZONEMD, ttl, rdata: { type: 'UNKNOWN', code: RRType.ZONEMD, data: zonemd } };
+}
+
+/** Have two versions the same ZONEMD record, or none? */
+export function isSameZonemd(a: Zone, b: Zone): boolean {
+  if (a.zonemd === undefined || b.zonemd === undefined) return a.zonemd === b.zonemd;
+  return Buffer.compare(a.zonemd, b.zonemd) === 0 && soaRecord(a).ttl === soaRecord(b).ttl;
+}
+
 /** TTL of a gateway zone's own records, seconds, whatever its `ttl`. */
 export const GATEWAY_TTL = 60;
 
@@ -49,9 +66,11 @@ export function ownSets(zone: Zone): Map<DomainName, readonly RRset[]> {
   const owners = new Map<DomainName, readonly RRset[]>();
   const names = zone.nameservers.map(({ name }): Rdata => ({ type: 'NS', target: name }));
   const soa = soaRecord(zone);
+  const zonemd = zonemdRecord(zone);
   owners.set(zone.apex, [
     { owner: zone.apex, type: RRType.NS, ttl, rdatas: names },
     { owner: zone.apex, type: RRType.SOA, ttl: soa.ttl, rdatas: [soa.rdata] },
+    ...(zonemd ? [{ owner: zone.apex, type: RRType.ZONEMD, ttl: zonemd.ttl, rdatas: [zonemd.rdata] }] : []),
   ]);
   if (kind === 'gateway') {
     // The zones below have the same servers.

@@ -27,7 +27,7 @@ import { addressSets, findInSlot, type Slot, setsOfSlot } from './records/slot.t
 import { findTransferred, transferredSets } from './records/transferred.ts';
 import type { ClusterState } from './state.ts';
 import type { TransferredZone } from './transferred.ts';
-import { ownSets, soaRecord } from './zone-apex.ts';
+import { isSameZonemd, ownSets, soaRecord, zonemdRecord } from './zone-apex.ts';
 
 export type { FoundName, TransferredZone };
 // What names are made from that nobody can list (serve/synth.ts).
@@ -35,6 +35,7 @@ export {
   addressSets,
   exposedNamespace,
   findInSlot,
+  isSameZonemd,
   objectsNaming,
   placeOfReverse,
   podAddress,
@@ -42,6 +43,7 @@ export {
   type Slot,
   soaRecord,
   wildcardOf,
+  zonemdRecord,
 };
 
 export interface Zone {
@@ -55,6 +57,8 @@ export interface Zone {
   readonly serial: Serial | undefined;
   /** What the primary of a secondary zone has; undefined before the first transfer, and for other zones. */
   readonly content?: TransferredZone | undefined;
+  /** Data of the published version's ZONEMD record (projection/seal.ts); absent: it has none. */
+  readonly zonemd?: Uint8Array | undefined;
 }
 
 /** A version of a zone over these cluster states. */

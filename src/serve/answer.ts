@@ -92,7 +92,10 @@ function isLeftToOthers(zone: Zone, found: Present, name: DomainName, type: RRTy
   // A SOA is asked for to find the zone's apex: that is known here.
   if (type === RRType.SOA) return false;
   if (found.status === 'emptyNonTerminal') return true;
-  if (zone.definition.kind === 'gateway') return name === zone.apex && type !== RRType.NS && !hasHost(found);
+  if (zone.definition.kind === 'gateway') {
+    const isOwn = type === RRType.NS || (type === RRType.ZONEMD && zone.zonemd !== undefined);
+    return name === zone.apex && !isOwn && !hasHost(found);
+  }
   if (found.rrset(type) !== undefined) return false;
   const hasAddress = found.rrset(RRType.A) !== undefined || found.rrset(RRType.AAAA) !== undefined;
   if (type === RRType.TXT && !hasAddress) return true;
@@ -105,9 +108,11 @@ function isApexUnknown(zone: Zone, found: Present, name: DomainName, type: RRTyp
   return found.rrset(type) === undefined && !isZoneSynced(zone);
 }
 
+const EVERY_ZONE_HAS: ReadonlySet<RRType> = new Set([RRType.SOA, RRType.NS, RRType.ZONEMD]);
+
 /** Has the apex of a gateway zone more than what every zone has? */
 function hasHost(found: Present): boolean {
-  return found.status === 'exists' && found.rrsets().some(({ type }) => type !== RRType.SOA && type !== RRType.NS);
+  return found.status === 'exists' && found.rrsets().some(({ type }) => !EVERY_ZONE_HAS.has(type));
 }
 
 type Present = Exclude<FoundName, { readonly status: 'absent' }>;

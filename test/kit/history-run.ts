@@ -22,7 +22,7 @@ import { windowStart } from '../../src/ingest/log-window.ts';
 import { isZoneSynced, soaRecord, type Zone, zoneRRsets } from '../../src/projection/zone.ts';
 import { findOrMake } from '../../src/serve/synth.ts';
 import { EAST, name, planApplied, stanza, synced, WEST, zoneDefinition } from './cluster-events.ts';
-import { allSynced, batches, plan } from './random-events.ts';
+import { allSynced, batches, plan, zonemdPlan } from './random-events.ts';
 import { gatewayHistory } from './random-gateway.ts';
 import { StoredHistory } from './stored-history.ts';
 
@@ -48,9 +48,11 @@ const seenAgain: ClusterEvent = {
 };
 const lost: ClusterEvent = { kind: 'ClusterLost', cluster: EAST, key: 'Service', reason: 'gone' };
 
+const anyPlan = fc.oneof(plan, zonemdPlan);
+
 const step: fc.Arbitrary<Step[]> = fc.oneof(
   { weight: 7, arbitrary: batches.map((all) => all.map((events): Step => ({ kind: 'append', events }))) },
-  { weight: 2, arbitrary: plan.map((event): Step[] => [{ kind: 'append', events: [event] }]) },
+  { weight: 2, arbitrary: anyPlan.map((event): Step[] => [{ kind: 'append', events: [event] }]) },
   {
     weight: 2,
     arbitrary: fc.constantFrom<Step[]>(
@@ -74,7 +76,7 @@ const step: fc.Arbitrary<Step[]> = fc.oneof(
 
 /** A plan, then anything. */
 export const script: fc.Arbitrary<Step[]> = fc
-  .tuple(plan, fc.boolean(), fc.array(step, { minLength: 1, maxLength: 8 }))
+  .tuple(anyPlan, fc.boolean(), fc.array(step, { minLength: 1, maxLength: 8 }))
   .map(([first, isSynced, rest]): Step[] => [
     { kind: 'append', events: isSynced ? [first, ...allSynced] : [first] },
     ...rest.flat(),
@@ -280,11 +282,12 @@ function checkNames(history: History, moments: Moments, first: number, pick: (be
   }
 }
 
-/** What a zone lists of a name, or a wildcard stands for; a SOA record is no part of a name's history. */
+/** What a zone lists of a name, or a wildcard stands for; what is of the version, SOA and ZONEMD, is no part of a name's history. */
 function findLive(zone: Zone, owner: DomainName): ResourceRecord[] {
   const made = zone.definition.kind === 'gateway' ? findOrMake(zone, owner) : undefined;
   const sets = made?.status === 'exists' ? made.rrsets() : made === undefined ? [...zoneRRsets(zone)] : [];
-  return sets.flatMap(recordsOf).filter((record) => record.owner === owner && record.type !== RRType.SOA);
+  const isOfVersion = (type: RRType) => type === RRType.SOA || type === RRType.ZONEMD;
+  return sets.flatMap(recordsOf).filter((record) => record.owner === owner && !isOfVersion(record.type));
 }
 
 function allValues(history: History, owner: string, zone: string, limit: number): RecordValue[] {

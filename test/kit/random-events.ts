@@ -9,6 +9,7 @@ import type {
   ServiceFacts,
   ServiceImportFacts,
 } from '../../src/ingest/event.ts';
+import type { ZonemdPlan } from '../../src/ingest/plan.ts';
 import {
   EAST,
   name,
@@ -170,4 +171,18 @@ export const plan: fc.Arbitrary<ClusterEvent> = fc
         ),
       ),
     );
+  });
+
+const zonemdOption: fc.Arbitrary<ZonemdPlan | undefined> = fc.option(
+  fc.record({ hash: fc.constantFrom('sha384', 'sha512'), most: fc.constantFrom(12, 30, 1000, 1000) }),
+  { nil: undefined, freq: 4 },
+);
+
+/** The same, in which zones have a digest, each for itself. */
+export const zonemdPlan: fc.Arbitrary<ClusterEvent> = fc
+  .tuple(plan, fc.array(zonemdOption, { minLength: 4, maxLength: 4 }))
+  .map(([event, options]): ClusterEvent => {
+    if (event.kind !== 'PlanApplied') throw new Error('no plan');
+    const zones = event.plan.zones.map((zone, i) => ({ ...zone, ...(options[i] && { zonemd: options[i] }) }));
+    return { ...event, plan: { zones } };
   });

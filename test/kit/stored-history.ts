@@ -61,6 +61,7 @@ export class StoredHistory {
     const projector = createProjector(readSnapshot(this.db, Number.MAX_SAFE_INTEGER), journal, journal.position());
     this.projector = projector;
     for (const batch of this.#log.read(projector.batch + 1, this.#previous)) projector.apply(batch);
+    projector.seal();
     return projector;
   }
 }

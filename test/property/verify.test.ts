@@ -12,13 +12,13 @@ import type { ProjectorStart } from '../../src/projection/projector.ts';
 import { readSnapshotOf } from '../../src/projection/snapshot.ts';
 import { factsAt, keysAt } from '../../src/projection/state.ts';
 import { verifyDatabase } from '../../src/retention/verify.ts';
-import { allSynced, batches, plan } from '../kit/random-events.ts';
+import { allSynced, batches, zonemdPlan } from '../kit/random-events.ts';
 import { StoredHistory } from '../kit/stored-history.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'zonelog-verify-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const history = fc.tuple(plan, fc.array(batches, { minLength: 2, maxLength: 4 }), fc.boolean());
+const history = fc.tuple(zonemdPlan, fc.array(batches, { minLength: 2, maxLength: 4 }), fc.boolean());
 type History = [ClusterEvent, ClusterEvent[][][], boolean];
 
 /** A log with snapshots, most with a base. */
