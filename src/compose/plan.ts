@@ -133,8 +133,13 @@ function definitionsOf(
   return [...Map.groupBy(parts, zoneKey).values()].map((group) => {
     const { apex, kind } = group[0] as ZonePart;
     const nameservers = group.find((part) => part.nameservers.length > 0)?.nameservers;
+    const zonemd = findStanza(block.options.transfer ?? [], apex)?.zonemd;
     const stanzas = group.map((part) => part.stanza);
-    return { id: apex, apex, kind, stanzas, localAddresses, ...(nameservers && { nameservers }) };
+    return {
+      ...{ id: apex, apex, kind, stanzas, localAddresses },
+      ...(nameservers && { nameservers }),
+      ...(zonemd && { zonemd }),
+    };
   });
 }
 

@@ -1,6 +1,7 @@
 /** What the writer's thread tells of itself. */
 import { gaugeFamily, type MetricsSnapshot } from '../metrics.ts';
 import { countConflicts } from '../projection/conflicts.ts';
+import { digestStates } from './missing-digests.ts';
 import type { Writer } from './writer.ts';
 
 export function writerMetrics(writer: Writer): MetricsSnapshot {
@@ -16,6 +17,12 @@ export function writerMetrics(writer: Writer): MetricsSnapshot {
       'SOA serial of the published version.',
       ['zone'],
       zones.flatMap((zone) => (zone.serial === undefined ? [] : [[[zone.id], zone.serial] as const])),
+    ),
+    gaugeFamily(
+      'zonelog_zonemd_published',
+      'Has the published version of a zone that is to have a ZONEMD record got one? 0: it has too many records.',
+      ['zone'],
+      digestStates(zones).map(([id, isThere]) => [[id], isThere ? 1 : 0] as const),
     ),
     gaugeFamily(
       'zonelog_merge_conflicts',

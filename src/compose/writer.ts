@@ -23,6 +23,7 @@ import { type Follower, startFollower } from './follower.ts';
 import { createGuard } from './guard.ts';
 import { createHostNeeds, type HostNeeds } from './host-needs.ts';
 import type { ClusterStatus, EventLogLimits, ReleasedVersions, WriterStatus } from './messages.ts';
+import { watchMissingDigests } from './missing-digests.ts';
 import { mergeVersions, versionsOf, versionsOfZones } from './released.ts';
 import { createRetention, type Retention, type RetentionOptions } from './retention.ts';
 import { createRetryingStore } from './retrying-store.ts';
@@ -128,11 +129,14 @@ export function createWriter(options: WriterOptions): Writer {
   let released = versionsOfZones(projector.zones());
   const crowded = watchCrowdedHosts(logger.forPlugin('k8s_gateway'));
   crowded.lookAtAll(projector.world);
+  const digests = watchMissingDigests(logger.forPlugin('transfer'));
+  digests.look(projector.zones());
 
   /** Folds a batch that is in the log, and hands it on once its versions are in the journal. */
   function fold(batch: Batch): void {
     const versions = projector.apply(batch);
     crowded.look(batch.events, projector.world);
+    if (versions.length > 0) digests.look(projector.zones());
     published.push({ batch, made: versionsOf(versions) });
     release();
     tellHostNeeds?.(projector.world);

@@ -1,11 +1,11 @@
 /**
  * Record data as presentation text (RFC 1035 §5.1), as dig prints it, and back. Types without fields of their own are
- * `\# length hex` (RFC 3597 §5).
+ * `\# length hex` (RFC 3597 §5), but for ZONEMD, which zonelog makes itself.
  */
 import { canonicalAddress } from './address.ts';
 import { type DomainName, parseName, ROOT } from './name.ts';
 import { parseLayout } from './rdata-layouts.ts';
-import { readRdata } from './rdata-wire.ts';
+import { readRdata, readU32 } from './rdata-wire.ts';
 import { type Rdata, RRType } from './rrset.ts';
 import { toSerial } from './serial.ts';
 import { unescaped } from './text-octets.ts';
@@ -33,8 +33,14 @@ export function rdataText(rdata: Rdata): string {
     case 'HINFO':
       return `${quoted(rdata.cpu)} ${quoted(rdata.os)}`;
     case 'UNKNOWN':
-      return genericText(rdata.data);
+      return (rdata.code === RRType.ZONEMD && zonemdText(rdata.data)) || genericText(rdata.data);
   }
+}
+
+/** RFC 8976 §2.3; undefined where the digest is shorter than any may be. */
+function zonemdText(data: Uint8Array): string | undefined {
+  if (data.length < 6 + 12) return undefined;
+  return `${readU32(data, 0)} ${data[4]} ${data[5]} ${Buffer.from(data.subarray(6)).toString('hex').toUpperCase()}`;
 }
 
 function genericText(data: Uint8Array): string {

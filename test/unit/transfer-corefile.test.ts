@@ -74,6 +74,25 @@ test('journal: as many changes, octets and hours as are wanted', () => {
   }
 });
 
+test('zonemd: a hash, and up to how many records', () => {
+  assert.equal(transfer('')?.zonemd, undefined);
+  assert.deepEqual(transfer('zonemd')?.zonemd, { hash: 'sha384', most: 250_000 });
+  assert.deepEqual(transfer('zonemd sha512')?.zonemd, { hash: 'sha512', most: 250_000 });
+  assert.deepEqual(transfer('zonemd 5000')?.zonemd, { hash: 'sha384', most: 5000 });
+  assert.deepEqual(transfer('zonemd sha512 1000000')?.zonemd, { hash: 'sha512', most: 1_000_000 });
+  for (const line of [
+    'zonemd sha1',
+    'zonemd 0',
+    'zonemd 5000 sha512',
+    'zonemd sha384 many',
+    'zonemd -1',
+    'zonemd 1 2',
+  ]) {
+    assert.match(fault(`transfer {\n to *\n ${line}\n}`), /zonemd takes 'sha384' or 'sha512', and a number/, line);
+  }
+  assert.match(fault('transfer {\n to *\n zonemd sha384 1 2\n}'), /Wrong argument count/);
+});
+
 test('tsig: keys with an algorithm, and weak algorithms that are allowed', () => {
   const tsig = options(
     'tsig {\n secret a c2VjcmV0\n secret b. c2VjcmV0 HMAC-SHA512\n allow hmac-sha1 hmac-md5\n}',

@@ -1,5 +1,6 @@
 import type { DomainName } from '../../dns/name.ts';
 import { parseName } from '../../dns/name.ts';
+import { ZONE_HASHES, type ZoneHash } from '../../dns/zone-digest.ts';
 import type { BlockContext } from '../controller.ts';
 import { Controller } from '../controller.ts';
 import { normalizeZones } from '../keys.ts';
@@ -36,6 +37,13 @@ export interface CatalogOptions {
   readonly leaving?: readonly { readonly zone: DomainName; readonly newCatalog: DomainName }[];
 }
 
+/** A digest in each version of the zones of the stanza (RFC 8976). */
+export interface ZonemdOptions {
+  readonly hash: ZoneHash;
+  /** Records of a zone that has one at most. */
+  readonly most: number;
+}
+
 /** A stanza of `transfer`. */
 export interface TransferOptions {
   readonly zones: readonly DomainName[];
@@ -50,9 +58,11 @@ export interface TransferOptions {
   readonly limits?: TransferLimits;
   readonly journal?: JournalSize;
   readonly catalog?: CatalogOptions;
+  readonly zonemd?: ZonemdOptions;
 }
 
 export const DEFAULT_NOTIFY: NotifyTiming = { delayMs: 200, maxMs: 1000 };
+export const DEFAULT_ZONEMD: ZonemdOptions = { hash: 'sha384', most: 250_000 };
 
 /**
  * `transfer [ZONES…] { to ADDR…|*; source IP }`, repeatable.
@@ -63,7 +73,8 @@ export const DEFAULT_NOTIFY: NotifyTiming = { delayMs: 200, maxMs: 1000 };
  * Service, and pods, of the block's first cluster. `limit ALL [PER_CLIENT]` bounds the transfers at a time. `tls required` refuses transfers but over TLS. `ixfr condensed|steps` is how several changes are sent. `notify DELAY [MAX]` (0.2 s, 1 s) or `notify off` says when
  * the targets are told of a new version; `journal [changes N] [size OCTETS] [age DURATION]` how much of the changes is
  * kept, for all zones: the most that any stanza asks for. `catalog ZONE [GROUP]` makes a catalog of the stanza's zones,
- * `coo MEMBER CATALOG` says in it that a zone goes over to another catalog.
+ * `coo MEMBER CATALOG` says in it that a zone goes over to another catalog. `zonemd [sha384|sha512] [RECORDS]` gives the
+ * zones a digest, those with more records not.
  */
 export function parseTransfer(stanzas: readonly Directive[], block: BlockContext): Outcome<TransferOptions[]> {
   const c = new Controller('transfer', stanzas);
@@ -78,6 +89,7 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
     let tls: TransferOptions['tls'];
     let ixfr: TransferOptions['ixfr'];
     let limits: TransferLimits | undefined;
+    let zonemd: ZonemdOptions | undefined;
     const leaving: NonNullable<CatalogOptions['leaving']>[number][] = [];
     while (c.nextBlock()) {
       if (c.value === 'to') to.push(...readTargets(c));
@@ -88,6 +100,7 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
       else if (c.value === 'limit') limits = readLimits(c);
       else if (c.value === 'journal') journal = { ...journal, ...readJournal(c) };
       else if (c.value === 'catalog') catalog = readCatalog(c, catalog);
+      else if (c.value === 'zonemd') zonemd = readZonemd(c);
       else if (c.value === 'coo') leaving.push(...readLeaving(c));
       else c.err(`unknown property ${JSON.stringify(c.value)}`);
     }
@@ -103,6 +116,7 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
       ...(ixfr && { ixfr }),
       ...(limits && { limits }),
       ...(journal && { journal }),
+      ...(zonemd && { zonemd }),
       ...(catalog && { catalog: leaving.length > 0 ? { ...catalog, leaving } : catalog }),
     });
   }
@@ -125,6 +139,17 @@ function readLimits(c: Controller): TransferLimits {
   const [all = 0, perClient = all] = c.args(1, 2).map((word) => (/^\d{1,5}$/.test(word) ? Number(word) : 0));
   if (all < 1 || perClient < 1) c.err('limit takes one or two numbers of transfers, from 1 to 99999');
   return { all, perClient };
+}
+
+function readZonemd(c: Controller): ZonemdOptions {
+  const words = c.args(0, 2);
+  const [first, ...rest] = words;
+  const hash = ZONE_HASHES.find((known) => known === first);
+  const [records, more] = hash === undefined ? words : rest;
+  const most = records === undefined ? DEFAULT_ZONEMD.most : Number(/^\d{1,9}$/.exec(records)?.[0] ?? 0);
+  if (most < 1 || more !== undefined)
+    c.err(`zonemd takes ${ZONE_HASHES.map((known) => `'${known}'`).join(' or ')}, and a number of records`);
+  return { hash: hash ?? DEFAULT_ZONEMD.hash, most };
 }
 
 function readNotify(c: Controller): NotifyTiming | 'off' {
