@@ -241,7 +241,7 @@ export class MessageEncoder {
     const buffer = this.#buffer;
     let additionals = this.#additionals;
     if (this.#edns !== undefined) {
-      this.#writeOpt(this.#edns);
+      this.#at = putOpt(buffer, this.#at, this.#edns, this.#extendedRcode);
       additionals += 1;
     }
     putU16(this.#buffer, isTruncated ? this.#flags | Flag.TC : this.#flags, 2);
@@ -251,26 +251,6 @@ export class MessageEncoder {
     const message = Buffer.allocUnsafe(this.#at);
     buffer.copy(message, 0, 0, this.#at);
     return message;
-  }
-
-  #writeOpt(edns: Edns): void {
-    const buffer = this.#buffer;
-    let at = this.#at;
-    buffer[at] = 0;
-    putU16(this.#buffer, RRType.OPT, at + 1);
-    putU16(this.#buffer, edns.udpSize, at + 3);
-    buffer[at + 5] = this.#extendedRcode;
-    buffer[at + 6] = edns.version;
-    putU16(this.#buffer, edns.isDnssecOk ? 0x8000 : 0, at + 7);
-    putU16(this.#buffer, this.#reserved - 11, at + 9);
-    at += 11;
-    for (const { code, data } of edns.options) {
-      putU16(this.#buffer, code, at);
-      putU16(this.#buffer, data.length, at + 2);
-      buffer.set(data, at + 4);
-      at += 4 + data.length;
-    }
-    this.#at = at;
   }
 
   /** An owner is spelled as the question where it is the question's; what a CNAME led to keeps its own letters. */
@@ -323,6 +303,40 @@ export class MessageEncoder {
         return writeNamelessRdata(this.#buffer, at, rdata);
     }
   }
+}
+
+/** Writes an OPT record (RFC 6891 §6.1.2) and gives the offset after it. */
+function putOpt(buffer: Buffer, start: number, edns: Edns, extendedRcode: number): number {
+  buffer[start] = 0;
+  putU16(buffer, RRType.OPT, start + 1);
+  putU16(buffer, edns.udpSize, start + 3);
+  buffer[start + 5] = extendedRcode;
+  buffer[start + 6] = edns.version;
+  putU16(buffer, edns.isDnssecOk ? 0x8000 : 0, start + 7);
+  putU16(buffer, optLength(edns) - 11, start + 9);
+  let at = start + 11;
+  for (const { code, data } of edns.options) {
+    putU16(buffer, code, at);
+    putU16(buffer, data.length, at + 2);
+    buffer.set(data, at + 4);
+    at += 4 + data.length;
+  }
+  return at;
+}
+
+/**
+ * A copy of a message that was finished without an OPT record, with one if it is given.
+ * @throws RangeError when it is too long with it
+ */
+export function withOpt(message: Uint8Array, edns: Edns | undefined): Buffer {
+  const length = message.length + (edns === undefined ? 0 : optLength(edns));
+  if (length > MAX_MESSAGE) throw new RangeError(`a message of ${length} octets: ${MAX_MESSAGE} is the most`);
+  const copy = Buffer.allocUnsafe(length);
+  copy.set(message);
+  if (edns === undefined) return copy;
+  putOpt(copy, message.length, edns, 0);
+  copy.writeUInt16BE(copy.readUInt16BE(COUNT_AT.additional) + 1, COUNT_AT.additional);
+  return copy;
 }
 
 function optLength(edns: Edns): number {

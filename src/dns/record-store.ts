@@ -15,6 +15,15 @@ const SPARSE = LEAF_OCTETS / 4;
 
 const WANTED = new Wanted();
 
+/** Records in a row. */
+export interface RecordRun {
+  /** The owner of the first. */
+  readonly first: DomainName;
+  /** Of two versions of a zone, runs with the same facts, each compared by `===`, are the same. */
+  readonly facts: readonly object[];
+  records(): Generator<ResourceRecord>;
+}
+
 export class RecordStore {
   readonly apex: DomainName;
   /** Records. */
@@ -79,19 +88,20 @@ export class RecordStore {
   }
 
   /** All records in canonical order. */
-  *records(): Generator<ResourceRecord> {
-    let owner = this.apex;
-    let ownerLeaf: Leaf | undefined;
-    let ownerAt = 0;
-    for (const leaf of this.#leaves) {
-      for (let at = 0; at < leaf.used; at = leaf.end(at)) {
-        if (ownerLeaf === undefined || !hasSameKey(ownerLeaf, ownerAt, leaf, at)) {
-          owner = nameOfKey(leaf.data, leaf.keyAt(at), leaf.dataAt(at), this.#apex);
-          ownerLeaf = leaf;
-          ownerAt = at;
-        }
-        yield recordAt(leaf, at, owner);
-      }
+  records(): Generator<ResourceRecord> {
+    return recordsIn(this.#leaves, this.#apex);
+  }
+
+  /** The same in runs of some kilobytes, each with all records of its owners. */
+  *runs(): Generator<RecordRun> {
+    const leaves = this.#leaves;
+    for (let start = 0, end = 0; start < leaves.length; start = end) {
+      end = start + 1;
+      while (end < leaves.length && isContinued(leaves[end - 1] as Leaf, leaves[end] as Leaf)) end += 1;
+      const run = leaves.slice(start, end);
+      const [leaf] = run as [Leaf];
+      const first = nameOfKey(leaf.data, leaf.keyAt(0), leaf.dataAt(0), this.#apex);
+      yield { first, facts: run, records: () => recordsIn(run, this.#apex) };
     }
   }
 
@@ -317,6 +327,29 @@ function lastLeafBefore(leaves: readonly Leaf[], wanted: Wanted): number {
     else high = middle;
   }
   return Math.max(0, low - 1);
+}
+
+function* recordsIn(leaves: readonly Leaf[], apex: Apex): Generator<ResourceRecord> {
+  let owner = apex.name;
+  let ownerLeaf: Leaf | undefined;
+  let ownerAt = 0;
+  for (const leaf of leaves) {
+    for (let at = 0; at < leaf.used; at = leaf.end(at)) {
+      if (ownerLeaf === undefined || !hasSameKey(ownerLeaf, ownerAt, leaf, at)) {
+        owner = nameOfKey(leaf.data, leaf.keyAt(at), leaf.dataAt(at), apex);
+        ownerLeaf = leaf;
+        ownerAt = at;
+      }
+      yield recordAt(leaf, at, owner);
+    }
+  }
+}
+
+/** Does a leaf begin with the owner that the one before it ends with? */
+function isContinued(before: Leaf, leaf: Leaf): boolean {
+  let last = 0;
+  for (let at = 0; at < before.used; at = before.end(at)) last = at;
+  return hasSameKey(before, last, leaf, 0);
 }
 
 function recordAt(leaf: Leaf, at: number, owner: DomainName): ResourceRecord {

@@ -16,6 +16,8 @@ const MASK = 31;
 export class PersistentMap<V> {
   readonly #root: Node<V> | undefined;
   readonly size: number;
+  /** Kept: of many maps most stay the same from one version of a zone to the next. */
+  #sorted: readonly Leaf<V>[] | undefined;
 
   private constructor(root: Node<V> | undefined, size: number) {
     this.#root = root;
@@ -84,6 +86,20 @@ export class PersistentMap<V> {
       else if ('leaves' in node) for (const leaf of node.leaves) yield [leaf.key, leaf.value];
       else yield [node.key, node.value];
     }
+  }
+
+  /** Entries in the order of the UTF-16 code units of their keys. */
+  sorted(): readonly { readonly key: string; readonly value: V }[] {
+    if (this.#sorted !== undefined) return this.#sorted;
+    const leaves: Leaf<V>[] = [];
+    const stack: Node<V>[] = this.#root === undefined ? [] : [this.#root];
+    for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+      if ('bitmap' in node) stack.push(...node.slots);
+      else if ('leaves' in node) leaves.push(...node.leaves);
+      else leaves.push(node);
+    }
+    this.#sorted = leaves.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return this.#sorted;
   }
 
   *keys(): Generator<string> {

@@ -12,9 +12,7 @@ import type { StanzaPlan, ZoneDefinition, ZoneId } from '../ingest/plan.ts';
 import { exists, type FoundName } from './found-name.ts';
 import { hostNames, objectsNaming, partOf, probeHost, serverNames, wildcardOf } from './hosted.ts';
 import { type NameServer, nameserversOf } from './nameservers.ts';
-import { exposedNamespace, hasPod, podAddress, podLabel, serviceSlot } from './records/cluster.ts';
-import { importSlot } from './records/clusterset.ts';
-import { isConflict, mergeSlots } from './records/merged.ts';
+import { exposedNamespace, hasPod, podAddress, podLabel } from './records/cluster.ts';
 import {
   addressesAt,
   addressOfPath,
@@ -23,24 +21,31 @@ import {
   reverseName,
   reverseNameOf,
 } from './records/reverse.ts';
-import { addressSets, findInSlot, type Slot, setsOfSlot } from './records/slot.ts';
+import { addressSets, findInSlot, type Slot } from './records/slot.ts';
 import { findTransferred, transferredSets } from './records/transferred.ts';
 import type { ClusterState } from './state.ts';
 import type { TransferredZone } from './transferred.ts';
 import { isSameZonemd, ownSets, soaRecord, zonemdRecord } from './zone-apex.ts';
+import { joinParts, type OwnerSets, type PartBelow, sortOwners, wholePart, type ZonePart } from './zone-parts.ts';
+import { handsOn, namespacesOf, serviceEntries, serviceSets, slotOf } from './zone-services.ts';
 
-export type { FoundName, TransferredZone };
+export { hasConflict, servicesOf } from './zone-services.ts';
+export type { FoundName, TransferredZone, ZonePart };
 // What names are made from that nobody can list (serve/synth.ts).
 export {
   addressSets,
   exposedNamespace,
   findInSlot,
+  handsOn,
   isSameZonemd,
+  namespacesOf,
   objectsNaming,
   placeOfReverse,
   podAddress,
   reverseNameOf,
   type Slot,
+  serviceSets,
+  slotOf,
   soaRecord,
   wildcardOf,
   zonemdRecord,
@@ -157,14 +162,6 @@ function findInStanzas(zone: Zone, name: DomainName, probe: Probe): FoundName {
   return isEmptyNonTerminal ? { status: 'emptyNonTerminal' } : { status: 'absent', isUnsure, isPassedOn };
 }
 
-/** Does a stanza hand the name on, to the next stanza or plugin, when it has not got it? Merged stanzas are as one. */
-export function handsOn(zone: Zone, at: number, name: DomainName): boolean {
-  const { stanzas } = zone.definition;
-  const stanza = stanzas[at] as StanzaPlan;
-  if (stanza.fallthrough?.some((parent) => isSubdomain(name, parent))) return true;
-  return stanza.isMerged === true && stanzas.findLastIndex((other) => other.isMerged) > at;
-}
-
 const ARPA = 'arpa.' as DomainName;
 
 /** Has the zone PTR records: a reverse zone, or a cluster's zone so high up that reverse names lie in it (`.`)? */
@@ -221,34 +218,6 @@ function findForward(zone: Zone, name: DomainName, below: readonly string[] | un
   });
 }
 
-/** A service or import as a stanza of this zone shows it. */
-export function slotOf(zone: Zone, at: number, namespace: string, service: string): Slot | undefined {
-  if (zone.definition.stanzas[at]?.isMerged !== true) return ownSlot(zone, at, namespace, service);
-  return mergeSlots(mergedStanzas(zone).map((i) => ownSlot(zone, i, namespace, service)))[
-    mergedStanzas(zone).indexOf(at)
-  ];
-}
-
-/** Do the merged stanzas of the zone have services of that name that can't be one? */
-export function hasConflict(zone: Zone, namespace: string, service: string): boolean {
-  return isConflict(mergedStanzas(zone).map((i) => ownSlot(zone, i, namespace, service)));
-}
-
-function mergedStanzas(zone: Zone): number[] {
-  return zone.definition.stanzas.flatMap((stanza, i) => (stanza.isMerged === true ? [i] : []));
-}
-
-function ownSlot(zone: Zone, at: number, namespace: string, service: string): Slot | undefined {
-  const find = zone.definition.kind === 'clusterset' ? importSlot : serviceSlot;
-  return find(
-    zone.definition.stanzas[at] as StanzaPlan,
-    zone.clusters[at] as ClusterState,
-    namespace,
-    service,
-    zone.apex,
-  );
-}
-
 function findReverse(zone: Zone, name: DomainName): FoundName {
   const place = placeOfReverse(name);
   if (place === undefined) return findInStanzas(zone, name, () => undefined);
@@ -274,29 +243,6 @@ export function ptrSet(zone: Zone, name: DomainName): RRset | undefined {
   return found.status === 'exists' ? found.rrset(RRType.PTR) : undefined;
 }
 
-/** The sets at and below one service's name, by owner: for each owner those of the first stanza that has it. */
-export function serviceSets(zone: Zone, namespace: string, service: string): Map<DomainName, readonly RRset[]> {
-  if (zone.definition.stanzas.length === 1) {
-    const slot = slotOf(zone, 0, namespace, service);
-    return slot === undefined ? new Map() : setsOfSlot(slot);
-  }
-  const owners = new Map<DomainName, readonly RRset[]>();
-  for (let i = 0; i < zone.definition.stanzas.length; i++) {
-    const slot = slotOf(zone, i, namespace, service);
-    if (slot === undefined) continue;
-    for (const [owner, sets] of setsOfSlot(slot)) {
-      if (!owners.has(owner) && isReached(zone, i, owner)) owners.set(owner, sets);
-    }
-  }
-  return owners;
-}
-
-/** Do all stanzas before this one hand the name on? */
-function isReached(zone: Zone, stanza: number, name: DomainName): boolean {
-  for (let i = 0; i < stanza; i++) if (!handsOn(zone, i, name)) return false;
-  return true;
-}
-
 /** The name and sets of a verified pod's address; the sets are empty when no stanza knows such a pod. */
 export function podSets(zone: Zone, namespace: string, address: string): [DomainName, readonly RRset[]] {
   const name = podName(zone, namespace, address);
@@ -310,29 +256,26 @@ function podName(zone: Zone, namespace: string, address: string): DomainName {
 
 /** Every set of the zone in canonical order of the owners, but for the SOA, which a transfer puts first and last. */
 export function* zoneRRsets(zone: Zone): Generator<RRset> {
+  for (const part of zoneParts(zone)) yield* part.sets();
+}
+
+/** The sets of `zoneRRsets`, in parts; no part begins with the owner that the one before it ends with. */
+export function* zoneParts(zone: Zone): Generator<ZonePart> {
   if (zone.definition.kind === 'secondary') {
-    yield* transferredSets(zone.content?.records.records() ?? []);
+    for (const run of zone.content?.records.runs() ?? []) {
+      yield { key: run.first, facts: run.facts, sets: () => transferredSets(run.records()) };
+    }
     return;
   }
   const own = [...apexOwners(zone)].sort(([a], [b]) => compareNames(a, b));
-  const others = ownersBelow(zone);
-  let next = others.next();
-  for (const [owner, sets] of own) {
-    while (!next.done && compareNames(next.value[0], owner) < 0) {
-      yield* next.value[1];
-      next = others.next();
-    }
-    if (!next.done && next.value[0] === owner) next = others.next();
-    yield* sets.filter((set) => set.type !== RRType.SOA);
-  }
-  for (; !next.done; next = others.next()) yield* next.value[1];
+  yield* joinParts(zone, own, partsBelow(zone));
 }
 
-type OwnerSets = [DomainName, readonly RRset[]];
-
-function ownersBelow(zone: Zone): Generator<OwnerSets> {
-  if (zone.definition.kind === 'gateway') return hostOwners(zone);
-  return zone.definition.kind === 'reverse' ? reverseOwners(zone) : forwardOwners(zone);
+function* partsBelow(zone: Zone): Generator<PartBelow> {
+  const { kind } = zone.definition;
+  if (kind === 'gateway') yield wholePart(zone, zone.apex, () => hostOwners(zone));
+  else if (kind === 'reverse') yield wholePart(zone, zone.apex, () => reverseOwners(zone));
+  else yield* forwardParts(zone);
 }
 
 function* hostOwners(zone: Zone): Generator<OwnerSets> {
@@ -342,20 +285,34 @@ function* hostOwners(zone: Zone): Generator<OwnerSets> {
   }
 }
 
-function* forwardOwners(zone: Zone): Generator<OwnerSets> {
+function* forwardParts(zone: Zone): Generator<PartBelow> {
+  const { apex, clusters, definition } = zone;
   // `arpa` sorts before `pod` and `svc`.
-  if (hasReverseNames(zone)) yield* reverseOwners(zone);
+  if (hasReverseNames(zone)) yield wholePart(zone, ARPA, () => reverseOwners(zone));
   const namespaces = namespacesOf(zone);
-  if (zone.definition.kind === 'cluster' && zone.definition.stanzas.some(({ pods }) => pods === 'verified')) {
-    for (const namespace of namespaces) yield* sortOwners(podOwners(zone, namespace));
+  const states = (namespace: string) => clusters.map((cluster) => cluster.namespaces.get(namespace));
+  if (definition.kind === 'cluster' && definition.stanzas.some(({ pods }) => pods === 'verified')) {
+    for (const namespace of namespaces) {
+      const pods = states(namespace).flatMap((state) => [state?.exists, state?.podsByAddress]);
+      yield {
+        base: childOf(namespace, childOf('pod', apex)),
+        key: `pods ${namespace}`,
+        facts: [definition, 'pods', namespace, ...pods],
+        owners: () => sortOwners(podOwners(zone, namespace)),
+      };
+    }
   }
   for (const namespace of namespaces) {
-    for (const service of servicesOf(zone, namespace)) yield* sortOwners(serviceSets(zone, namespace, service));
+    const above = childOf(namespace, childOf('svc', apex));
+    for (const [service, entries] of serviceEntries(definition.kind, states(namespace))) {
+      yield {
+        base: childOf(service, above),
+        key: `${service} ${namespace}`,
+        facts: [definition, namespace, service, ...entries],
+        owners: () => sortOwners(serviceSets(zone, namespace, service)),
+      };
+    }
   }
-}
-
-function sortOwners(owners: Iterable<OwnerSets>): OwnerSets[] {
-  return [...owners].filter(([, sets]) => sets.length > 0).sort(([a], [b]) => compareNames(a, b));
 }
 
 function* podOwners(zone: Zone, namespace: string): Generator<OwnerSets> {
@@ -366,21 +323,6 @@ function* podOwners(zone: Zone, namespace: string): Generator<OwnerSets> {
       addresses.add(address);
   }
   for (const address of addresses) yield podSets(zone, namespace, address);
-}
-
-/** Names of the namespaces of all stanzas, sorted. */
-export function namespacesOf(zone: Zone): string[] {
-  return [...new Set(zone.clusters.flatMap((cluster) => [...cluster.namespaces.keys()]))].sort();
-}
-
-/** Names of the services (or imports) of a namespace in all stanzas, sorted. */
-export function servicesOf(zone: Zone, namespace: string): string[] {
-  const isImport = zone.definition.kind === 'clusterset';
-  const names = zone.clusters.flatMap((cluster) => {
-    const state = cluster.namespaces.get(namespace);
-    return [...((isImport ? state?.imports.keys() : state?.services.keys()) ?? [])];
-  });
-  return [...new Set(names)].sort();
 }
 
 function* reverseOwners(zone: Zone): Generator<OwnerSets> {

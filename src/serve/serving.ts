@@ -87,7 +87,7 @@ export function createServing(options: ServingOptions): Serving {
   const cacheLimits = options.cacheLimits ?? DEFAULT_CACHE_LIMITS;
   const encoder = new MessageEncoder();
   const tally = createTally();
-  const pump = createPump();
+  const pump = createPump(() => now() * 1000);
   const cells = new Map<ZoneId, SerialCell>();
   let setup: Setup = { blocks: [], listeners: new Map(), certificates: new Map() };
   /** What plugins and listeners that are gone have counted: a reload is no reason to count from 0 again. */

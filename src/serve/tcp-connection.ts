@@ -21,7 +21,7 @@ export interface ConnectionLimits {
   readonly maxInFlight: number;
 }
 
-/** Questions answered in one turn of the event loop. */
+/** Questions answered in one go. */
 const BATCH = 64;
 /** Replies are written once they have so many octets together. */
 const WRITE_SIZE = 16 * 1024;
@@ -127,7 +127,11 @@ export class TcpConnection {
     if (this.#isYielding || this.#isClosed) return;
     const { maxQueries } = this.#limits;
     let left = BATCH;
-    while (!this.#isFull && !this.#isFinishing) {
+    while (this.#input.length > 0 && !this.#isFull && !this.#isFinishing) {
+      if (left === 0 || !this.#pump.hasTime()) {
+        this.#yield();
+        break;
+      }
       const packet = this.#input.next();
       if (!packet) break;
       if (packet.length < MIN_MESSAGE) {
@@ -141,14 +145,6 @@ export class TcpConnection {
         break;
       }
       left -= 1;
-      if (left === 0) {
-        this.#isYielding = true;
-        this.#pump.push(() => {
-          this.#isYielding = false;
-          this.#read();
-        });
-        break;
-      }
     }
     this.#flush();
     this.#lastActive = this.#hooks.now();
@@ -157,6 +153,15 @@ export class TcpConnection {
     if ((this.#isFull || this.#isYielding) && !this.#isFinishing) this.#socket.pause();
     else this.#socket.resume();
     this.#endIfDone();
+  }
+
+  /** Leaves the rest of the input to a later turn: other connections wait too, and UDP questions. */
+  #yield(): void {
+    this.#isYielding = true;
+    this.#pump.wait(() => {
+      this.#isYielding = false;
+      this.#read();
+    });
   }
 
   #take(packet: Buffer): void {

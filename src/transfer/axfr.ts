@@ -1,15 +1,16 @@
-/** A whole zone as records (RFC 5936 §2.2). */
-import { type ResourceRecord, type RRset, RRType } from '../dns/rrset.ts';
+/** A whole zone (RFC 5936 §2.2). */
+import type { ResourceRecord, RRset } from '../dns/rrset.ts';
+import type { ZonePart } from '../projection/zone.ts';
 
 /**
- * The SOA record, each set record by record, and the SOA record again.
- * @param rrsets of one version, name servers and their addresses included; a SOA set among them is passed over
+ * The SOA record, all other sets, and the SOA record again.
+ * @param parts of one version, without the SOA set, name servers and their addresses included
  */
-export function* axfr(soa: ResourceRecord, rrsets: Iterable<RRset>): Generator<ResourceRecord> {
-  yield soa;
-  for (const { owner, type, ttl, rdatas } of rrsets) {
-    if (type === RRType.SOA) continue;
-    for (const rdata of rdatas) yield { owner, type, ttl, rdata };
-  }
-  yield soa;
+export function* axfr(soa: ResourceRecord, parts: Iterable<ZonePart>): Generator<ZonePart> {
+  const { owner, type, ttl, rdata } = soa;
+  const sets: readonly RRset[] = [{ owner, type, ttl, rdatas: [rdata] }];
+  const text = JSON.stringify(soa);
+  yield { key: 'begin', facts: ['begin', text], sets: () => sets };
+  yield* parts;
+  yield { key: 'end', facts: ['end', text], sets: () => sets };
 }

@@ -17,17 +17,84 @@ const BIND_RECORDS = 100;
 const MOST_LINES = 10;
 /** Name servers that are looked after in one zone. */
 const MOST_SERVERS = 1000;
-/** Records of a zone that is walked once more for addresses of name servers that did not come after them. */
-const MOST_WALKED = 50_000;
 
 /** What stands beside a CNAME record where zones are signed (RFC 4034 §2.5). */
 const BESIDE_CNAME: ReadonlySet<number> = new Set([RRType.CNAME, 46, 47]);
 
-/** What was found in one zone, the last time that it was handed out. */
 type Counts = Record<FindingKind, number>;
+
+/** What was found in a part of a zone. */
+export interface Findings {
+  readonly counts: Readonly<Counts>;
+  readonly lines: readonly { readonly kind: FindingKind; readonly text: string }[];
+  /** Name servers in the zone that records of this part name. */
+  readonly servers: readonly DomainName[];
+}
+
+/** Looks at the sets of a part: those of one owner, and the parts of one set, one after the other. A SOA set tells nothing. */
+export class PartInspection {
+  readonly #apex: DomainName;
+  readonly #lines: { readonly kind: FindingKind; readonly text: string }[] = [];
+  readonly #counts: Counts = noCounts();
+  readonly #servers = new Set<DomainName>();
+  #owner: DomainName | undefined;
+  #type = 0;
+  #inSet = 0;
+  #isAlias = false;
+  #hasOther = false;
+
+  constructor(apex: DomainName) {
+    this.#apex = apex;
+  }
+
+  look({ owner, type, rdatas }: RRset): void {
+    if (type === RRType.SOA) return;
+    if (owner !== this.#owner) this.#endOwner();
+    else if (type !== this.#type) this.#endSet();
+    this.#owner = owner;
+    this.#type = type;
+    this.#inSet += rdatas.length;
+    if (type === RRType.CNAME) this.#isAlias = true;
+    if (!BESIDE_CNAME.has(type)) this.#hasOther = true;
+    if (type === RRType.NS) for (const rdata of rdatas) this.#addServer(rdata);
+  }
+
+  end(): Findings {
+    this.#endOwner();
+    return { counts: this.#counts, lines: this.#lines, servers: [...this.#servers] };
+  }
+
+  #endSet(): void {
+    if (this.#inSet > BIND_RECORDS) {
+      const what = `"${this.#owner}" has ${this.#inSet} ${typeText(this.#type)} records`;
+      this.#note('many records', `${what}, BIND takes 100 (max-records-per-type)`);
+    }
+    this.#inSet = 0;
+  }
+
+  #endOwner(): void {
+    this.#endSet();
+    if (this.#isAlias && this.#hasOther) {
+      this.#note('CNAME and other data', `"${this.#owner}" has a CNAME and other records`);
+    }
+    this.#isAlias = false;
+    this.#hasOther = false;
+  }
+
+  #note(kind: FindingKind, text: string): void {
+    this.#counts[kind] += 1;
+    if (this.#counts[kind] <= MOST_LINES) this.#lines.push({ kind, text });
+  }
+
+  #addServer(rdata: RRset['rdatas'][number]): void {
+    if (rdata.type !== 'NS' || this.#servers.size >= MOST_SERVERS) return;
+    if (isSubdomain(rdata.target, this.#apex)) this.#servers.add(rdata.target);
+  }
+}
 
 export class Inspector {
   readonly #logger: Logger;
+  /** What was found in each zone, the last time that it was handed out. */
   readonly #counts = new Map<DomainName, Counts>();
   /** What was written, by zone: as many lines as `MOST_LINES` allows. */
   readonly #written = new Map<DomainName, Map<FindingKind, Set<string>>>();
@@ -37,57 +104,26 @@ export class Inspector {
   }
 
   /**
-   * The same sets, looked at as they pass. A walk that is not gone to its end finds nothing.
-   * @param rrsets can be walked more than once; all but the SOA; those of one owner, and the parts of one set, one after the other
+   * Tells what was found in a zone that was handed out whole.
+   * @param parts of all its parts
+   * @param hasAddress whether a name of the zone has an address record
    */
-  *inspect(apex: DomainName, rrsets: Iterable<RRset>): Generator<RRset> {
-    const found: { readonly kind: FindingKind; readonly text: string }[] = [];
-    const counts: Counts = { 'many records': 0, 'CNAME and other data': 0, 'no glue': 0 };
-    const note = (kind: FindingKind, text: string) => {
-      counts[kind] += 1;
-      if (counts[kind] <= MOST_LINES) found.push({ kind, text });
-    };
+  conclude(apex: DomainName, parts: Iterable<Findings>, hasAddress: (name: DomainName) => boolean): void {
+    const counts = noCounts();
     const servers = new Set<DomainName>();
-    let owner: DomainName | undefined;
-    let type = 0;
-    let inSet = 0;
-    let isAlias = false;
-    let hasOther = false;
-    let records = 0;
-    const endSet = () => {
-      if (inSet > BIND_RECORDS) {
-        note(
-          'many records',
-          `"${owner}" has ${inSet} ${typeText(type)} records, BIND takes 100 (max-records-per-type)`,
-        );
-      }
-      inSet = 0;
-    };
-    const endOwner = () => {
-      endSet();
-      if (isAlias && hasOther) note('CNAME and other data', `"${owner}" has a CNAME and other records`);
-      isAlias = false;
-      hasOther = false;
-    };
-    for (const set of rrsets) {
-      if (set.owner !== owner) endOwner();
-      else if (set.type !== type) endSet();
-      ({ owner, type } = set);
-      inSet += set.rdatas.length;
-      records += set.rdatas.length;
-      if (type === RRType.CNAME) isAlias = true;
-      if (!BESIDE_CNAME.has(type)) hasOther = true;
-      if (type === RRType.NS) for (const rdata of set.rdatas) addServer(servers, rdata, apex);
-      else if (servers.size > 0 && isAddress(type)) servers.delete(owner);
-      yield set;
+    const lines: Findings['lines'][number][] = [];
+    for (const part of parts) {
+      for (const kind of KINDS) counts[kind] += part.counts[kind];
+      for (const line of part.lines) lines.push(line);
+      for (const server of part.servers) if (servers.size < MOST_SERVERS) servers.add(server);
     }
-    endOwner();
-    if (servers.size > 0 && records <= MOST_WALKED) {
-      for (const set of rrsets) if (isAddress(set.type)) servers.delete(set.owner);
-      for (const server of servers) note('no glue', `"${server}" is a name server without an address`);
+    for (const server of servers) {
+      if (hasAddress(server)) continue;
+      counts['no glue'] += 1;
+      lines.push({ kind: 'no glue', text: `"${server}" is a name server without an address` });
     }
     this.#counts.set(apex, counts);
-    for (const { kind, text } of found) this.#write(apex, kind, text);
+    for (const { kind, text } of lines) this.#write(apex, kind, text);
   }
 
   snapshot(): MetricsSnapshot {
@@ -118,11 +154,6 @@ export class Inspector {
   }
 }
 
-function addServer(servers: Set<DomainName>, rdata: RRset['rdatas'][number], apex: DomainName): void {
-  if (rdata.type !== 'NS' || servers.size >= MOST_SERVERS) return;
-  if (isSubdomain(rdata.target, apex)) servers.add(rdata.target);
-}
-
-function isAddress(type: number): boolean {
-  return type === RRType.A || type === RRType.AAAA;
+function noCounts(): Counts {
+  return { 'many records': 0, 'CNAME and other data': 0, 'no glue': 0 };
 }

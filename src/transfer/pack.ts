@@ -1,6 +1,7 @@
 /** The records of a transfer in as many messages as they need (RFC 5936 §2.2, RFC 1995 §4). No socket in here. */
 import { type Edns, Flag, MAX_MESSAGE, type MessageEncoder, type Question } from '../dns/encode.ts';
-import { Rcode, type ResourceRecord } from '../dns/rrset.ts';
+import type { DomainName } from '../dns/name.ts';
+import { Rcode, type Rdata, type ResourceRecord, type RRType } from '../dns/rrset.ts';
 
 /**
  * Octets of a message, OPT and TSIG included, when nothing else is asked for. Pointers reach 16 KB: in a larger message
@@ -39,39 +40,76 @@ export interface PackOptions {
 export function* packMessages(
   query: TransferQuery,
   records: Iterable<ResourceRecord>,
-  { encoder, limit = TRANSFER_MESSAGE, edns, seal }: PackOptions,
+  options: PackOptions,
 ): Generator<Buffer> {
-  const sealed = seal?.octets ?? 0;
-  const iterator = records[Symbol.iterator]();
-  let next = iterator.next();
-  try {
-    while (!next.done) {
-      let isEmpty = true;
-      begin(encoder, query, Math.min(limit, MAX_MESSAGE) - sealed, edns);
-      for (; !next.done; next = iterator.next()) {
-        if (add(encoder, next.value)) {
-          isEmpty = false;
-          continue;
-        }
-        if (!isEmpty) break;
-        begin(encoder, query, MAX_MESSAGE - sealed, edns);
-        if (!add(encoder, next.value)) throw new RangeError(`a record of ${next.value.owner} fits no message`);
-        isEmpty = false;
-      }
-      const message = encoder.finishPart();
-      yield seal === undefined ? message : seal.apply(message);
-    }
-  } finally {
-    // The client went away: whatever the records are made from is let go.
-    if (!next.done) iterator.return?.();
+  const { seal } = options;
+  const filler = new MessageFiller(query, options);
+  const finish = () => {
+    const message = filler.finish();
+    return seal === undefined ? message : seal.apply(message);
+  };
+  for (const { owner, type, ttl, rdata } of records) {
+    if (filler.add(owner, type, ttl, rdata)) continue;
+    yield finish();
+    filler.add(owner, type, ttl, rdata);
   }
+  if (filler.isOpen) yield finish();
 }
 
-function begin(encoder: MessageEncoder, query: TransferQuery, limit: number, edns: Edns | undefined): void {
-  const flags = Flag.QR | Flag.AA | (query.isRecursionDesired ? Flag.RD : 0);
-  encoder.begin(query.id, flags, Rcode.NOERROR, query.question, limit, edns);
-}
+/** Fills one message after the other. */
+export class MessageFiller {
+  readonly #query: TransferQuery;
+  readonly #encoder: MessageEncoder;
+  readonly #edns: Edns | undefined;
+  readonly #limit: number;
+  readonly #most: number;
+  #isOpen = false;
 
-function add(encoder: MessageEncoder, { owner, type, ttl, rdata }: ResourceRecord): boolean {
-  return encoder.add('answer', owner, type, ttl, rdata);
+  constructor(query: TransferQuery, { encoder, limit = TRANSFER_MESSAGE, edns, seal }: PackOptions) {
+    const sealed = seal?.octets ?? 0;
+    this.#query = query;
+    this.#encoder = encoder;
+    this.#edns = edns;
+    this.#limit = Math.min(limit, MAX_MESSAGE) - sealed;
+    this.#most = MAX_MESSAGE - sealed;
+  }
+
+  /** Has a message been begun, with a record at least? It has to be finished before anybody else uses the encoder. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Octets of the message that was begun; 0: none. */
+  get length(): number {
+    return this.#isOpen ? this.#encoder.length : 0;
+  }
+
+  /**
+   * Writes a record into the message, or the first one into a new message.
+   * @returns false when it does not fit any more: then the message is to be finished, and the record added again
+   * @throws RangeError when it is not legal or fits no message
+   */
+  add(owner: DomainName, type: RRType, ttl: number, rdata: Rdata): boolean {
+    const encoder = this.#encoder;
+    if (this.#isOpen) return encoder.add('answer', owner, type, ttl, rdata);
+    this.#begin(this.#limit);
+    if (!encoder.add('answer', owner, type, ttl, rdata)) {
+      this.#begin(this.#most);
+      if (!encoder.add('answer', owner, type, ttl, rdata)) throw new RangeError(`a record of ${owner} fits no message`);
+    }
+    this.#isOpen = true;
+    return true;
+  }
+
+  /** The message that was begun: a copy of its own. */
+  finish(): Buffer {
+    this.#isOpen = false;
+    return this.#encoder.finishPart();
+  }
+
+  #begin(limit: number): void {
+    const { id, isRecursionDesired, question } = this.#query;
+    const flags = Flag.QR | Flag.AA | (isRecursionDesired ? Flag.RD : 0);
+    this.#encoder.begin(id, flags, Rcode.NOERROR, question, limit, this.#edns);
+  }
 }

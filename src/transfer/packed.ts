@@ -1,26 +1,65 @@
 /**
- * Whole zones as they were packed last, so that of many secondaries that take one version only the first has to wait
- * until its records are made. Bounded; what is kept of a version is never sent for another one.
+ * Whole zones as they were packed last. Of many secondaries that take one version only the first has to wait until its
+ * records are made; and of the next version only the messages whose records have changed are made anew. What is kept is
+ * bounded.
+ *
+ * Messages are kept in chunks of some parts of a zone each, and found by the first part. A chunk is sent again when it
+ * stands for the same parts with the same facts, whatever version they are of now.
  */
+import type { DomainName } from '../dns/name.ts';
+import type { ZonePart } from '../projection/zone.ts';
+import { type Findings, PartInspection } from './inspect.ts';
+import type { MessageFiller } from './pack.ts';
 
 /** Octets of messages that are kept in one thread. */
-export const MAX_PACKED = 16 * 1024 * 1024;
+export const MAX_PACKED = 48 * 1024 * 1024;
+/** Octets that each part of a chunk takes besides messages, about. */
+const PART_OCTETS = 100;
 
-interface Packed {
-  /** What the messages were made from: a version that nobody else holds is not held here. */
-  readonly version: WeakRef<object>;
+export interface ChunkSizes {
+  /** Octets of a message after which no part is begun in it: what it has room for then is for parts that grow. */
+  readonly enough: number;
+  /** A chunk with fewer octets is put together with what is packed before or behind it. */
+  readonly small: number;
+}
+
+const DEFAULT_SIZES: ChunkSizes = { enough: 14 * 1024, small: 4 * 1024 };
+
+interface Chunk {
+  /** Of each of its parts. */
+  readonly facts: readonly ZonePart['facts'][];
   readonly messages: readonly Buffer[];
+  readonly findings: Findings;
   readonly octets: number;
+}
+
+interface KeptZone {
+  /** By the key of the first part. */
+  readonly chunks: Map<string, Chunk>;
+}
+
+/** A zone to be packed. */
+export interface Packing {
+  readonly apex: DomainName;
+  /** What the messages depend on besides the parts; undefined: they are not kept. */
+  readonly key: string | undefined;
+  readonly parts: Iterable<ZonePart>;
+  /** To make messages with. */
+  readonly filler: MessageFiller;
+  /** Called when all messages were taken, with what there is to say of the parts. */
+  readonly onWhole?: (findings: readonly Findings[]) => void;
 }
 
 export class PackedZones {
   readonly #most: number;
+  readonly #sizes: ChunkSizes;
   /** The one that was used last at the end. */
-  readonly #packed = new Map<string, Packed>();
+  readonly #zones = new Map<string, KeptZone>();
   #octets = 0;
 
-  constructor(most = MAX_PACKED) {
+  constructor(most = MAX_PACKED, sizes = DEFAULT_SIZES) {
     this.#most = most;
+    this.#sizes = sizes;
   }
 
   /** Octets that are kept. */
@@ -28,45 +67,158 @@ export class PackedZones {
     return this.#octets;
   }
 
-  /**
-   * The messages of a version: those that are kept, or those that `pack` makes, which are kept once all were taken.
-   * @param version the same object for the same content, and for no other
-   * @param key the zone, and all that the messages depend on besides its content
-   * @param pack makes the messages; they are not written to afterwards
-   */
-  *messages(version: object, key: string, pack: () => Iterable<Buffer>): Generator<Buffer> {
-    const found = this.#packed.get(key);
-    if (found?.version.deref() === version) {
-      this.#packed.delete(key);
-      this.#packed.set(key, found);
-      yield* found.messages;
-      return;
+  /** The messages of a zone, each made or found when it is taken. They are not to be written to. */
+  *messages(packing: Packing): Generator<Buffer> {
+    const { key, parts, onWhole } = packing;
+    const zone: KeptZone = (key === undefined ? undefined : this.#use(key)) ?? { chunks: new Map() };
+    const isKept = key !== undefined;
+    const queue = new PartQueue(parts);
+    const findings: Findings[] = [];
+    const visited = new Set<string>();
+    try {
+      for (let first = queue.peek(0); first !== undefined; first = queue.peek(0)) {
+        visited.add(first.key);
+        const found = findKept(zone, queue, this.#sizes);
+        if (found !== undefined) {
+          queue.drop(found.facts.length);
+          findings.push(found.findings);
+          yield* found.messages;
+          continue;
+        }
+        const chunk = yield* pack(zone, queue, packing, isKept ? this.#most : 0, this.#sizes);
+        findings.push(chunk.findings);
+        if (isKept) this.#keep(key, zone, first.key, chunk);
+      }
+    } finally {
+      queue.close();
     }
-    if (found !== undefined) this.#drop(key, found);
-    const kept: Buffer[] = [];
-    let octets = 0;
-    for (const message of pack()) {
-      octets += message.length;
-      if (octets <= this.#most) kept.push(message);
-      else kept.length = 0;
-      yield message;
-    }
-    if (octets <= this.#most) this.#keep(key, { version: new WeakRef(version), messages: kept, octets });
+    for (const [at, chunk] of zone.chunks) if (!visited.has(at)) this.#drop(zone, at, chunk);
+    onWhole?.(findings);
   }
 
-  #keep(key: string, packed: Packed): void {
-    const before = this.#packed.get(key);
-    if (before !== undefined) this.#drop(key, before);
-    for (const [other, old] of this.#packed) {
-      if (this.#octets + packed.octets <= this.#most) break;
-      this.#drop(other, old);
-    }
-    this.#packed.set(key, packed);
-    this.#octets += packed.octets;
+  #use(key: string): KeptZone {
+    const zone = this.#zones.get(key) ?? { chunks: new Map() };
+    this.#zones.delete(key);
+    this.#zones.set(key, zone);
+    return zone;
   }
 
-  #drop(key: string, packed: Packed): void {
-    this.#packed.delete(key);
-    this.#octets -= packed.octets;
+  #keep(key: string, zone: KeptZone, at: string, chunk: Chunk): void {
+    const before = zone.chunks.get(at);
+    if (before !== undefined) this.#drop(zone, at, before);
+    // Given way to something else meanwhile: what a slow client still takes of it is not kept.
+    if (this.#zones.get(key) !== zone) return;
+    for (const [other, old] of this.#zones) {
+      if (this.#octets + chunk.octets <= this.#most) break;
+      if (old === zone) continue;
+      for (const [place, one] of old.chunks) this.#drop(old, place, one);
+      this.#zones.delete(other);
+    }
+    if (this.#octets + chunk.octets > this.#most) return;
+    zone.chunks.set(at, chunk);
+    this.#octets += chunk.octets;
+  }
+
+  #drop(zone: KeptZone, at: string, chunk: Chunk): void {
+    zone.chunks.delete(at);
+    this.#octets -= chunk.octets;
+  }
+}
+
+/** Makes a chunk of the next parts: until a message has enough, or what follows is kept. */
+function* pack(
+  zone: KeptZone,
+  queue: PartQueue,
+  { filler, apex }: Packing,
+  most: number,
+  { enough, small }: ChunkSizes,
+): Generator<Buffer, Chunk> {
+  const facts: ZonePart['facts'][] = [];
+  const messages: Buffer[] = [];
+  const inspection = new PartInspection(apex);
+  let octets = 0;
+  const finish = () => {
+    const message = filler.finish();
+    octets += message.length;
+    if (octets <= most) messages.push(message);
+    else messages.length = 0;
+    return message;
+  };
+  do {
+    const part = queue.take();
+    facts.push(part.facts);
+    for (const set of part.sets()) {
+      const { owner, type, ttl, rdatas } = set;
+      inspection.look(set);
+      for (const rdata of rdatas) {
+        if (filler.add(owner, type, ttl, rdata)) continue;
+        yield finish();
+        filler.add(owner, type, ttl, rdata);
+      }
+    }
+  } while (filler.length < enough && queue.peek(0) !== undefined && (keptAt(zone, queue, 0)?.octets ?? 0) < small);
+  if (filler.isOpen) yield finish();
+  return { facts, messages, findings: inspection.end(), octets: octets + facts.length * PART_OCTETS };
+}
+
+/** The chunk of the next parts; a small one only where what follows it is kept too. */
+function findKept(zone: KeptZone, queue: PartQueue, { small }: ChunkSizes): Chunk | undefined {
+  const chunk = keptAt(zone, queue, 0);
+  if (chunk === undefined || chunk.octets >= small) return chunk;
+  const { length } = chunk.facts;
+  return queue.peek(length) === undefined || keptAt(zone, queue, length) !== undefined ? chunk : undefined;
+}
+
+/** The chunk that is made of just the parts from there on. */
+function keptAt(zone: KeptZone, queue: PartQueue, from: number): Chunk | undefined {
+  const first = queue.peek(from);
+  const chunk = first === undefined ? undefined : zone.chunks.get(first.key);
+  return chunk?.facts.every((facts, i) => isSame(facts, queue.peek(from + i)?.facts)) ? chunk : undefined;
+}
+
+function isSame(a: ZonePart['facts'], b: ZonePart['facts'] | undefined): boolean {
+  if (b === undefined || a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Parts that can be looked at before they are taken. */
+class PartQueue {
+  readonly #parts: Iterator<ZonePart>;
+  #ahead: ZonePart[] = [];
+  #at = 0;
+
+  constructor(parts: Iterable<ZonePart>) {
+    this.#parts = parts[Symbol.iterator]();
+  }
+
+  /** The part that so many others come before; undefined: there is none. */
+  peek(n: number): ZonePart | undefined {
+    while (this.#ahead.length - this.#at <= n) {
+      const next = this.#parts.next();
+      if (next.done) return undefined;
+      this.#ahead.push(next.value);
+    }
+    return this.#ahead[this.#at + n];
+  }
+
+  /** The next part, which is there. */
+  take(): ZonePart {
+    const part = this.#ahead[this.#at] as ZonePart;
+    this.drop(1);
+    return part;
+  }
+
+  /** @param n no more than were looked at */
+  drop(n: number): void {
+    this.#at += n;
+    if (this.#at < this.#ahead.length) return;
+    this.#ahead = [];
+    this.#at = 0;
+  }
+
+  /** The client went away: whatever the parts are made from is let go. */
+  close(): void {
+    this.#parts.return?.();
   }
 }

@@ -9,7 +9,15 @@ import { compareSerial, type Serial } from '../dns/serial.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { SoaRecord } from '../projection/diff.ts';
 import type { ChangesetChain, PackedChangeset } from '../projection/journal.ts';
-import { isZoneSynced, soaRecord, type Zone, zoneRRsets } from '../projection/zone.ts';
+import {
+  findName,
+  isZoneSynced,
+  soaRecord,
+  type Zone,
+  type ZonePart,
+  zoneParts,
+  zoneRRsets,
+} from '../projection/zone.ts';
 import { type ClientCertificate, clientOf, type FindAddresses, isPermitted } from './access.ts';
 import { condense, condenseInSteps, countChanges } from './changesets.ts';
 
@@ -40,14 +48,25 @@ export interface OutgoingZone {
   rrsets(): Iterable<RRset>;
   /** Under which id the journal has its changes; absent: it has none, and there is only the whole zone. */
   readonly journal?: ZoneId;
-  /** The same for the same content, and for no other; absent: it can't be told. */
-  readonly version?: object;
+  /** The same sets in parts of which it can be told whether they are those of another version; absent: it can't be told. */
+  readonly parts?: () => Iterable<ZonePart>;
+  /** Whether a name in the zone has an address; absent: the sets have to be gone through. */
+  readonly hasAddress?: (name: DomainName) => boolean;
 }
 
 /** A zone of clusters; `incomplete` before it may be handed out. */
 export function outgoingZone(zone: Zone): OutgoingZone | 'incomplete' {
   if (zone.serial === undefined || !isZoneSynced(zone)) return 'incomplete';
-  return { soa: soaRecord(zone), rrsets: () => zoneRRsets(zone), journal: zone.id, version: zone };
+  return {
+    soa: soaRecord(zone),
+    rrsets: () => zoneRRsets(zone),
+    parts: () => zoneParts(zone),
+    hasAddress: (name) => {
+      const found = findName(zone, name);
+      return found.status === 'exists' && found.rrsets().some(({ type }) => type === RRType.A || type === RRType.AAAA);
+    },
+    journal: zone.id,
+  };
 }
 
 /** The journal, as far as it matters here. */
@@ -100,7 +119,8 @@ export type TransferPlan =
       /** Can be walked more than once. */
       readonly rrsets: Iterable<RRset>;
       /** As of `OutgoingZone`. */
-      readonly version?: object;
+      readonly parts?: () => Iterable<ZonePart>;
+      readonly hasAddress?: (name: DomainName) => boolean;
       readonly why: 'asked' | 'unknown serial' | 'changes larger than the zone' | 'too many changes';
     };
 
@@ -200,9 +220,9 @@ function planChanges(
 }
 
 function full(zone: OutgoingZone, why: Extract<TransferPlan, { kind: 'full' }>['why']): TransferPlan {
-  const { soa, version } = zone;
+  const { soa, parts, hasAddress } = zone;
   const rrsets = { [Symbol.iterator]: () => zone.rrsets()[Symbol.iterator]() };
-  return { kind: 'full', soa, rrsets, why, ...(version !== undefined && { version }) };
+  return { kind: 'full', soa, rrsets, why, ...(parts && { parts }), ...(hasAddress && { hasAddress }) };
 }
 
 function takeLast<T>(steps: Iterator<unknown, T>): T {

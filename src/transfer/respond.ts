@@ -3,9 +3,9 @@
  */
 
 import type { TransferLimits } from '../corefile/config.ts';
-import { MAX_MESSAGE, udpLimit } from '../dns/encode.ts';
+import { type Edns, MAX_MESSAGE, udpLimit, withOpt } from '../dns/encode.ts';
 import type { DomainName } from '../dns/name.ts';
-import { Rcode, type ResourceRecord } from '../dns/rrset.ts';
+import { Rcode, type ResourceRecord, type RRset, RRType } from '../dns/rrset.ts';
 import type { Serial } from '../dns/serial.ts';
 import { typeText } from '../dns/type-text.ts';
 import { LimitedLines } from '../log-limit.ts';
@@ -14,7 +14,14 @@ import { type CounterSet, createCounters, gaugeFamily, type MetricsSnapshot } fr
 import { axfr } from './axfr.ts';
 import { Inspector } from './inspect.ts';
 import { ixfr } from './ixfr.ts';
-import { type PackOptions, packMessages, type TransferQuery } from './pack.ts';
+import {
+  MessageFiller,
+  type PackOptions,
+  packMessages,
+  type Seal,
+  TRANSFER_MESSAGE,
+  type TransferQuery,
+} from './pack.ts';
 import { PackedZones } from './packed.ts';
 import type { TransferPlan, TransferRequest } from './plan.ts';
 
@@ -187,23 +194,24 @@ export class Transfers {
     return { ...single(Rcode.NOERROR, records), isAuthoritative: true };
   }
 
-  /** A whole zone: as it was packed before, if it was. */
+  /** A whole zone: as it was packed before, as far as it was. */
   #packFull(
-    { soa, rrsets, version }: Extract<TransferPlan, { kind: 'full' }>,
+    plan: Extract<TransferPlan, { kind: 'full' }>,
     request: TransferRequest & TransferQuery,
-    pack: RespondOptions,
+    { encoder, edns, seal }: PackOptions,
   ): Iterable<Buffer> {
-    const { name, spelling, type } = request.question;
-    const packAll = (options: PackOptions) =>
-      packMessages(request, axfr(soa, this.#inspector.inspect(name, rrsets)), options);
-    const { seal, edns } = pack;
-    if (version === undefined || (edns !== undefined && edns.options.length > 0)) return packAll(pack);
-    // Room for the signature stays, as all messages but those are the same.
-    const room = seal === undefined ? undefined : { octets: seal.octets, apply: (message: Buffer) => message };
-    const opt = edns === undefined ? '-' : `${edns.udpSize} ${edns.isDnssecOk}`;
-    const key = `${spelling} ${type} ${opt} ${seal?.octets ?? 0}`;
-    const messages = this.#packed.messages(version, key, () => packAll({ ...pack, seal: room }));
-    return addressed(messages, request, seal);
+    const { soa, rrsets } = plan;
+    const { name, spelling } = request.question;
+    const parts = plan.parts?.() ?? [{ key: '', facts: [], sets: () => rrsets }];
+    const messages = this.#packed.messages({
+      apex: name,
+      key: plan.parts && spelling,
+      parts: axfr(soa, parts),
+      // One message for all who ask: its OPT record and signature come later, and have room.
+      filler: new MessageFiller(request, { encoder, limit: TRANSFER_MESSAGE - ADDED_LATER }),
+      onWhole: (findings) => this.#inspector.conclude(name, findings, plan.hasAddress ?? addressesIn(rrsets)),
+    });
+    return addressed(messages, request, edns, seal);
   }
 
   #stream(
@@ -273,20 +281,57 @@ function endText(
 
 /** Of a header: how many records the answer section has. */
 const ANCOUNT_AT = 6;
+/** Octets of a header. */
+const HEADER = 12;
 
 interface Tally {
   records: number;
   octets: number;
 }
 
+/** Octets of a message that are left for an OPT record and a signature. */
+const ADDED_LATER = 512;
+
 /** Copies of messages that are kept, as answers to this request. */
-function* addressed(messages: Iterable<Buffer>, query: TransferQuery, seal: PackOptions['seal']): Generator<Buffer> {
+function* addressed(
+  messages: Iterable<Buffer>,
+  { id, isRecursionDesired, question }: TransferQuery,
+  edns: Edns | undefined,
+  seal: Seal | undefined,
+): Generator<Buffer> {
+  let typeAt = 0;
   for (const kept of messages) {
-    const message = Buffer.from(kept);
-    message.writeUInt16BE(query.id, 0);
-    message[2] = query.isRecursionDesired ? (message[2] as number) | 1 : (message[2] as number) & ~1;
+    if (typeAt === 0) for (typeAt = HEADER; kept[typeAt] !== 0; ) typeAt += 1 + (kept[typeAt] as number);
+    const message = withOpt(kept, edns);
+    message.writeUInt16BE(id, 0);
+    message[2] = isRecursionDesired ? (message[2] as number) | 1 : (message[2] as number) & ~1;
+    message.writeUInt16BE(question.type, typeAt + 1);
+    if (message.length + (seal?.octets ?? 0) > MAX_MESSAGE) throw new RangeError('no room for a signature');
     yield seal === undefined ? message : seal.apply(message);
   }
+}
+
+/** Records of a zone that is gone through for addresses of name servers. */
+const MOST_WALKED = 50_000;
+
+/** Whether a name owns an address in these sets; in a long list every name counts as if it did. */
+function addressesIn(rrsets: Iterable<RRset>): (name: DomainName) => boolean {
+  let owners: Set<DomainName> | 'many' | undefined;
+  return (name) => {
+    owners ??= ownersOfAddresses(rrsets);
+    return owners === 'many' || owners.has(name);
+  };
+}
+
+function ownersOfAddresses(rrsets: Iterable<RRset>): Set<DomainName> | 'many' {
+  const owners = new Set<DomainName>();
+  let records = 0;
+  for (const { owner, type, rdatas } of rrsets) {
+    records += rdatas.length;
+    if (records > MOST_WALKED) return 'many';
+    if (type === RRType.A || type === RRType.AAAA) owners.add(owner);
+  }
+  return owners;
 }
 
 function* weighed(messages: Iterable<Buffer>, tally: Tally): Generator<Buffer> {

@@ -2,7 +2,14 @@
 import * as fc from 'fast-check';
 import { canonicalAddress } from '../../src/dns/address.ts';
 import { type DomainName, nameFromLabels, parseName } from '../../src/dns/name.ts';
-import { type Rdata, type ResourceRecord, type SoaRdata, typeOfRdata } from '../../src/dns/rrset.ts';
+import {
+  type Rdata,
+  type ResourceRecord,
+  type RRset,
+  recordsOf,
+  type SoaRdata,
+  typeOfRdata,
+} from '../../src/dns/rrset.ts';
 import { toSerial } from '../../src/dns/serial.ts';
 
 /** The name that the text is; throws if it is none. */
@@ -30,6 +37,11 @@ export function soa(apex: string, serial: number): ResourceRecord & { readonly r
     minimum: 5,
   };
   return { owner: name(apex), type: 6, ttl: 5, rdata };
+}
+
+/** What AXFR sends: the SOA record, all records, the SOA record (RFC 5936 §2.2). */
+export function wholeZone(soaRecord: ResourceRecord, rrsets: Iterable<RRset>): ResourceRecord[] {
+  return [soaRecord, ...[...rrsets].flatMap((set) => recordsOf(set)), soaRecord];
 }
 
 /** Objects as code writes them, so that `deepEqual` takes them for equal. */

@@ -25,6 +25,11 @@ describe('PersistentMap', () => {
         for (const [version, entries] of versions) {
           assert.deepEqual([...version.entries()].sort(), entries);
           assert.equal(version.size, entries.length);
+          const sorted = version.sorted().map(({ key: k, value }): [string, number] => [k, value]);
+          assert.deepEqual(
+            sorted,
+            [...version.sortedKeys()].map((k) => [k, version.get(k)]),
+          );
           for (const [k, value] of entries) assert.equal(version.get(k), value);
         }
       }),

@@ -135,6 +135,32 @@ describe('RecordStore', () => {
     );
   });
 
+  it('comes in runs of whole owners, which stay the same where nothing changes', () => {
+    const wide = Array.from({ length: 400 }, (_, i) =>
+      record('wide.zone.example.', { type: 'TXT', texts: [`${'x'.repeat(30)}${i}`] }),
+    );
+    const before = store([...many, ...wide]);
+    const editor = before.edit();
+    editor.remove(many[0] as ResourceRecord);
+    const after = editor.finish();
+    const [old, now] = [[...before.runs()], [...after.runs()]];
+    for (const [zone, runs] of [
+      [before, old],
+      [after, now],
+    ] as const) {
+      const lists = runs.map((run) => [...run.records()]);
+      assert.deepEqual(lists.flat().map(recordText), linesOf(zone));
+      for (const [i, list] of lists.entries()) {
+        assert.equal(list[0]?.owner, runs[i]?.first);
+        assert.notEqual(list[0]?.owner, lists[i - 1]?.at(-1)?.owner);
+      }
+    }
+    const known = new Set(old.flatMap(({ facts }) => facts));
+    const changed = now.filter(({ facts }) => !facts.every((fact) => known.has(fact)));
+    assert.equal(changed.length, 1);
+    assert.ok(now.length > 10);
+  });
+
   it('keeps thousands of records, added in any order, and lets them go again', () => {
     const model = new Model();
     for (const one of many) model.add(one);

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { FrameReader, frameMessages } from '../../src/dns/framing.ts';
+import type { Entry } from '../../src/serve/entry.ts';
 import { createPump } from '../../src/serve/pump.ts';
+import { DEFAULT_TCP_LIMITS, listenTcp } from '../../src/serve/tcp.ts';
 
 test('messages come out as they went in, however the stream is cut', () => {
   fc.assert(
@@ -43,7 +46,10 @@ test('half a message, or half of its length, is no message', () => {
 
 test('one piece in a turn, in the order in which they came', () => {
   const turns: (() => void)[] = [];
-  const pump = createPump((callback) => turns.push(callback));
+  const pump = createPump(
+    () => 0,
+    (callback) => turns.push(callback),
+  );
   const done: string[] = [];
   const work = (name: string, left: number) => (): void => {
     done.push(`${name}${left}`);
@@ -63,7 +69,10 @@ test('one piece in a turn, in the order in which they came', () => {
 
 test('two that never end share the turns evenly, and leave nothing behind', () => {
   const turns: (() => void)[] = [];
-  const pump = createPump((callback) => turns.push(callback));
+  const pump = createPump(
+    () => 0,
+    (callback) => turns.push(callback),
+  );
   const counts = [0, 0];
   const work = (who: number) => (): void => {
     counts[who] = (counts[who] as number) + 1;
@@ -73,4 +82,91 @@ test('two that never end share the turns evenly, and leave nothing behind', () =
   pump.push(work(1));
   for (let i = 0; i < 10_000; i++) (turns.shift() as () => void)();
   assert.deepEqual(counts, [5000, 5000]);
+});
+
+test('who asks for a share of a turn gets no more than the share, all together', () => {
+  const turns: (() => void)[] = [];
+  let time = 0;
+  const pump = createPump(
+    () => time,
+    (callback) => turns.push(callback),
+  );
+  const log: string[] = [];
+  /** So many steps of 0.4 ms each. */
+  const client = (name: string, steps: number): void => {
+    for (let left = steps; left > 0; left--) {
+      if (!pump.hasTime()) {
+        pump.wait(() => client(name, left));
+        return;
+      }
+      time += 0.4;
+      log.push(name);
+    }
+  };
+  const turn = (): string => {
+    const list = turns.splice(0);
+    assert.ok(list.length <= 1);
+    log.length = 0;
+    for (const one of list) one();
+    return log.join('');
+  };
+  for (const name of ['a', 'b', 'c']) client(name, 5);
+  assert.equal(log.join(''), 'aaa', 'the others came when the share was used');
+  assert.deepEqual([turn(), turn(), turn(), turn(), turn()], ['aab', 'ccc', 'bbb', 'ccb', '']);
+  assert.equal(turns.length, 0, 'nothing is left behind');
+  client('d', 1);
+  assert.deepEqual(log, ['d'], 'a new turn, a new share');
+});
+
+test('however many connections ask at once, a turn has room for a few of their questions', async () => {
+  let time = 0;
+  let inTurn = 0;
+  let most = 0;
+  const pump = createPump(
+    () => time,
+    (callback) =>
+      setImmediate(() => {
+        inTurn = 0;
+        callback();
+      }),
+  );
+  const question = Buffer.alloc(12, 1);
+  /** Each question takes 0.3 ms. */
+  const entry = {
+    answer(packet: Buffer) {
+      time += 0.3;
+      inTurn += 1;
+      most = Math.max(most, inTurn);
+      return packet;
+    },
+  };
+  const [connections, questions] = [20, 50];
+  const listener = await listenTcp(
+    {
+      address: '127.0.0.1',
+      port: 0,
+      isV6: false,
+      reusePort: false,
+      limits: { ...DEFAULT_TCP_LIMITS, idleMs: 1e9, readMs: 1e9, writeMs: 1e9 },
+      pump,
+      now: () => time,
+      onFailure: (error) => assert.fail(String(error)),
+    },
+    entry as unknown as Entry,
+  );
+  const wanted = questions * (2 + question.length);
+  const asked = Array.from({ length: connections }, async () => {
+    const socket = connect(listener.port, '127.0.0.1');
+    socket.write(frameMessages(Array<Buffer>(questions).fill(question)));
+    let octets = 0;
+    for await (const chunk of socket) {
+      octets += chunk.length;
+      if (octets === wanted) break;
+    }
+    assert.equal(octets, wanted);
+  });
+  await Promise.all(asked);
+  await listener.stop(1000);
+  // What came in with the turn, and those that waited: a millisecond for each.
+  assert.ok(most <= 8, `${most} questions in one turn`);
 });
