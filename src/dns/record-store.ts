@@ -99,7 +99,7 @@ export class RecordStore {
       end = start + 1;
       while (end < leaves.length && isContinued(leaves[end - 1] as Leaf, leaves[end] as Leaf)) end += 1;
       const run = leaves.slice(start, end);
-      const [leaf] = run as [Leaf];
+      const leaf = run[0] as Leaf;
       const first = nameOfKey(leaf.data, leaf.keyAt(0), leaf.dataAt(0), this.#apex);
       yield { first, facts: run, records: () => recordsIn(run, this.#apex) };
     }
@@ -331,14 +331,12 @@ function lastLeafBefore(leaves: readonly Leaf[], wanted: Wanted): number {
 
 function* recordsIn(leaves: readonly Leaf[], apex: Apex): Generator<ResourceRecord> {
   let owner = apex.name;
-  let ownerLeaf: Leaf | undefined;
-  let ownerAt = 0;
+  let [ownerLeaf, ownerAt]: [Leaf | undefined, number] = [undefined, 0];
   for (const leaf of leaves) {
     for (let at = 0; at < leaf.used; at = leaf.end(at)) {
       if (ownerLeaf === undefined || !hasSameKey(ownerLeaf, ownerAt, leaf, at)) {
         owner = nameOfKey(leaf.data, leaf.keyAt(at), leaf.dataAt(at), apex);
-        ownerLeaf = leaf;
-        ownerAt = at;
+        [ownerLeaf, ownerAt] = [leaf, at];
       }
       yield recordAt(leaf, at, owner);
     }

@@ -9,10 +9,10 @@ import type { ClusterEvent } from '../../src/ingest/event.ts';
 import { createProjector } from '../../src/projection/projector.ts';
 import { createReplica } from '../../src/projection/replica.ts';
 import { findName, soaRecord, type Zone, zoneRRsets } from '../../src/projection/zone.ts';
-import { axfr } from '../../src/transfer/axfr.ts';
 import { applyChangeset, condense, recordKey } from '../../src/transfer/changesets.ts';
 import { given, START } from '../kit/given.ts';
 import { allSynced, batches, zonemdPlan } from '../kit/random-events.ts';
+import { wholeZone } from '../kit/records.ts';
 import { simpleDigest } from '../kit/simple-digest.ts';
 
 /** A plan, some batches, another plan with other options, and some more. */
@@ -25,7 +25,7 @@ const history = fc
     ...after,
   ]);
 
-const transferred = (zone: Zone): ResourceRecord[] => [...axfr(soaRecord(zone), zoneRRsets(zone))];
+const transferred = (zone: Zone): ResourceRecord[] => wholeZone(soaRecord(zone), zoneRRsets(zone));
 const keysOf = (zone: Zone) => new Map(transferred(zone).map((record) => [recordKey(record), record]));
 
 /** The ZONEMD record that the zone is to have, as hexadecimal; none when it is not asked for, or has too many records. */
