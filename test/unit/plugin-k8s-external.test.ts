@@ -24,6 +24,7 @@ import {
 import { given } from '../kit/given.ts';
 import { askHandler, nextWith, requestOf } from '../kit/handlers.ts';
 import { optionsOf } from '../kit/options.ts';
+import { ask as askEntry, entryOf, question } from '../kit/serving.ts';
 
 const HTTPS = { name: 'https', port: 443, protocol: 'tcp' };
 const EVENTS: ClusterEvent[] = [
@@ -53,7 +54,9 @@ function external(options = '', events = EVENTS) {
   });
   const ask = (asked: string, type: string, next?: Parameters<typeof askHandler>[2]) =>
     askHandler(handler, requestOf(asked, type), next);
-  return Object.assign(ask, { offered: (apex: string) => handler.offeredZone?.(name(apex)) });
+  const askSpelled = (asked: string, type: string) =>
+    askEntry(entryOf({ '.': [handler] }).entry, question(asked, type));
+  return Object.assign(ask, { askSpelled, offered: (apex: string) => handler.offeredZone?.(name(apex)) });
 }
 
 test('k8s_external: addresses from outside, SRV records and their weights', async () => {
@@ -118,6 +121,15 @@ test('k8s_external: the apex and its name server', async () => {
     [['ext.example. 44 IN NS ns1.ns9.ext.example.'], ['ns1.ns9.ext.example. 44 IN A 192.0.2.53']],
   );
   assert.deepEqual((await ask('ns1.ns9.ext.example', 'A')).answer, ['ns1.ns9.ext.example. 44 IN A 192.0.2.53']);
+});
+
+test('k8s_external: only the name that was asked is spelled as it was, as the peer has it', () => {
+  const { askSpelled } = external('apex ns9\nheadless');
+  assert.deepEqual(askSpelled('FRONT.apps.Ext.Example', 'A').answer, ['FRONT.apps.Ext.Example 44 A 203.0.113.7']);
+  assert.match(askSpelled('no.Ext.Example', 'A').authority.join(), /^ext\.example 44 SOA .*"ns1\.ns9\.ext\.example"/);
+  assert.match(askSpelled('EXT.example', 'SOA').answer.join(), /^ext\.example 44 SOA /);
+  assert.deepEqual(askSpelled('EXT.example', 'NS').answer, ['ext.example 44 NS ns1.ns9.ext.example']);
+  assert.match(askSpelled('Db.apps.Ext.Example', 'SRV').additional.join(), /^db-0\.db\.apps\.ext\.example /);
 });
 
 test('k8s_external: endpoints of headless services, where that is asked for', async () => {

@@ -79,7 +79,7 @@ function answer(context: Context): MaybePromise<Outcome> {
   if (labels.at(-1) === apex) {
     if (labels.length > 2 || (labels.length === 2 && labels[0] !== 'ns1')) return denial(context, Rcode.NXDOMAIN);
     const records = labels.length === 2 ? serverAddresses(context).filter((record) => record.type === type) : [];
-    return records.length > 0 ? positive(context, records) : denial(context, Rcode.NOERROR);
+    return records.length > 0 ? positive(records) : denial(context, Rcode.NOERROR);
   }
   const address = type === RRType.PTR || isReverseZone(zone) ? addressOfReverse(name) : undefined;
   if (address !== undefined) return answerReverse(context, address);
@@ -119,9 +119,10 @@ function withoutSource(outcome: Outcome): Outcome {
 
 function answerApex(context: Context): Reply {
   const { type } = context.request.question;
-  if (type === RRType.SOA) return positive(context, [soaOf(context)]);
+  if (type === RRType.SOA) return { ...positive([soaOf(context)]), isLowerCase: true };
   if (type !== RRType.NS) return denial(context, Rcode.NOERROR);
-  return { ...positive(context, [nameserverOf(context)]), additional: serverAddresses(context).filter(isOfUse) };
+  const additional = serverAddresses(context).filter(isOfUse);
+  return { ...positive([nameserverOf(context)]), additional, isLowerCase: true };
 }
 
 function answerReverse(context: Context, address: string): MaybePromise<Outcome> {
@@ -136,10 +137,7 @@ function answerReverse(context: Context, address: string): MaybePromise<Outcome>
   }
   if (targets.size === 0) return deny(context, !context.views().every(isSynced));
   if (request.question.type !== RRType.PTR) return denial(context, Rcode.NOERROR);
-  return positive(
-    context,
-    [...targets].map((target) => makeRecord(request.question.name, ttl, { type: 'PTR', target })),
-  );
+  return positive([...targets].map((target) => makeRecord(request.question.name, ttl, { type: 'PTR', target })));
 }
 
 /** @param srvTtl of SRV records, which is that of `kubernetes`, as CoreDNS has it */
@@ -149,12 +147,12 @@ function answerItems(context: Context, items: readonly ExternalItem[], srvTtl: n
   if (type !== RRType.A && type !== RRType.AAAA) return denial(context, Rcode.NOERROR);
   const addresses = addressesOfItems(name, items, context.ttl);
   const records = addresses.filter((one) => one.type === type);
-  if (records.length > 0) return positive(context, records);
+  if (records.length > 0) return positive(records);
   const alias = aliasOfItems(items);
   if (alias === undefined) return denial(context, Rcode.NOERROR);
   const cname = makeRecord(name, srvTtl, { type: 'CNAME', target: alias });
   return askFor(context, alias, type, (found) => ({
-    ...positive(context, [cname, ...(found?.answer ?? [])]),
+    ...positive([cname, ...(found?.answer ?? [])]),
     ...(found?.isTruncated && { isTruncated: true }),
   }));
 }
@@ -163,7 +161,7 @@ function answerServices(context: Context, items: readonly ExternalItem[], ttl: n
   const { name } = context.request.question;
   const { services, addresses, hosts } = servicesOfItems(name, items, ttl, context.ttl);
   if (services.length === 0) return denial(context, Rcode.NOERROR);
-  const reply = { ...positive(context, services), additional: addresses };
+  const reply = { ...positive(services), additional: addresses };
   return hosts.size === 0 ? reply : withHosts(context, reply, hosts);
 }
 
@@ -226,10 +224,11 @@ function soaOf(context: OwnZone): ResourceRecord & { readonly rdata: SoaRdata } 
   });
 }
 
-function positive({ zone }: Context, answer: readonly ResourceRecord[]): Reply {
-  return { ...emptyReply(Rcode.NOERROR), isAuthoritative: true, answer, spelledZone: zone };
+/** As the peer has it, only the name that was asked is spelled as it was, not the zone in other names. */
+function positive(answer: readonly ResourceRecord[]): Reply {
+  return { ...emptyReply(Rcode.NOERROR), isAuthoritative: true, answer };
 }
 
 function denial(context: Context, rcode: Rcode): Reply {
-  return { ...emptyReply(rcode), isAuthoritative: true, authority: [soaOf(context)], spelledZone: context.zone };
+  return { ...emptyReply(rcode), isAuthoritative: true, authority: [soaOf(context)] };
 }
