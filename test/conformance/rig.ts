@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FixtureApiServer } from '../../src/demo/apiserver.ts';
 import { applyManifests, parseManifests } from '../../src/demo/manifests.ts';
+import { freePorts } from '../kit/free-ports.ts';
 import { type Case, readFixture } from './case.ts';
 
 /** How long a server has after SIGTERM, ms. */
@@ -232,16 +232,4 @@ export class Rig {
     writeFileSync(path, JSON.stringify(config));
     return path;
   }
-}
-
-/** Ports that nothing listens on, all different. */
-async function freePorts(count: number): Promise<number[]> {
-  const listeners = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(listeners.map((listener) => once(listener, 'listening')));
-  const ports = listeners.map((listener) => {
-    const address = listener.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  });
-  await Promise.all(listeners.map((listener) => once(listener.close(), 'close')));
-  return ports;
 }

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { defaultCustomResourceDefinitions } from '../../src/demo/resources.ts';
+import { eventually } from '../kit/wait.ts';
 import { ensureBinaries } from './binaries.ts';
 import { type Cluster, startCluster } from './cluster.ts';
+import { waitForRights } from './rights.ts';
 
 const binaries = await ensureBinaries();
 
@@ -63,13 +65,11 @@ describe('real clusters', { skip: binaries ? false : 'no Go tool chain to build 
     });
     const path =
       '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?labelSelector=kubernetes.io/service-name=web';
-    const deadline = Date.now() + 20_000;
-    let text = '';
-    while (!text.includes('"10.244.0.7"') && Date.now() < deadline) {
-      ({ text } = await first.get(path));
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    assert.match(text, /"10\.244\.0\.7"/);
+    await eventually(
+      () => first.get(path),
+      ({ text }) => text.includes('"10.244.0.7"'),
+      'the address is in a slice',
+    );
   });
 
   test('a service account has the rights it was given', async () => {
@@ -83,6 +83,7 @@ describe('real clusters', { skip: binaries ? false : 'no Go tool chain to build 
       '--serviceaccount=default:reader',
     ]);
     const kubeconfig = await first.serviceAccountKubeconfig('default', 'reader');
+    await waitForRights(first, 'default:reader', ['services']);
     assert.match(await first.kubectl(['--kubeconfig', kubeconfig, 'get', 'services']), /web/);
     await assert.rejects(first.kubectl(['--kubeconfig', kubeconfig, 'get', 'pods']), /forbidden/);
   });
@@ -103,7 +104,12 @@ describe('real clusters', { skip: binaries ? false : 'no Go tool chain to build 
       metadata: { name: 'gate', namespace: 'default' },
       spec: { gatewayClassName: 'none', listeners: [] },
     };
-    await second.applyObjects([gateway]);
+    // Established, a kind may still not be found for a moment.
+    await eventually(
+      () => second.applyObjects([gateway]),
+      () => true,
+      'the kind can be made',
+    );
     assert.match((await second.get('/apis/gateway.networking.k8s.io/v1/gateways')).text, /"gate"/);
   });
 

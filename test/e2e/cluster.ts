@@ -4,9 +4,9 @@
  */
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '../kit/free-ports.ts';
 import type { Binaries } from './binaries.ts';
 import { type Credentials, createCredentials, kubeconfig } from './credentials.ts';
 import { runKubectl } from './kubectl.ts';
@@ -47,7 +47,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   for (let attempt = 1; ; attempt++) {
     const dir = options.dir ?? (await mkdtemp(join(tmpdir(), `zonelog-e2e-${options.name}-`)));
     await mkdir(dir, { recursive: true });
-    const cluster = new Cluster(options, dir, await freePorts(), await createCredentials(dir, options.name));
+    const cluster = new Cluster(options, dir, await choosePorts(), await createCredentials(dir, options.name));
     try {
       await cluster.start();
       return cluster;
@@ -265,22 +265,7 @@ export class Cluster {
   }
 }
 
-async function freePorts(): Promise<Ports> {
-  const servers = await Promise.all([listen(), listen(), listen()]);
-  const [etcd = 0, etcdPeer = 0, api = 0] = servers.map(({ port }) => port);
-  await Promise.all(servers.map(({ close }) => close()));
+async function choosePorts(): Promise<Ports> {
+  const [etcd = 0, etcdPeer = 0, api = 0] = await freePorts(3);
   return { etcd, etcdPeer, api };
-}
-
-/** Takes a free port; all are taken before any is given back, so that they differ. */
-function listen(): Promise<{ port: number; close: () => Promise<void> }> {
-  const server = createServer();
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      resolve({ port, close: () => new Promise((closed) => server.close(() => closed())) });
-    });
-  });
 }

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { eventually } from '../kit/wait.ts';
 import type { Cluster } from './cluster.ts';
 
 const KINDS = {
@@ -23,6 +24,12 @@ export async function installDefinitions(cluster: Cluster, kinds: readonly Custo
   // Some are larger than the annotation in which a client-side apply would keep them.
   await cluster.kubectl(['apply', '--server-side', ...named]);
   await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=60s', ...named]);
+  // Established, a kind may still not be found for a moment.
+  await eventually(
+    () => cluster.kubectl(['get', kinds.join(','), '--all-namespaces']),
+    () => true,
+    `${kinds} are served`,
+  );
 }
 
 async function definitionFiles(kinds: readonly CustomKind[]): Promise<string[]> {

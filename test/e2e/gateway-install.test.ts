@@ -16,6 +16,7 @@ import { installDefinitions } from './definitions.ts';
 import { balancer, gateway, gatewayAddresses, ingress, route, setStatus } from './gateway-objects.ts';
 import { ensureHelm } from './helm.ts';
 import { namespace } from './objects.ts';
+import { may, waitForRights } from './rights.ts';
 
 const binaries = await ensureBinaries();
 const helm = binaries && (await ensureHelm());
@@ -35,8 +36,9 @@ describe('k8s_gateway as its examples install it', {
   let cluster: Cluster;
   const servers: TestServer[] = [];
 
-  /** Starts a server with an installed Corefile, and the rights of its account. */
+  /** Starts a server with an installed Corefile, and the rights of its account, once it has them. */
   const start = async (corefile: string, account: string) => {
+    await waitForRights(cluster, `kube-system:${account}`, ['services', 'ingresses.networking.k8s.io']);
     const kubeconfig = await cluster.serviceAccountKubeconfig('kube-system', account);
     const changes: readonly [RegExp, string][] = [
       [/^\.:53 \{/, '.:{{dns}} {\n    bind 127.0.0.1'],
@@ -60,20 +62,6 @@ describe('k8s_gateway as its examples install it', {
     );
     return server;
   };
-  const may = (account: string, verb: string, resource: string) =>
-    cluster
-      .kubectl([
-        'auth',
-        'can-i',
-        verb,
-        resource,
-        '--all-namespaces',
-        `--as=system:serviceaccount:kube-system:${account}`,
-      ])
-      .then(
-        (text) => text.trim(),
-        (error: Error) => (error.message.includes('no') ? 'no' : error.message),
-      );
 
   before(async () => {
     if (!binaries) return;
@@ -96,8 +84,15 @@ describe('k8s_gateway as its examples install it', {
   test('the single manifest: accepted, and its account has all that it needs and no more', async () => {
     await cluster.kubectl(['apply', '--server-side', '-f', MANIFEST]);
     await setStatus(cluster, 'kube-system', 'service/exdns-k8s-gateway', balancer('198.51.100.1'));
-    const account = 'exdns-k8s-gateway';
-    const server = await start(corefileOf(parseManifests(readFileSync(MANIFEST, 'utf8')).objects), account);
+    const everything = [
+      ...['services', 'nodes', 'endpointslices.discovery.k8s.io', 'ingresses.networking.k8s.io'],
+      ...['gateways', 'httproutes', 'tlsroutes', 'grpcroutes'].map((name) => `${name}.gateway.networking.k8s.io`),
+      'dnsendpoints.externaldns.k8s.io',
+    ];
+    const account = 'kube-system:exdns-k8s-gateway';
+    await waitForRights(cluster, account, everything);
+    const objects = parseManifests(readFileSync(MANIFEST, 'utf8')).objects;
+    const server = await start(corefileOf(objects), 'exdns-k8s-gateway');
     const { body } = await server.http('ready', '/ready?verbose');
     assert.doesNotMatch(body, /nothing is served/);
     assert.equal(await server.metric('zonelog_cluster_lacking'), 0);
@@ -106,16 +101,11 @@ describe('k8s_gateway as its examples install it', {
     const own = 'exdns-k8s-gateway.kube-system.example.com.';
     assert.equal(await server.dns.data('example.com', 'NS'), own);
     assert.equal(await server.dns.data(own, 'A'), '198.51.100.1');
-    const everything = [
-      ...['services', 'nodes', 'endpointslices.discovery.k8s.io', 'ingresses.networking.k8s.io'],
-      ...['gateways', 'httproutes', 'tlsroutes', 'grpcroutes'].map((name) => `${name}.gateway.networking.k8s.io`),
-      'dnsendpoints.externaldns.k8s.io',
-    ];
-    for (const resource of everything) assert.equal(await may(account, 'watch', resource), 'yes', resource);
+    for (const resource of everything) assert.equal(await may(cluster, account, 'watch', resource), 'yes', resource);
     for (const resource of ['secrets', 'pods', 'configmaps'])
-      assert.equal(await may(account, 'list', resource), 'no', resource);
-    assert.equal(await may(account, 'delete', 'services'), 'no');
-    assert.equal(await may(account, 'update', 'ingresses.networking.k8s.io'), 'no');
+      assert.equal(await may(cluster, account, 'list', resource), 'no', resource);
+    assert.equal(await may(cluster, account, 'delete', 'services'), 'no');
+    assert.equal(await may(cluster, account, 'update', 'ingresses.networking.k8s.io'), 'no');
   });
 
   describe('with Helm', { skip: helm ? false : 'no helm' }, () => {

@@ -81,24 +81,3 @@ export function dnsEndpoint(where: string, name: string, ...endpoints: readonly 
     },
   };
 }
-
-/** An account, and what it may list and watch: `GROUP/RESOURCE`, the core group's without a group. */
-export function account(where: string, name: string, resources: readonly string[]): object[] {
-  const subjects = [{ kind: 'ServiceAccount', name, namespace: where }];
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name };
-  return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: where } },
-    clusterRole(name, resources),
-    { apiVersion: RBAC, kind: 'ClusterRoleBinding', metadata: { name }, subjects, roleRef },
-  ];
-}
-
-const RBAC = 'rbac.authorization.k8s.io/v1';
-
-export function clusterRole(name: string, resources: readonly string[]): object {
-  const rules = resources.map((text) => {
-    const at = text.indexOf('/');
-    return { apiGroups: [text.slice(0, Math.max(0, at))], resources: [text.slice(at + 1)], verbs: ['list', 'watch'] };
-  });
-  return { apiVersion: RBAC, kind: 'ClusterRole', metadata: { name }, rules };
-}

@@ -143,7 +143,12 @@ describe('a real cluster', { skip: binaries ? false : 'no Go tool chain to build
 
   test('pods have names while they are there', async () => {
     const pod = (ip: string) => server.dns.data(`${ip}.shop.pod.${ZONE}`, 'A');
-    assert.equal(await pod('10-244-1-10'), '10.244.1.10');
+    // Its slice may have been seen before the pod itself.
+    await eventually(
+      () => pod('10-244-1-10'),
+      (seen) => seen === '10.244.1.10',
+      'the pod is there',
+    );
     assert.equal(await pod('10-244-9-9'), 'NXDOMAIN');
     await deletePod(cluster, 'shop', 'db-1');
     await eventually(

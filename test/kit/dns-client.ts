@@ -7,6 +7,7 @@ import { toSerial } from '../../src/dns/serial.ts';
 import { parseType, rcodeText, typeText } from '../../src/dns/type-text.ts';
 import { type Message, readMessage } from '../../src/dns/wire.ts';
 import { recordText } from '../../src/dns/zonefile.ts';
+import { afterTurns } from './patience.ts';
 import { record, soa } from './records.ts';
 import { TcpMessages } from './tcp-messages.ts';
 
@@ -114,11 +115,11 @@ export class DnsClient {
     const socket = createSocket('udp4');
     return new Promise((resolve) => {
       const end = (reply?: Buffer) => {
-        clearTimeout(timer);
+        stopWaiting();
         socket.close();
         resolve(reply);
       };
-      const timer = setTimeout(end, timeoutMs);
+      const stopWaiting = afterTurns(timeoutMs, end);
       socket.on('message', (reply) => {
         if (reply[0] === packet[0] && reply[1] === packet[1]) end(reply);
       });

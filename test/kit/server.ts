@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DnsClient } from './dns-client.ts';
 import { freePorts } from './free-ports.ts';
+import { eventually } from './wait.ts';
 
 /** `ZONELOG_TEST_SERVER`: another build of it. */
 const PROGRAM = process.env.ZONELOG_TEST_SERVER ?? join(import.meta.dirname, '../../bin/zonelog');
@@ -48,7 +49,7 @@ export interface HttpReply {
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** How long a start may take, milliseconds. */
-const START_TIMEOUT = 30_000;
+const START_TIMEOUT = 60_000;
 const POLL_EVERY = 5;
 
 const running = new Set<ChildProcess>();
@@ -182,6 +183,19 @@ export class TestServer {
       if (performance.now() - began > START_TIMEOUT) throw new Error(`no answer from the server:\n${this.said()}`);
       await new Promise((resolve) => setTimeout(resolve, POLL_EVERY));
     }
+  }
+
+  /**
+   * Waits until it has a zone whole: a start waits for its clusters for five seconds only, which are not enough on every
+   * machine. @returns the serial
+   */
+  hasZone(zone: string): Promise<number> {
+    return eventually(
+      () => this.dns.serial(zone),
+      () => true,
+      `the server has ${zone}`,
+      START_TIMEOUT,
+    );
   }
 
   /** Waits until the server has printed something. */

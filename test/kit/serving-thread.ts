@@ -6,16 +6,18 @@ import { servingOf } from './serving.ts';
 /** What such a thread is told. */
 export type ThreadCommand =
   | { readonly configure: readonly ServingBlock[]; readonly descriptors: ReadonlyMap<string, number> }
-  /** Milliseconds in which it does nothing else. */
-  | { readonly block: number };
+  /** It does nothing else until this is notified. */
+  | { readonly block: Int32Array<SharedArrayBuffer> };
+
+/** Nobody is so forgetful as to block a thread for longer, milliseconds. */
+const LONGEST = 60_000;
 
 const { serving } = servingOf({}, { reusePort: true, hostName: `thread-${workerData}` });
 
 parentPort?.on('message', async (command: ThreadCommand) => {
   if ('block' in command) {
-    const until = performance.now() + command.block;
     parentPort?.postMessage('blocking');
-    while (performance.now() < until);
+    Atomics.wait(command.block, 0, 0, LONGEST);
     return;
   }
   parentPort?.postMessage(await serving.configure(command.configure, command.descriptors));

@@ -1,5 +1,6 @@
 /** DNS messages over one TCP connection, each with its length before it (RFC 1035 §4.2.2). */
 import { createConnection, type Socket } from 'node:net';
+import { afterTurns } from './patience.ts';
 
 export class TcpMessages {
   readonly #socket: Socket;
@@ -25,11 +26,11 @@ export class TcpMessages {
     const stream = new TcpMessages(socket);
     return new Promise((resolve) => {
       const settle = (opened: TcpMessages | undefined) => {
-        clearTimeout(timer);
+        stopWaiting();
         if (!opened) socket.destroy();
         resolve(opened);
       };
-      const timer = setTimeout(() => settle(undefined), timeoutMs);
+      const stopWaiting = afterTurns(timeoutMs, () => settle(undefined));
       socket.once('connect', () => settle(stream));
       socket.once('close', () => settle(undefined));
     });
@@ -48,18 +49,18 @@ export class TcpMessages {
 
   /** The next message; undefined when none comes in time, or the connection has ended. */
   async next(timeoutMs: number): Promise<Buffer | undefined> {
-    const deadline = performance.now() + timeoutMs;
-    while (this.#messages.length === 0 && !this.#isEnded) {
-      const left = deadline - performance.now();
-      if (left <= 0) break;
+    if (this.#messages.length > 0) return this.#messages.shift();
+    let isLate = false;
+    const stopWaiting = afterTurns(timeoutMs, () => {
+      isLate = true;
+      this.#wake?.();
+    });
+    while (this.#messages.length === 0 && !this.#isEnded && !isLate) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
+        this.#wake = resolve;
       });
     }
+    stopWaiting();
     return this.#messages.shift();
   }
 

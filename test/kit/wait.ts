@@ -1,13 +1,15 @@
 /** For effects outside of this process: asks again and again until they are there. */
 
 const EVERY = 20;
+/** Long enough for a machine that does much else: it is waited out only where a test fails. */
+const PATIENCE = 60_000;
 
 /** @throws with what was seen last when the time is over */
 export async function eventually<T>(
   probe: () => Promise<T> | T,
   isRight: (seen: T) => boolean,
   what: string,
-  timeoutMs = 15_000,
+  timeoutMs = PATIENCE,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   let last: unknown = 'nothing';

@@ -90,6 +90,7 @@ describe('two name servers for one zone', { skip }, () => {
     for (const word of ['ns1', 'ns2', 'named', 'unbound']) start(word);
     for (const server of [FIRST, SECOND]) await becomes(server, `test.shop.${ZONE}`, ['192.0.2.241']);
     await becomes(PARENT, 'ns.example.com', [PARENT]);
+    await becomes(RESOLVER, `test.shop.${ZONE}`, ['192.0.2.241']);
   });
   after(async () => {
     for (const word of [...running.keys()]) await stop(word);

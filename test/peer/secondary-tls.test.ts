@@ -111,6 +111,6 @@ describe('BIND as the primary over TLS', { skip: isMissing && 'needs named and n
     ).catch((error) => {
       throw new Error(`${error}\n${primary.said()}\n${server.said()}`);
     });
-    assert.match(server.stdout, /Transferred zone "example.org." from .*: incremental/);
+    await server.printed(/Transferred zone "example.org." from .*: incremental/);
   });
 });

@@ -7,11 +7,13 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { Churn, seededRandom } from '../kit/churn.ts';
 import { DnsClient, type TransferredZone } from '../kit/dns-client.ts';
 import { freePorts } from '../kit/free-ports.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
+import { waitForCopy } from './copies.ts';
 import { adapt, docFile } from './doc.ts';
 import { hasProgram, Peer, type PeerKind, SECRET, WRONG_SECRET } from './peer.ts';
 import { Relay } from './relay.ts';
@@ -110,13 +112,13 @@ class PeerRun {
     const began = performance.now();
     await this.published();
     for (const zone of ZONES) {
-      const ours = await this.#look(zone);
-      const differences = async () => compare(ours, await this.peer.zone(zone));
-      try {
-        await eventually(differences, (found) => found.length === 0, `the copy of ${zone} is ours`, CONVERGENCE);
-      } catch (error) {
-        throw new Error(`${error}\n--- secondary:\n${this.peer.said()}\n--- zonelog:\n${this.server.said()}`);
-      }
+      await waitForCopy({
+        zone,
+        original: () => this.#look(zone),
+        copy: () => this.peer.zone(zone),
+        said: () => [this.peer.said(), this.server.said()],
+        timeout: CONVERGENCE,
+      });
     }
     return performance.now() - began;
   }
@@ -158,18 +160,6 @@ class PeerRun {
     this.relay.close();
     await this.churn.api.stop();
   }
-}
-
-/** What differs, in words; nothing when the zones are the same, serial included. */
-function compare(ours: TransferredZone, theirs: TransferredZone | undefined): string[] {
-  if (theirs === undefined) return ['no zone'];
-  const [mine, copy] = [new Set([ours.soa, ...ours.records]), new Set([theirs.soa, ...theirs.records])];
-  const lists = ours.records.length === theirs.records.length ? [] : ['another number of records'];
-  return [
-    ...lists,
-    ...[...mine.difference(copy)].map((line) => `- ${line}`),
-    ...[...copy.difference(mine)].map((line) => `+ ${line}`),
-  ].slice(0, 10);
 }
 
 export function testPeer(kind: PeerKind): void {
@@ -240,13 +230,15 @@ export function testPeer(kind: PeerKind): void {
     });
 
     test('gets nothing with a wrong key, and all with the right one', async () => {
+      const copies = () => Promise.all(ZONES.map((zone) => run.peer.zone(zone)));
+      const before = await copies();
       await run.peer.stop();
       run.peer.setSecret(WRONG_SECRET);
       await run.peer.start();
-      const before = await eventually(
-        () => Promise.all(ZONES.map((zone) => run.peer.zone(zone))),
-        (zones) => zones.every((zone) => zone !== undefined),
-        'the secondary has read its copies',
+      await eventually(
+        async () => isDeepStrictEqual(await copies(), before),
+        (isSame) => isSame,
+        'it has what it had',
         CONVERGENCE,
       );
       await run.change(20);
@@ -260,7 +252,7 @@ export function testPeer(kind: PeerKind): void {
         'a signature was found wrong',
         CONVERGENCE,
       );
-      assert.deepEqual(await Promise.all(ZONES.map((zone) => run.peer.zone(zone))), before);
+      assert.deepEqual(await copies(), before);
       await run.peer.stop();
       run.peer.setSecret(SECRET);
       await run.peer.start();

@@ -9,6 +9,7 @@ import { DnsClient } from '../kit/dns-client.ts';
 import { freePorts } from '../kit/free-ports.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
+import { waitForCopy } from './copies.ts';
 import { adapt, docFile } from './doc.ts';
 import { BIND_TLS, KNOT_TLS, NSD_TLS } from './kinds.ts';
 import { hasProgram, Peer } from './peer.ts';
@@ -76,12 +77,12 @@ for (const kind of [BIND_TLS, NSD_TLS, KNOT_TLS]) {
     };
     const converge = async () => {
       for (const zone of ZONES) {
-        const isCopied = async () => {
-          const [ours, theirs] = [await view.axfr(zone), await peer.zone(zone)];
-          return JSON.stringify(ours) === JSON.stringify(theirs);
-        };
-        await eventually(isCopied, (isSame) => isSame, `the copy of ${zone} is ours`, TIMEOUT).catch((error) => {
-          throw new Error(`${error}\n--- secondary:\n${peer.said()}\n--- zonelog:\n${server.said()}`);
+        await waitForCopy({
+          zone,
+          original: () => view.axfr(zone),
+          copy: () => peer.zone(zone),
+          said: () => [peer.said(), server.said()],
+          timeout: TIMEOUT,
         });
       }
     };

@@ -65,6 +65,7 @@ describe('a database that', () => {
     const owner = await prepare('none');
     owner.spawn();
     await owner.answers();
+    await owner.hasZone(CHURN_ZONE);
     const second = await TestServer.prepare({ corefile, database: owner.database });
     servers.push(second);
     await refuses(second, /another zonelog owns it/);

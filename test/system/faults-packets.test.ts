@@ -41,6 +41,7 @@ describe('packets that are no questions', () => {
 }
 `,
     });
+    await server.hasZone(CHURN_ZONE);
     good = await server.dns.data(GOOD_NAME, 'A');
     assert.match(good, /^10\.96\.\d+\.\d+$/);
   });

@@ -73,8 +73,7 @@ describe('a list that lacks most of what is known', () => {
       'the deletions are held',
     );
     assert.equal(await address(3), 'NOERROR');
-    assert.match(
-      server.stdout,
+    await server.printed(
       /\[ERROR\].* a list has lost 30 of 30 (?:objects of kind Service|services with their namespaces): held/,
     );
   });
@@ -104,6 +103,7 @@ describe('a list that lacks most of what is known', () => {
     for (let i = 0; i < SERVICES; i++) api.delete('v1', 'Service', 'apps', `s${i}`);
     api.compact();
     server.spawn();
+    await server.answers();
     await eventually(
       () => server.metric(HELD, { kind: 'Service' }),
       (held) => held === SERVICES,

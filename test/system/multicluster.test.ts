@@ -98,9 +98,13 @@ describe('multicluster over two clusters', () => {
     assert.deepEqual([...sentTo(west)], [`Basic ${Buffer.from('dns:it is: secret').toString('base64')}`]);
   });
 
-  test('slices are asked for by their label, and with noendpoints not at all', () => {
+  test('slices are asked for by their label, and with noendpoints not at all', async () => {
     const slices = (api: FixtureApiServer) => api.requests.filter(({ url }) => url.includes('endpointslices'));
-    assert.ok(slices(east).length >= 2, 'a list and a watch');
+    await eventually(
+      () => slices(east).length,
+      (count) => count >= 2,
+      'a list and a watch',
+    );
     for (const { url } of slices(east)) {
       const selector = new URL(url, 'http://api').searchParams.get('labelSelector');
       assert.equal(selector, 'multicluster.kubernetes.io/service-name');

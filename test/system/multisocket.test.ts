@@ -23,6 +23,7 @@ describe('threads that share a port', () => {
         }
       }`,
     });
+    await server.hasZone(CHURN_ZONE);
     timer = setInterval(() => churn.step(), 2);
   });
 

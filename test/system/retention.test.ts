@@ -82,7 +82,7 @@ describe('a server whose log is compacted', () => {
     const { code, out, err } = await command('compact', '--keep', '0s');
     assert.deepEqual([code, err], [0, '']);
     assert.match(out, /\d+ events in \d+ batches removed, the log begins at /);
-    assert.match(server.stdout + server.stderr, /compaction \(compact --keep 0s\): \d+ events removed/);
+    await server.printed(/compaction \(compact --keep 0s\): \d+ events removed/);
     assert.deepEqual(await server.dns.axfr(CHURN_ZONE), shown);
     assertWhole();
     const before = observer.versions.length;

@@ -57,10 +57,17 @@ test('threads share a socket: when one is busy the other answers, and a reload c
   };
   await configure(block, opened.value);
 
-  await say(first, { block: 1500 });
+  const [busyFirst, busySecond] = [new Int32Array(new SharedArrayBuffer(4)), new Int32Array(new SharedArrayBuffer(4))];
+  const release = (busy: Int32Array<SharedArrayBuffer>) => {
+    Atomics.store(busy, 0, 1);
+    Atomics.notify(busy, 0);
+  };
+  await say(first, { block: busyFirst });
   assert.deepEqual(new Set(await answeredBy(one, 20)), new Set(['thread-2']), 'no question is left to the busy thread');
-  await say(second, { block: 5000 });
-  assert.ok((await answeredBy(one, 20)).every((name) => name === 'thread-1'));
+  release(busyFirst);
+  await say(second, { block: busySecond });
+  assert.deepEqual(new Set(await answeredBy(one, 20)), new Set(['thread-1']));
+  release(busySecond);
 
   const moved = blockAt(two);
   const reopened = await shared.open(pointsOf(moved));

@@ -30,6 +30,7 @@ describe('IXFR', () => {
  }
 }`,
     });
+    await server.hasZone(CHURN_ZONE);
     const count = () => readVersions(server.database, CHURN_ZONE).length;
     while (count() < VERSIONS) {
       if (seen.length * 100 <= count()) seen.push(await server.dns.axfr(CHURN_ZONE));
