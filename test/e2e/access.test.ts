@@ -42,13 +42,6 @@ describe('access to a real cluster', {
     servers.push(server);
     return server;
   };
-  const isReady = (server: TestServer) =>
-    eventually(
-      () => server.http('ready'),
-      ({ status }) => status === 200,
-      'ready',
-      60_000,
-    );
   const data = (server: TestServer, name: string) => server.dns.data(`${name}.svc.${ZONE}`, 'A');
 
   before(async () => {
@@ -91,7 +84,7 @@ describe('access to a real cluster', {
       'namespaces shop',
       'pods verified',
     );
-    await isReady(server);
+    await server.isReady();
     assert.match(await data(server, 'web.shop'), /^10\.96\./);
     assert.equal(await data(server, 'web.bank'), 'NXDOMAIN');
     await cluster.applyObjects([service('shop', 'new', { ports: HTTP_PORT })]);
@@ -112,7 +105,7 @@ describe('access to a real cluster', {
     await waitForRights(cluster, 'kube-system:zonelog', ['services', 'endpointslices.discovery.k8s.io']);
     const account = await cluster.serviceAccountKubeconfig('kube-system', 'zonelog');
     const server = await start(`kubeconfig ${account}`, 'pods verified');
-    await isReady(server);
+    await server.isReady();
     assert.match(await data(server, 'web.bank'), /^10\.96\./);
     await checkAnswers(server.dns, ZONE);
     assert.equal(await may(cluster, 'kube-system:zonelog', 'watch', 'endpointslices.discovery.k8s.io'), 'yes');
@@ -125,7 +118,7 @@ describe('access to a real cluster', {
       start(`kubeconfig ${cluster.kubeconfig}`, 'labels tier=front'),
       start(`kubeconfig ${cluster.kubeconfig}`, 'namespace_labels team in (blue)'),
     ]);
-    await Promise.all([isReady(byLabel), isReady(byNamespace)]);
+    await Promise.all([byLabel.isReady(), byNamespace.isReady()]);
     assert.match(await data(byLabel, 'web.shop'), /^10\.96\./);
     assert.match(await data(byLabel, 'web.bank'), /^10\.96\./);
     assert.equal(await data(byLabel, 'db.shop'), 'NXDOMAIN');
@@ -167,7 +160,7 @@ describe('access to a real cluster', {
     assert.equal(status, 503);
     assert.match(body, /kubernetes/);
     writeFileSync(file, right);
-    await isReady(server);
+    await server.isReady();
     assert.match(await data(server, 'web.shop'), /^10\.96\./);
     await checkAnswers(server.dns, ZONE);
   });

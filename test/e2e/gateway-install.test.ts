@@ -8,7 +8,6 @@ import { promisify } from 'node:util';
 import { parseManifests } from '../../src/demo/manifests.ts';
 import type { KubeObject } from '../../src/demo/resources.ts';
 import { TestServer } from '../kit/server.ts';
-import { eventually } from '../kit/wait.ts';
 import { checkAnswers } from '../kit/zone-check.ts';
 import { ensureBinaries } from './binaries.ts';
 import { type Cluster, startCluster } from './cluster.ts';
@@ -54,12 +53,7 @@ describe('k8s_gateway as its examples install it', {
     }
     const server = await TestServer.start({ corefile: adapted });
     servers.push(server);
-    await eventually(
-      () => server.http('ready', '/ready?verbose'),
-      ({ status }) => status === 200,
-      'ready',
-      120_000,
-    );
+    await server.isReady();
     return server;
   };
 
@@ -231,12 +225,7 @@ describe('k8s_gateway as its examples install it', {
 `,
     });
     servers.push(server);
-    await eventually(
-      () => server.http('ready'),
-      ({ status }) => status === 200,
-      'ready',
-      120_000,
-    );
+    await server.isReady();
     const { records } = await checkAnswers(server.dns, 'example.com.');
     assert.ok(records.length >= 4);
   });

@@ -25,13 +25,7 @@ describe('two real clusters', { skip: binaries ? false : 'no Go tool chain to bu
   let kubeconfig: string;
   let corefile: string;
 
-  const becomes = (name: string, wanted: string | RegExp, type = 'A') =>
-    eventually(
-      () => server.dns.data(name, type),
-      (seen) => (typeof wanted === 'string' ? seen === wanted : wanted.test(seen)),
-      `${name} ${type} is ${wanted}`,
-      60_000,
-    );
+  const becomes = (name: string, wanted: string | RegExp) => server.becomes(name, 'A', wanted);
   const addressOf = async (cluster: Cluster, name: string) => (await clusterIPs(cluster, 'shop', name))[0] ?? '';
   const create = (cluster: Cluster, name: string) =>
     cluster.applyObjects([service('shop', name, { ports: HTTP_PORT })]);
@@ -102,11 +96,7 @@ describe('two real clusters', { skip: binaries ? false : 'no Go tool chain to bu
 }
 `;
     server = await TestServer.start({ corefile });
-    await eventually(
-      () => server.http('ready'),
-      ({ status }) => status === 200,
-      'ready',
-    );
+    await server.isReady();
     observer = new ZoneObserver(server.dns, SHARED);
     await observer.look();
   });

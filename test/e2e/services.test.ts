@@ -23,11 +23,7 @@ describe('a real cluster', { skip: binaries ? false : 'no Go tool chain to build
 
   const data = (name: string, type = 'A') => server.dns.data(`${name}.svc.${ZONE}`, type);
   const becomes = (name: string, type: string, wanted: string | RegExp) =>
-    eventually(
-      () => data(name, type),
-      (seen) => (typeof wanted === 'string' ? seen === wanted : wanted.test(seen)),
-      `${name} ${type} is ${wanted}`,
-    );
+    server.becomes(`${name}.svc.${ZONE}`, type, wanted);
 
   before(async () => {
     if (!binaries) return;
@@ -50,11 +46,7 @@ describe('a real cluster', { skip: binaries ? false : 'no Go tool chain to build
 }
 `,
     });
-    await eventually(
-      () => server.http('ready'),
-      ({ status }) => status === 200,
-      'ready',
-    );
+    await server.isReady();
     observer = new ZoneObserver(server.dns, ZONE);
     await observer.look();
     observer.watch();

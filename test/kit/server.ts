@@ -50,6 +50,8 @@ const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** How long a start may take, milliseconds. */
 const START_TIMEOUT = 60_000;
+/** What may be asked for again every half a minute only, and on a busy machine, milliseconds. */
+const LONG = 120_000;
 const POLL_EVERY = 5;
 
 const running = new Set<ChildProcess>();
@@ -195,6 +197,26 @@ export class TestServer {
       () => true,
       `the server has ${zone}`,
       START_TIMEOUT,
+    );
+  }
+
+  /** Waits until `/ready` says so. */
+  async isReady(): Promise<void> {
+    await eventually(
+      () => this.http('ready'),
+      ({ status }) => status === 200,
+      'ready',
+      LONG,
+    );
+  }
+
+  /** Waits until a name has these data, as `DnsClient.data` words them. */
+  async becomes(name: string, type: string, wanted: string | RegExp): Promise<void> {
+    await eventually(
+      () => this.dns.data(name, type),
+      (seen) => (typeof wanted === 'string' ? seen === wanted : wanted.test(seen)),
+      `${name} ${type} is ${wanted}`,
+      LONG,
     );
   }
 

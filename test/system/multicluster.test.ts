@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { FixtureApiServer } from '../../src/demo/apiserver.ts';
 import type { KubeObject } from '../../src/demo/resources.ts';
 import { applyTransfer } from '../kit/dns-client.ts';
+import { kubeconfigOf } from '../kit/kubeconfig.ts';
 import { checkHistory } from '../kit/log-reader.ts';
 import { exportedSlice, importObject, namespaceObject } from '../kit/mcs-objects.ts';
 import { NotifyListener } from '../kit/notify-listener.ts';
@@ -65,26 +66,14 @@ describe('multicluster over two clusters', () => {
 }
 `,
     });
-    const config = {
-      clusters: [
-        { name: 'east', cluster: { server: eastUrl } },
-        { name: 'west', cluster: { server: westUrl } },
-      ],
-      users: [
-        { name: 'east', user: { token: 'east-token' } },
-        { name: 'west', user: { username: 'dns', password: 'it is: secret' } },
-      ],
-      contexts: ['east', 'west'].map((name) => ({ name, context: { cluster: name, user: name } })),
-      'current-context': 'east',
-    };
-    writeFileSync(path.join(server.folder, 'config'), JSON.stringify(config));
+    const config = kubeconfigOf(
+      { name: 'east', url: eastUrl, user: { token: 'east-token' } },
+      { name: 'west', url: westUrl, user: { username: 'dns', password: 'it is: secret' } },
+    );
+    writeFileSync(path.join(server.folder, 'config'), config);
     server.spawn();
     await server.answers();
-    await eventually(
-      () => server.http('ready'),
-      ({ status }) => status === 200,
-      'ready',
-    );
+    await server.isReady();
   });
   after(async () => {
     listener.socket.close();
