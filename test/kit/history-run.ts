@@ -282,12 +282,26 @@ function checkNames(history: History, moments: Moments, first: number, pick: (be
   }
 }
 
+const isOfVersion = ({ type }: ResourceRecord) => type === RRType.SOA || type === RRType.ZONEMD;
+
 /** What a zone lists of a name, or a wildcard stands for; what is of the version, SOA and ZONEMD, is no part of a name's history. */
-function findLive(zone: Zone, owner: DomainName): ResourceRecord[] {
-  const made = zone.definition.kind === 'gateway' ? findOrMake(zone, owner) : undefined;
-  const sets = made?.status === 'exists' ? made.rrsets() : made === undefined ? [...zoneRRsets(zone)] : [];
-  const isOfVersion = (type: RRType) => type === RRType.SOA || type === RRType.ZONEMD;
-  return sets.flatMap(recordsOf).filter((record) => record.owner === owner && !isOfVersion(record.type));
+function findLive(zone: Zone, owner: DomainName): readonly ResourceRecord[] {
+  if (zone.definition.kind !== 'gateway') return listed(zone).get(owner) ?? [];
+  const made = findOrMake(zone, owner);
+  const sets = made.status === 'exists' ? made.rrsets() : [];
+  return sets.flatMap(recordsOf).filter((record) => record.owner === owner && !isOfVersion(record));
+}
+
+const lists = new WeakMap<Zone, ReadonlyMap<DomainName, readonly ResourceRecord[]>>();
+
+/** What a transfer has of each name, but for what is of the version. Many names are asked of each version. */
+function listed(zone: Zone): ReadonlyMap<DomainName, readonly ResourceRecord[]> {
+  const known = lists.get(zone);
+  if (known !== undefined) return known;
+  const records = [...zoneRRsets(zone)].flatMap(recordsOf).filter((record) => !isOfVersion(record));
+  const list = Map.groupBy(records, ({ owner }) => owner);
+  lists.set(zone, list);
+  return list;
 }
 
 function allValues(history: History, owner: string, zone: string, limit: number): RecordValue[] {
