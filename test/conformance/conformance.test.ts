@@ -26,7 +26,8 @@ function reasonToSkip({ addrs }: (typeof cases)[number]): string | undefined {
 const cases = loadCases(env.CONFORMANCE_CASES).filter(
   ({ group, name }) => (groups === undefined || groups.includes(group)) && name.includes(only),
 );
-const pool = new Pool(server.split(' '), hasPrivateNetworks());
+const isShared = env.CONFORMANCE_SERVER === undefined && env.CONFORMANCE_FRESH === undefined;
+const pool = new Pool(server.split(' '), hasPrivateNetworks(), isShared);
 const outcomes = new Map<string, CaseResult>();
 
 describe('conformance', () => {

@@ -24,19 +24,24 @@ export function hasPrivateNetworks(): boolean {
 export class Pool {
   readonly isPrivate: boolean;
   readonly #command: readonly string[];
+  readonly #isShared: boolean;
   readonly #idle: ChildProcess[] = [];
   readonly #all = new Set<ChildProcess>();
 
-  /** @param command of the server under test */
-  constructor(command: readonly string[], isPrivate: boolean) {
+  /**
+   * @param command of the server under test
+   * @param isShared may a server be used for several cases?
+   */
+  constructor(command: readonly string[], isPrivate: boolean, isShared: boolean) {
     this.#command = command;
+    this.#isShared = isShared;
     this.isPrivate = isPrivate;
   }
 
   /** Runs a case in a worker; as many workers are started as cases are run at once. */
   async run(wanted: Case): Promise<CaseResult> {
     const worker = this.#idle.pop() ?? (await this.#start());
-    const task: Task = { wanted, command: this.#command, isPrivate: this.isPrivate };
+    const task: Task = { wanted, command: this.#command, isPrivate: this.isPrivate, isShared: this.#isShared };
     const settled = new AbortController();
     const { signal } = settled;
     const timer = setTimeout(() => worker.kill(), CASE_TIMEOUT);

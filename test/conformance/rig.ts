@@ -1,17 +1,12 @@
-/** What a case runs against: fixture API servers, a folder of its own, and the server under test. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** What a case runs against: fixture API servers, their kubeconfigs, and the server under test. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FixtureApiServer } from '../../src/demo/apiserver.ts';
 import { applyManifests, parseManifests } from '../../src/demo/manifests.ts';
 import { freePorts } from '../kit/free-ports.ts';
 import { type Case, readFixture } from './case.ts';
-
-/** How long a server has after SIGTERM, ms. */
-const GRACE = 1500;
-const LOG_TAIL = 1500;
+import type { ServerProcess } from './server.ts';
 
 /** An API server that can hold its requests. */
 class Cluster {
@@ -56,19 +51,26 @@ class Cluster {
 }
 
 export class Rig {
-  readonly folder = mkdtempSync(join(tmpdir(), 'conformance-'));
+  readonly server: ServerProcess;
+  /** For kubeconfigs: those of another case are of other clusters. */
+  readonly #folder = mkdtempSync(join(tmpdir(), 'conformance-case-'));
   readonly #case: Case;
   readonly #clusters = new Map<string, Cluster>();
   readonly #ports = new Map<string, number>();
-  #server: ChildProcess | undefined;
 
-  private constructor(wanted: Case) {
+  private constructor(wanted: Case, server: ServerProcess) {
     this.#case = wanted;
+    this.server = server;
   }
 
-  /** Starts everything; the server may not answer yet. @param command of the server, without options */
-  static async start(wanted: Case, command: readonly string[]): Promise<Rig> {
-    const rig = new Rig(wanted);
+  /**
+   * Starts everything; the server may not answer yet.
+   * @param server started or not; one that runs goes over to the case's Corefile
+   * @param command of the server, without options
+   * @returns why it does not, in place of the rig
+   */
+  static async start(wanted: Case, server: ServerProcess, command: readonly string[]): Promise<Rig | string> {
+    const rig = new Rig(wanted, server);
     try {
       for (const [name, fixture] of Object.entries(wanted.clusters ?? {})) {
         const cluster = new Cluster(fixture);
@@ -78,52 +80,19 @@ export class Rig {
       await rig.#reservePorts();
       for (const [file, text] of Object.entries(wanted.files ?? {})) rig.write(file, text);
       rig.write('Corefile', wanted.corefile);
-      rig.#spawn(command);
+      if (!server.isStarted) server.start(command);
+      else {
+        const why = await server.reload();
+        if (why !== undefined) {
+          await rig.close();
+          return why;
+        }
+      }
       return rig;
     } catch (error) {
       await rig.close();
       throw error;
     }
-  }
-
-  #spawn([program = '', ...options]: readonly string[]): void {
-    const own = ['-conf', join(this.folder, 'Corefile'), '-dns.port', String(this.port('dns'))];
-    const log = openSync(join(this.folder, 'log'), 'w');
-    const inherited = Object.entries(process.env).filter(([name]) => !/^(KUBECONFIG|KUBERNETES_|NODE_)/.test(name));
-    this.#server = spawn(program, [...options, ...own], {
-      cwd: this.folder,
-      env: { ...Object.fromEntries(inherited), KIT_TTL: '23', KIT_ZONE: 'env.local' },
-      stdio: ['ignore', log, log],
-      // A process group of its own, so that what the server starts ends with it.
-      detached: true,
-    });
-    closeSync(log);
-  }
-
-  /** The exit code, once the server has ended; a signal counts as -1. */
-  get exitCode(): number | undefined {
-    const { exitCode, signalCode } = this.#server ?? {};
-    return signalCode ? -1 : (exitCode ?? undefined);
-  }
-
-  /** Ends of itself within that time, ms? */
-  async endsWithin(timeout: number): Promise<boolean> {
-    if (this.#server === undefined || this.exitCode !== undefined) return true;
-    const timer = new AbortController();
-    const late = setTimeout(() => timer.abort(), timeout);
-    try {
-      await once(this.#server, 'exit', { signal: timer.signal });
-      return true;
-    } catch {
-      return false;
-    } finally {
-      clearTimeout(late);
-    }
-  }
-
-  /** The end of what the server printed. */
-  get log(): string {
-    return readFileSync(join(this.folder, 'log'), 'utf8').slice(-LOG_TAIL);
   }
 
   port(name: string): number {
@@ -149,36 +118,13 @@ export class Rig {
   }
 
   write(file: string, text: string): void {
-    writeFileSync(join(this.folder, file), this.#render(text));
+    writeFileSync(join(this.server.folder, file), this.#render(text));
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.#server?.kill(signal);
-  }
-
+  /** All but the server. */
   async close(): Promise<void> {
-    if (this.#server !== undefined && this.exitCode === undefined) {
-      this.#killGroup('SIGTERM');
-      if (!(await this.endsWithin(GRACE))) this.#killGroup('SIGKILL');
-    }
     await Promise.all([...this.#clusters.values()].map((cluster) => cluster.close()));
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  /** For the end of this process, where nothing can be awaited. */
-  abandon(): void {
-    this.#killGroup('SIGKILL');
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  #killGroup(signal: NodeJS.Signals): void {
-    const { pid } = this.#server ?? {};
-    if (pid === undefined || this.exitCode !== undefined) return;
-    try {
-      process.kill(-pid, signal);
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-    }
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #cluster(name: string): Cluster {
@@ -189,9 +135,11 @@ export class Rig {
 
   async #reservePorts(): Promise<void> {
     const text = [this.#case.corefile, ...Object.values(this.#case.files ?? {})].join('\n');
-    const names = new Set(['dns', ...[...text.matchAll(/\{\{port:([a-z0-9]+)\}\}/g)].map(([, name]) => name ?? '')]);
+    const names = new Set([...text.matchAll(/\{\{port:([a-z0-9]+)\}\}/g)].map(([, name]) => name ?? ''));
+    names.delete('dns');
     const free = await freePorts(names.size);
     for (const name of names) this.#ports.set(name, free.shift() ?? 0);
+    this.#ports.set('dns', this.server.port);
   }
 
   #render(text: string): string {
@@ -206,7 +154,7 @@ export class Rig {
         case 'port':
           return String(this.port(name === '' ? 'dns' : name));
         case 'tmp':
-          return this.folder;
+          return this.server.folder;
         default:
           throw new Error(`unknown placeholder ${kind}`);
       }
@@ -216,7 +164,7 @@ export class Rig {
   /** A kubeconfig with a context for each cluster. */
   #kubeconfig(current: string): string {
     const names = [...this.#clusters.keys()];
-    const path = join(this.folder, `kubeconfig-${current}`);
+    const path = join(this.#folder, `kubeconfig-${current}`);
     const clusterOf = (name: string) => ({
       name,
       cluster: { server: this.#cluster(name).api.url, 'insecure-skip-tls-verify': true },

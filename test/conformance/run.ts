@@ -4,6 +4,7 @@ import { type Case, isChange, type Observed, type Probe, type Question, question
 import { faultsOf } from './compare.ts';
 import { ask, askPipeline, getHttp, transfer } from './exchange.ts';
 import { Rig } from './rig.ts';
+import type { ServerProcess } from './server.ts';
 
 export interface QuestionResult {
   readonly step: number;
@@ -28,48 +29,47 @@ const SETTLE_TIMEOUT = 4000;
 const SHORT_SETTLE_TIMEOUT = 500;
 const MAX_LATE_QUESTIONS = 3;
 
-/** @param onStart is given the rig, to end it should this process be ended */
-export async function runCase(
-  wanted: Case,
-  command: readonly string[],
-  onStart: (rig: Rig | undefined) => void,
-): Promise<CaseResult> {
+/**
+ * @param server started or not
+ * @param command that starts it, without options
+ */
+export async function runCase(wanted: Case, server: ServerProcess, command: readonly string[]): Promise<CaseResult> {
   const results: QuestionResult[] = [];
   const questions = wanted.steps.reduce((sum, step) => sum + questionsOf(step).length, 0);
-  const rig = await Rig.start(wanted, command);
-  onStart(rig);
+  const rig = await Rig.start(wanted, server, command);
+  if (typeof rig === 'string') return { results, questions, failed: rig };
   try {
-    if (wanted.start === 'fails') return { results: [await runRefusal(wanted, rig)], questions };
+    if (wanted.start === 'fails') return { results: [await runRefusal(wanted, server)], questions };
     const why = await waitUntilReady(wanted, rig);
     if (why !== undefined) return { results, questions, failed: why };
     await runSteps(wanted, rig, results);
-    if (rig.exitCode === undefined) return { results, questions };
-    return { results, questions, failed: `the server died with ${rig.exitCode}: ${rig.log}` };
+    if (server.exitCode === undefined) return { results, questions };
+    return { results, questions, failed: `the server died with ${server.exitCode}: ${server.log}` };
   } finally {
     await rig.close();
-    onStart(undefined);
   }
 }
 
 /** The server must not start with this Corefile. */
-async function runRefusal(wanted: Case, rig: Rig): Promise<QuestionResult> {
-  await rig.endsWithin(REFUSAL_TIMEOUT);
-  const got = { exits: rig.exitCode !== undefined && rig.exitCode !== 0 };
+async function runRefusal(wanted: Case, server: ServerProcess): Promise<QuestionResult> {
+  await server.endsWithin(REFUSAL_TIMEOUT);
+  const got = { exits: server.exitCode !== undefined && server.exitCode !== 0 };
   const isSame = wanted.steps[0]?.expect?.exits === got.exits;
-  return { step: 0, question: 'start', faults: isSame ? [] : [`start: exited with ${rig.exitCode}: ${rig.log}`] };
+  return { step: 0, question: 'start', faults: isSame ? [] : [`start: exited with ${server.exitCode}: ${server.log}`] };
 }
 
 /** Each probe must get an answer that is not SERVFAIL. Returns why it got none. */
 async function waitUntilReady(wanted: Case, rig: Rig): Promise<string | undefined> {
+  const { server } = rig;
   const end = performance.now() + READY_TIMEOUT;
   for (const { any_rcode, raw: _raw, from: _from, opcode: _opcode, edns: _edns, class: _class, ...probe } of probesOf(
     wanted,
   )) {
     for (;;) {
-      if (rig.exitCode !== undefined) return `the server exited with ${rig.exitCode}: ${rig.log}`;
+      if (server.exitCode !== undefined) return `the server exited with ${server.exitCode}: ${server.log}`;
       const got = await ask({ ...probe, timeout_ms: 500 }, (name) => rig.port(name));
       if (got.rcode !== undefined && (got.rcode !== 'SERVFAIL' || any_rcode)) break;
-      if (performance.now() > end) return `not ready after ${READY_TIMEOUT} ms (${JSON.stringify(got)}): ${rig.log}`;
+      if (performance.now() > end) return `not ready after ${READY_TIMEOUT} ms (${JSON.stringify(got)}): ${server.log}`;
       await sleep(ASK_AGAIN_AFTER);
     }
   }
@@ -119,7 +119,7 @@ async function change(step: Step, rig: Rig): Promise<void> {
   if (step.apply !== undefined) rig.apply(step.apply.cluster, step.apply.objects);
   if (step.control !== undefined) await rig.control(step.control.cluster, step.control.op);
   if (step.write !== undefined) rig.write(step.write.file, step.write.text);
-  if (step.signal !== undefined) rig.signal(step.signal);
+  if (step.signal !== undefined) rig.server.signal(step.signal);
 }
 
 async function answersTo(step: Step, questions: readonly Question[], rig: Rig): Promise<readonly Observed[]> {
