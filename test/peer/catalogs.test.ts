@@ -8,7 +8,7 @@ import { DnsClient } from '../kit/dns-client.ts';
 import { freePorts } from '../kit/free-ports.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
-import { waitForCopy } from './copies.ts';
+import { sideOf, waitForCopy } from './copies.ts';
 import { adapt, docFile } from './doc.ts';
 import { BIND_CATALOG, KNOT_CATALOG, NSD_CATALOG, POWERDNS_CATALOG } from './kinds.ts';
 import { hasProgram, Peer } from './peer.ts';
@@ -59,8 +59,8 @@ for (const kind of [BIND_CATALOG, KNOT_CATALOG, NSD_CATALOG, POWERDNS_CATALOG]) 
     const hasCopy = (zone: string) =>
       waitForCopy({
         zone,
-        original: () => view.axfr(zone),
-        copy: () => peer.zone(zone),
+        original: sideOf(view, zone),
+        copy: sideOf(peer.dns, zone),
         said: () => [peer.said(), server.said()],
         timeout: TIMEOUT,
       });

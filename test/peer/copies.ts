@@ -1,46 +1,52 @@
 /** Copies of zones, record by record. */
-import type { TransferredZone } from '../kit/dns-client.ts';
+import type { DnsClient, TransferredZone } from '../kit/dns-client.ts';
 import { eventually } from '../kit/wait.ts';
 
-/** What differs, in words; nothing when the zones are the same, serial included. */
-export function differences(wanted: TransferredZone, copy: TransferredZone | undefined): string[] {
-  if (copy === undefined) return ['no zone'];
-  const [theirs, ours] = [new Set([wanted.soa, ...wanted.records]), new Set([copy.soa, ...copy.records])];
-  return [
-    ...(wanted.records.length === copy.records.length ? [] : ['another number of records']),
-    ...[...theirs.difference(ours)].map((line) => `- ${line}`),
-    ...[...ours.difference(theirs)].map((line) => `+ ${line}`),
-  ].slice(0, 10);
+/** A zone on one server. Both reject while there is none. */
+export interface Side {
+  serial(): Promise<number>;
+  zone(): Promise<TransferredZone>;
+}
+
+export function sideOf(dns: DnsClient, zone: string): Side {
+  return { serial: () => dns.serial(zone), zone: () => dns.axfr(zone) };
 }
 
 export interface Copying {
   /** For messages. */
   readonly zone: string;
-  /** Rejects while there is no zone. */
-  readonly original: () => Promise<TransferredZone>;
-  /** Undefined, or rejects: there is none. */
-  readonly copy: () => Promise<TransferredZone | undefined>;
+  readonly original: Side;
+  readonly copy: Side;
   /** What the servers have said, for messages. */
   readonly said: () => readonly string[];
   /** Milliseconds. */
   readonly timeout: number;
 }
 
-/** Waits until the copy is what the original is then: there may still come a version of a change that was long made. */
-export async function waitForCopy({ zone, original, copy, said, timeout }: Copying): Promise<TransferredZone> {
-  let seen: TransferredZone | undefined;
+/**
+ * Waits until the copy is what the original is then: there may still come a version of a change that was long made. The
+ * whole zone is asked for only where the serials are the same: PowerDNS can't write to SQLite while it reads from it, and
+ * gives up.
+ */
+export async function waitForCopy({ zone, original, copy, said, timeout }: Copying): Promise<void> {
+  const look = async () => {
+    const [wanted, serial] = [await original.serial(), await copy.serial()];
+    if (serial !== wanted) return [`serial ${serial}, not ${wanted}`];
+    return differences(await original.zone(), await copy.zone());
+  };
   try {
-    await eventually(
-      async () => {
-        seen = await original();
-        return differences(seen, await copy().catch(() => undefined));
-      },
-      (found) => found.length === 0,
-      `the copy of ${zone} is the original`,
-      timeout,
-    );
+    await eventually(look, (found) => found.length === 0, `the copy of ${zone} is the original`, timeout);
   } catch (error) {
     throw new Error([String(error), ...said()].join('\n---\n'));
   }
-  return seen as TransferredZone;
+}
+
+/** In words; none when the zones are the same, serial included. */
+function differences(wanted: TransferredZone, copy: TransferredZone): string[] {
+  const [theirs, ours] = [new Set([wanted.soa, ...wanted.records]), new Set([copy.soa, ...copy.records])];
+  return [
+    ...(wanted.records.length === copy.records.length ? [] : ['another number of records']),
+    ...[...theirs.difference(ours)].map((line) => `- ${line}`),
+    ...[...ours.difference(theirs)].map((line) => `+ ${line}`),
+  ].slice(0, 10);
 }

@@ -138,6 +138,11 @@ export class Peer {
     }
   }
 
+  /** Is it in what it printed, or in the end of it? */
+  hasSaid(pattern: RegExp): boolean {
+    return pattern.test(this.#said);
+  }
+
   /** The end of what it printed. */
   said(): string {
     return this.#said.split('\n').slice(-40).join('\n');

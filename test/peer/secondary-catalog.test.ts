@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { freePorts } from '../kit/free-ports.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
-import { waitForCopy } from './copies.ts';
+import { sideOf, waitForCopy } from './copies.ts';
 import { hasProgram, Peer, type PeerKind } from './peer.ts';
 
 const TIMEOUT = 60_000;
@@ -75,8 +75,8 @@ describe('a catalog of Knot DNS', { skip: !hasProgram('knotd') && 'needs knotd' 
   const isSame = (zone: string) =>
     waitForCopy({
       zone,
-      original: () => primary.dns.axfr(zone),
-      copy: () => server.dns.axfr(zone),
+      original: sideOf(primary.dns, zone),
+      copy: sideOf(server.dns, zone),
       said: () => [primary.said(), server.said()],
       timeout: TIMEOUT,
     });

@@ -13,7 +13,7 @@ import { DnsClient, type TransferredZone } from '../kit/dns-client.ts';
 import { freePorts } from '../kit/free-ports.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
-import { waitForCopy } from './copies.ts';
+import { sideOf, waitForCopy } from './copies.ts';
 import { adapt, docFile } from './doc.ts';
 import { hasProgram, Peer, type PeerKind, SECRET, WRONG_SECRET } from './peer.ts';
 import { Relay } from './relay.ts';
@@ -22,8 +22,8 @@ const ZONES = ['cluster.local.', '10.in-addr.arpa.'];
 /** Changes of the cluster in the longest phase; `ZONELOG_PEER_CHANGES=60` for a quick look. */
 const CHANGES = Number(process.env.ZONELOG_PEER_CHANGES ?? 500);
 const STEP_EVERY = 20;
-/** Longer than all that a NOTIFY is sent again, milliseconds. */
-const CONVERGENCE = 45_000;
+/** Longer than all that a NOTIFY is sent again, and than any of them waits after a transfer that failed, milliseconds. */
+const CONVERGENCE = 120_000;
 const SEED = 1995;
 
 class PeerRun {
@@ -114,8 +114,8 @@ class PeerRun {
     for (const zone of ZONES) {
       await waitForCopy({
         zone,
-        original: () => this.#look(zone),
-        copy: () => this.peer.zone(zone),
+        original: { serial: () => this.#view.serial(zone), zone: () => this.#look(zone) },
+        copy: sideOf(this.peer.dns, zone),
         said: () => [this.peer.said(), this.server.said()],
         timeout: CONVERGENCE,
       });
@@ -129,12 +129,12 @@ class PeerRun {
   }
 
   /**
-   * Whole zones that a secondary should not have needed, since zonelog was started. NSD 4.6 sometimes asks for the whole zone
-   * by itself: after a start of its own it may send IXFR with a SOA record of zeros, which is refused. For it, only whole
-   * zones in the place of differences count.
+   * Whole zones that the secondary should not have needed, since zonelog was started. NSD 4.6 asks for one where two
+   * transfers came while it was loading: it loads both at once, misses the serial of the first, and takes that for a
+   * failure. It says so; then only whole zones in the place of differences count.
    */
   wholeUnasked(): Promise<number> {
-    if (this.peer.name !== 'nsd') return this.whole();
+    if (!this.peer.hasSaid(/update failed, restarting transfer/)) return this.whole();
     return this.server.metric('zonelog_transfer_requests_total', { type: 'IXFR', outcome: 'full' });
   }
 
@@ -177,7 +177,7 @@ export function testPeer(kind: PeerKind): void {
     });
 
     test('follows changes by NOTIFY and IXFR', async () => {
-      const [whole, began] = [await run.whole(), await run.incremental()];
+      const began = await run.incremental();
       await run.change(CHANGES);
       const milliseconds = await run.converge();
       const made = (await run.incremental()) - began;
@@ -185,7 +185,8 @@ export function testPeer(kind: PeerKind): void {
         `${CHANGES} changes: ${made} incremental transfers, the last ${Math.round(milliseconds)} ms after the last change`,
       );
       assert.ok(made >= 2, `${made} incremental transfers`);
-      assert.equal(await run.whole(), whole, 'only differences were taken');
+      // Both zones were taken whole at the start.
+      assert.ok((await run.wholeUnasked()) <= ZONES.length, `only differences were taken:\n${run.server.said()}`);
       assert.ok((await run.server.metric('zonelog_notify_results_total', { result: 'acknowledged' })) > 0);
     });
 
@@ -206,12 +207,11 @@ export function testPeer(kind: PeerKind): void {
     });
 
     test('goes on from what it had after a stop of its own', async () => {
-      const before = await run.wholeUnasked();
       await run.peer.stop();
       await run.change(20);
       await run.peer.start();
       await run.converge();
-      assert.equal(await run.wholeUnasked(), before, `only differences were taken:\n${run.server.said()}`);
+      assert.equal(await run.wholeUnasked(), 0, `only differences were taken:\n${run.server.said()}`);
     });
 
     test('takes the whole zone when the journal no longer reaches back', async () => {
