@@ -126,11 +126,17 @@ describe('real clusters', { skip: binaries ? false : 'no Go tool chain to build 
   });
 
   test('a paused API server is silent', async () => {
-    second.pauseApi();
-    const answer = second.get('/version').then(() => 'answered');
-    const waited = new Promise((resolve) => setTimeout(resolve, 500)).then(() => 'silent');
-    assert.equal(await Promise.race([answer, waited]), 'silent');
-    second.resumeApi();
+    await second.pauseApi();
+    let first: unknown;
+    let answer: Promise<string> | undefined;
+    try {
+      answer = second.get('/version').then(() => 'answered');
+      const waited = new Promise((resolve) => setTimeout(resolve, 500)).then(() => 'silent');
+      first = await Promise.race([answer, waited]);
+    } finally {
+      second.resumeApi();
+    }
+    assert.equal(first, 'silent');
     assert.equal(await answer, 'answered');
   });
 

@@ -118,8 +118,8 @@ export class Cluster {
   }
 
   /** The API server keeps its connections and says nothing more. */
-  pauseApi(): void {
-    this.#api?.signal('SIGSTOP');
+  async pauseApi(): Promise<void> {
+    await this.#api?.pause();
   }
 
   resumeApi(): void {

@@ -1,6 +1,6 @@
 /** Child processes that never outlive the test: not when it fails, is interrupted, or is killed outright. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 
 /** On Linux the kernel kills the child with its parent; elsewhere only an orderly exit of the parent does. */
 const hasSetpriv = spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true'], { stdio: 'ignore' }).status === 0;
@@ -52,6 +52,16 @@ export class Supervised {
   /** SIGSTOP and SIGCONT make a process that has its sockets open and says nothing. */
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** As SIGSTOP; waits until it stands still: a process of many threads goes on for a moment. */
+  async pause(): Promise<void> {
+    this.signal('SIGSTOP');
+    const isStill = () =>
+      readdirSync(`/proc/${this.pid}/task`).every((thread) =>
+        / T \d/.test(readFileSync(`/proc/${this.pid}/task/${thread}/stat`, 'utf8')),
+      );
+    await waitUntil(this, async () => isStill());
   }
 
   /** Kills, and waits until the process is gone. A polite signal becomes SIGKILL after a while. */
