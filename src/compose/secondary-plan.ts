@@ -53,7 +53,7 @@ function sourceOf(
   block: BlockConfig,
   keys: TsigKeys | undefined,
 ): SecondarySource {
-  const { limits, catalog, groups } = options;
+  const { limits, catalog, groups, zonemd } = options;
   const primaryOf = (primary: PrimaryOptions) => makePrimary(primary, options, block, keys);
   return {
     zone,
@@ -61,6 +61,7 @@ function sourceOf(
     primaries: options.primaries.map(primaryOf),
     ...(options.source !== undefined && { source: options.source }),
     ...(options.isIxfrOff && { isFullOnly: true }),
+    ...(zonemd && { zonemd }),
     limits: { records: limits.records, octets: limits.octets },
     refresh: options.refresh,
     retry: options.retry,

@@ -3,11 +3,13 @@
  * other.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { canonicalKey, packRecord } from './canonical.ts';
+import { packRecord } from './canonical.ts';
 import { canonicalData } from './canonical-data.ts';
-import { type DomainName, isSubdomain } from './name.ts';
+import type { DomainName } from './name.ts';
+import { nameOctets } from './rdata-layouts.ts';
 import { readU16, readU32 } from './rdata-wire.ts';
-import { type ResourceRecord, RRType } from './rrset.ts';
+import type { RecordStore } from './record-store.ts';
+import { type Rdata, type ResourceRecord, RRType } from './rrset.ts';
 import type { Serial } from './serial.ts';
 
 /** RFC 8976 §5.3: the number is its place, from 1 on. */
@@ -18,7 +20,7 @@ export type ZoneHash = (typeof ZONE_HASHES)[number];
 const SIMPLE = 1;
 const HEAD = 6;
 
-/** The octets of a record's data. */
+/** The octets of a ZONEMD record's data. */
 export function zonemdData(serial: Serial, hash: ZoneHash, digest: Uint8Array): Uint8Array {
   const data = new Uint8Array(HEAD + digest.length);
   new DataView(data.buffer).setUint32(0, serial);
@@ -32,60 +34,64 @@ export function beginDigest(hash: ZoneHash): Hash {
   return createHash(hash);
 }
 
+/** Records of one step: about a millisecond. */
+const STEP = 500;
+
 /**
- * The digest of a zone from its records, in any order. What RFC 8976 §3.3.1 leaves out counts for nothing: records outside
- * the zone, second copies, the ZONEMD set of the apex and its signatures.
+ * The digest of a zone. What RFC 8976 §3.3.1 leaves out counts for nothing: second copies, the ZONEMD set of the apex and
+ * its signatures. Between two steps other work may be done.
+ * @param ordered all records at and below the apex, by canonical order of their owners and by type
  */
-export function digestRecords(apex: DomainName, records: Iterable<ResourceRecord>, hash: ZoneHash): Uint8Array {
+export function* digestInSteps(
+  apex: DomainName,
+  ordered: Iterable<ResourceRecord>,
+  hash: ZoneHash,
+): Generator<undefined, Uint8Array> {
   const digest = beginDigest(hash);
-  const keys = new Map<DomainName, string>();
-  const wires = [...records].filter((record) => isDigested(apex, record)).map((record) => canonicalWire(record, keys));
-  wires.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : compareBelowOwner(a, b)));
-  wires.forEach((wire, at) => {
-    const before = wires[at - 1];
-    if (before?.key !== wire.key || compareBelowOwner(before, wire) !== 0) digest.update(wire.octets);
-  });
+  let set: Buffer[] = [];
+  let [owner, type, records] = [apex, 0, 0];
+  for (const record of ordered) {
+    if (!isDigested(apex, record)) continue;
+    if (record.owner !== owner || record.type !== type) {
+      updateBySet(digest, set, owner);
+      set = [];
+      ({ owner, type } = record);
+    }
+    set.push(canonicalWire(record));
+    records += 1;
+    if (records % STEP === 0) yield;
+  }
+  updateBySet(digest, set, owner);
   return digest.digest();
 }
 
 /** Is the record a part of what is hashed? */
 function isDigested(apex: DomainName, { owner, type, rdata }: ResourceRecord): boolean {
-  if (!isSubdomain(owner, apex)) return false;
   if (owner !== apex) return true;
   if (type === RRType.RRSIG && rdata.type === 'UNKNOWN') return readU16(rdata.data, 0) !== RRType.ZONEMD;
   return type !== RRType.ZONEMD;
 }
 
-interface CanonicalWire {
-  /** Of the owner. */
-  readonly key: string;
-  readonly type: RRType;
-  readonly octets: Buffer;
-  /** Where the data begins in them. */
-  readonly dataAt: number;
+/** @returns a copy of it in canonical form */
+function canonicalWire(record: ResourceRecord): Buffer {
+  const { type, rdata } = record;
+  const data = rdata.type === 'UNKNOWN' ? canonicalData(type, rdata.data) : undefined;
+  return Buffer.from(packRecord(data === undefined ? record : { ...record, rdata: { ...rdata, data } as Rdata }));
 }
 
-function canonicalWire(record: ResourceRecord, keys: Map<DomainName, string>): CanonicalWire {
-  const { owner, type, rdata } = record;
-  let key = keys.get(owner);
-  if (key === undefined) {
-    key = canonicalKey(owner);
-    keys.set(owner, key);
+/** The records of one owner and type, by their data as it is in canonical form (RFC 4034 §6.3), each once. */
+function updateBySet(digest: Hash, set: Buffer[], owner: DomainName): void {
+  const dataAt = plainLength(owner) + 10;
+  const compare = (a: Buffer, b: Buffer) => a.compare(b, dataAt, b.length, dataAt);
+  if (set.length > 1) set.sort(compare);
+  for (const [i, wire] of set.entries()) {
+    const before = set[i - 1];
+    if (before === undefined || compare(before, wire) !== 0) digest.update(wire);
   }
-  const canonical =
-    rdata.type === 'UNKNOWN' ? { ...record, rdata: { ...rdata, data: canonicalData(type, rdata.data) } } : record;
-  const octets = Buffer.from(packRecord(canonical));
-  return { key, type, octets, dataAt: ownerLength(octets) + 10 };
 }
 
-function ownerLength(octets: Buffer): number {
-  let at = 0;
-  while (octets[at] !== 0) at += 1 + (octets[at] as number);
-  return at + 1;
-}
-
-function compareBelowOwner(a: CanonicalWire, b: CanonicalWire): number {
-  return a.type - b.type || a.octets.compare(b.octets, b.dataAt, b.octets.length, a.dataAt);
+function plainLength(name: DomainName): number {
+  return nameOctets(name).length;
 }
 
 /** What the ZONEMD records of a zone say of it. */
@@ -100,25 +106,26 @@ export type DigestVerdict =
 
 /**
  * Verifies a zone by its ZONEMD records (RFC 8976 §4). One that is right is enough; two of the same scheme and hash are none.
- * @param records the whole zone, the SOA among them
+ * Between two steps other work may be done.
  */
-export function verifyZone(apex: DomainName, records: readonly ResourceRecord[]): DigestVerdict {
-  const soa = records.find(({ owner, type }) => owner === apex && type === RRType.SOA)?.rdata;
+export function* verifyInSteps(zone: RecordStore): Generator<undefined, DigestVerdict> {
+  const { apex } = zone;
+  const serial = zone.soa()?.rdata.serial;
+  const records = zone.get(apex)?.get(RRType.ZONEMD) ?? [];
   const offered = new Map<ZoneHash, Uint8Array | 'twice'>();
-  let isPresent = false;
   let isOther = false;
-  for (const { owner, type, rdata } of records) {
-    if (owner !== apex || type !== RRType.ZONEMD || rdata.type !== 'UNKNOWN') continue;
-    isPresent = true;
+  for (const { rdata } of records) {
+    if (rdata.type !== 'UNKNOWN') continue;
     const { data } = rdata;
     const hash = ZONE_HASHES[(data[5] ?? 0) - 1];
     if (data[4] !== SIMPLE || hash === undefined) continue;
-    if (soa?.type !== 'SOA' || data.length <= HEAD || readU32(data, 0) !== soa.serial) isOther = true;
+    if (data.length <= HEAD || readU32(data, 0) !== serial) isOther = true;
     else offered.set(hash, offered.has(hash) ? 'twice' : data.subarray(HEAD));
   }
-  if (!isPresent) return 'absent';
+  if (records.length === 0) return 'absent';
   for (const [hash, digest] of offered) {
-    if (digest !== 'twice' && Buffer.compare(digestRecords(apex, records, hash), digest) === 0) return 'valid';
+    if (digest === 'twice') continue;
+    if (Buffer.compare(yield* digestInSteps(apex, zone.records(), hash), digest) === 0) return 'valid';
   }
   return offered.size > 0 || isOther ? 'invalid' : 'unknown';
 }

@@ -52,6 +52,15 @@ test("secondary: the peer's grammar", () => {
   assert.deepEqual([second?.catalog, second?.fallthrough], [['x.org.', 'y.org.'], ['a.org.']]);
 });
 
+test('secondary: digests that must be right, or must be there', () => {
+  const zonemd = (line: string) => optionsOf(`secondary {\n transfer from 192.0.2.1\n ${line}\n}`)[0]?.zonemd;
+  assert.deepEqual([zonemd(''), zonemd('zonemd verify'), zonemd('zonemd require')], [undefined, 'verify', 'require']);
+  for (const line of ['zonemd', 'zonemd on', 'zonemd verify require'])
+    assert.match(fault(`secondary {\n transfer from 192.0.2.1\n ${line}\n}`), /zonemd takes|argument count/, line);
+  const [source] = sourcesOf('secondary {\n transfer from 192.0.2.1\n zonemd require\n}');
+  assert.equal(source?.zonemd, 'require');
+});
+
 test('secondary: keys, TLS, and who may tell', () => {
   const [only] = optionsOf(`secondary {
     transfer from tls://192.0.2.1%ns1.example.net:8853 tls://192.0.2.2 tls://[2001:db8::1]%ns.example:8853 key Xfr.Key

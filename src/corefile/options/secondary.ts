@@ -44,6 +44,8 @@ export interface SecondaryOptions {
   readonly tls: readonly string[];
   readonly tlsServerName: string | undefined;
   readonly isIxfrOff: boolean;
+  /** Digests (RFC 8976): one that is there must be right, or one must be there; undefined: they are not looked at. */
+  readonly zonemd: 'verify' | 'require' | undefined;
   readonly refresh: TimeRange;
   readonly retry: TimeRange;
   readonly expire: TimeRange;
@@ -74,7 +76,8 @@ export const SECONDARY_DEFAULTS = {
  * zonelog also takes `tls://ADDR[%NAME]` for a primary, and `key NAME` at the end of a `transfer from` line. `tls` and
  * `tls_servername` are as in `forward`. `notify from` says who besides the primaries may tell of new versions; `source` is
  * the address to ask from; `ixfr off` asks for whole zones only. `refresh`, `retry` and `expire` bound what SOA records ask
- * for, `limit` what is taken. `group NAME from ADDR…` says where members of a catalog come from that are in that group.
+ * for, `limit` what is taken; `zonemd verify|require` whether digests must be right, or there. `group NAME from ADDR…` says
+ * where members of a catalog come from that are in that group.
  */
 export function parseSecondary(stanzas: readonly Directive[], block: BlockContext): Outcome<SecondaryOptions[]> {
   const c = new Controller('secondary', stanzas);
@@ -89,6 +92,7 @@ export function parseSecondary(stanzas: readonly Directive[], block: BlockContex
       tls: [],
       tlsServerName: undefined,
       isIxfrOff: false,
+      zonemd: undefined,
       catalog: undefined,
       groups: [],
       fallthrough: undefined,
@@ -122,6 +126,12 @@ function readProperty(c: Controller, draft: Draft): void {
       if (c.oneArg() !== 'off') c.err("ixfr takes 'off'");
       draft.isIxfrOff = true;
       break;
+    case 'zonemd': {
+      const word = c.oneArg();
+      if (word === 'verify' || word === 'require') draft.zonemd = word;
+      else c.err("zonemd takes 'verify' or 'require'");
+      break;
+    }
     case 'refresh':
     case 'retry':
     case 'expire':

@@ -2,6 +2,7 @@
 import type { DomainName } from '../../dns/name.ts';
 import type { TsigKey } from '../../dns/tsig-key.ts';
 import type { ZoneId } from '../plan.ts';
+import type { DigestPolicy } from './digest.ts';
 import type { ZoneLimits } from './transfer-reader.ts';
 
 /** How to speak TLS with a primary (RFC 9103). Paths of PEM files, which are read at each connection. */
@@ -38,6 +39,8 @@ export interface SecondarySource {
   /** Differences are not asked for. */
   readonly isFullOnly?: boolean;
   readonly limits: ZoneLimits;
+  /** Absent: digests are not looked at. */
+  readonly zonemd?: DigestPolicy;
   /** What the SOA record asks for is kept within these. */
   readonly refresh: TimeRange;
   readonly retry: TimeRange;

@@ -5,6 +5,7 @@ import { rcodeText } from '../../dns/type-text.ts';
 import { readMessage } from '../../dns/wire.ts';
 import { fail, ok, type Result } from '../../errors.ts';
 import type { Clock } from '../clock.ts';
+import { digestFault } from './digest.ts';
 import type { Primary, SecondarySource } from './primary.ts';
 import { makeQuestion } from './question.ts';
 import { openSession, type Session } from './session.ts';
@@ -46,13 +47,24 @@ export async function transferZone(options: TransferOptions): Promise<Result<Tra
   const { source, known, onFallback } = options;
   const soa = source.isFullOnly === true ? undefined : known?.soa();
   if (soa !== undefined) {
-    const incremental = await request(options, RRType.IXFR, soa);
+    const incremental = await verified(options, await request(options, RRType.IXFR, soa));
     if (incremental.ok) return incremental;
     if (!incremental.error.isDifference) return fail(incremental.error.reason);
     onFallback(incremental.error.reason);
   }
-  const full = await request(options, RRType.AXFR, undefined);
+  const full = await verified(options, await request(options, RRType.AXFR, undefined));
   return full.ok ? full : fail(full.error.reason);
+}
+
+/** A version with a wrong digest is none; where differences led there, the whole zone may be right. */
+async function verified(
+  { source, clock }: TransferOptions,
+  result: Result<TransferResult, Failure>,
+): Promise<Result<TransferResult, Failure>> {
+  if (!result.ok || result.value.kind !== 'transferred' || source.zonemd === undefined) return result;
+  const { records, kind } = result.value.version;
+  const reason = await digestFault(records, source.zonemd, clock);
+  return reason === undefined ? result : fail({ reason, isDifference: kind === 'incremental' });
 }
 
 /** On a connection of its own: after a fault nobody knows what still comes on the old one. */
