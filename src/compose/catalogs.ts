@@ -1,4 +1,5 @@
 /** Questions about catalog zones: only those who may transfer them get answers (RFC 9432 §7). */
+import { findStanza } from '../corefile/config.ts';
 import { isSubdomain } from '../dns/name.ts';
 import { Rcode, RRType } from '../dns/rrset.ts';
 import type { ZoneId } from '../ingest/plan.ts';
@@ -7,7 +8,7 @@ import { answer, type PassOn } from '../serve/answer.ts';
 import type { ServingBlock } from '../serve/blocks.ts';
 import { emptyReply, type Handler, type Reply } from '../serve/chain.ts';
 import { withVersion } from '../serve/zone-version.ts';
-import { clientOf, type FindAddresses, findStanza, isPermitted } from '../transfer/access.ts';
+import { clientOf, type FindAddresses, isPermitted } from '../transfer/access.ts';
 import type { ServedZone } from './plan.ts';
 
 const PROHIBITED = 18;

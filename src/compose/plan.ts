@@ -2,7 +2,7 @@
  * From the configuration to what is built of it: the zones with their stanzas, and the views of clusters that they need.
  */
 import type { BlockConfig, Config } from '../corefile/config.ts';
-import { isReverseZone } from '../corefile/config.ts';
+import { findStanza, isReverseZone } from '../corefile/config.ts';
 import type { KubernetesOptions } from '../corefile/options/kubernetes.ts';
 import type { MulticlusterOptions } from '../corefile/options/multicluster.ts';
 import { type DomainName, isSubdomain } from '../dns/name.ts';
@@ -10,7 +10,6 @@ import { OperatorError } from '../errors.ts';
 import type { ClusterId, WatchedKind } from '../ingest/event.ts';
 import type { MemberZone, StanzaPlan, ZoneDefinition, ZoneId, ZoneKind, ZonePlan } from '../ingest/plan.ts';
 
-import { findStanza } from '../transfer/access.ts';
 import { foundKey } from './found.ts';
 import { partsOfGateway } from './plan-gateway.ts';
 import { secondaryDefinition } from './secondary-plan.ts';

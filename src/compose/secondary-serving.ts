@@ -1,12 +1,13 @@
 /** `secondary`, joined to the zones: which of them a block serves, and who may say that they have changed. */
 import type { SecondaryOptions, TransferTarget } from '../corefile/config.ts';
+import { findStanza } from '../corefile/config.ts';
 import { unmapAddress } from '../dns/address.ts';
 import { type DomainName, parentOf } from '../dns/name.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Zone } from '../projection/zone.ts';
 import type { HandlerFactory, ServingBlock } from '../serve/blocks.ts';
 import { createSecondary, type SecondaryZone } from '../serve/plugins/secondary.ts';
-import { clientOf, findStanza, isPermitted } from '../transfer/access.ts';
+import { clientOf, isPermitted } from '../transfer/access.ts';
 import type { BlockZones } from './plan.ts';
 
 export interface SecondaryServingOptions {

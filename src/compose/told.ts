@@ -1,10 +1,9 @@
 /** Who is told of the versions of which zone: from the Corefile, and from what clusters tell of secondaries. */
-import { type BlockConfig, type Config, DEFAULT_NOTIFY } from '../corefile/config.ts';
+import { type BlockConfig, type Config, DEFAULT_NOTIFY, findStanza } from '../corefile/config.ts';
 import type { DomainName } from '../dns/name.ts';
 import { OperatorError } from '../errors.ts';
 import type { ClusterId } from '../ingest/event.ts';
 import type { ZoneId } from '../ingest/plan.ts';
-import { findStanza } from '../transfer/access.ts';
 import type { NotifyTarget, NotifyZone } from '../transfer/notify.ts';
 import { foundKey } from './found.ts';
 import type { OfferedPlace } from './offered.ts';

@@ -1,5 +1,7 @@
 /** Zone transfers, joined to the serving side: neither knows the other. */
+
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { findStanza } from '../corefile/config.ts';
 import { unmapAddress } from '../dns/address.ts';
 import { MessageEncoder } from '../dns/encode.ts';
 import type { DomainName } from '../dns/name.ts';
@@ -13,7 +15,7 @@ import type { HandlerFactory, ServingBlock } from '../serve/blocks.ts';
 import type { Handler, OfferedZone, Outcome, Request } from '../serve/chain.ts';
 import { createTransfer } from '../serve/plugins/transfer.ts';
 import { transferOptions } from '../serve/zone-version.ts';
-import { type FindAddresses, findStanza } from '../transfer/access.ts';
+import type { FindAddresses } from '../transfer/access.ts';
 import {
   type ChangesetSource,
   finishPlan,

@@ -52,8 +52,9 @@ export type {
   NotifyTiming,
   TransferLimits,
   TransferOptions,
+  ZonemdOptions,
 } from './options/transfer.ts';
-export { DEFAULT_NOTIFY } from './options/transfer.ts';
+export { DEFAULT_NOTIFY, findStanza } from './options/transfer.ts';
 export type { FoundTarget, TransferTarget, WantedCertificate } from './options/transfer-targets.ts';
 export type { AutoOptions, FileOptions } from './options/zonefiles.ts';
 export type { BlockOptions } from './options.ts';

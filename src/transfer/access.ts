@@ -1,9 +1,9 @@
 /**
  * Who may have which zone: the `to` lines of `transfer`.
  */
-import type { FoundTarget, TransferOptions, TransferTarget, WantedCertificate } from '../corefile/config.ts';
+import type { FoundTarget, TransferTarget, WantedCertificate } from '../corefile/config.ts';
 import { writeIPv4, writeIPv6 } from '../dns/address.ts';
-import { type DomainName, isSubdomain, labelsOf } from '../dns/name.ts';
+import type { DomainName } from '../dns/name.ts';
 
 /** Who asks. */
 export interface TransferClient {
@@ -33,26 +33,6 @@ export interface Asking {
 
 export function clientOf({ remote: { address, tls }, key }: Asking): TransferClient {
   return { address, ...(key !== undefined && { key }), ...(tls?.certificate && { certificate: tls.certificate }) };
-}
-
-/**
- * The stanza that a name falls under: that with the longest zone, by labels, which the name is in; of equals the first.
- * @returns undefined when the name is in no zone of any stanza
- */
-export function findStanza(stanzas: readonly TransferOptions[], name: DomainName): TransferOptions | undefined {
-  let found: TransferOptions | undefined;
-  let longest = -1;
-  for (const stanza of stanzas) {
-    for (const zone of stanza.zones) {
-      if (!isSubdomain(name, zone)) continue;
-      const labels = labelsOf(zone).length;
-      if (labels > longest) {
-        found = stanza;
-        longest = labels;
-      }
-    }
-  }
-  return found;
 }
 
 /** The addresses that a cluster tells at this moment. */

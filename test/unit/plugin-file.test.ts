@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { BlockOptions } from '../../src/corefile/config.ts';
+import { readMasterFile } from '../../src/dns/master-file.ts';
+import { type ResourceRecord, RRType } from '../../src/dns/rrset.ts';
 import { emptyReply, type Handler, type Request } from '../../src/serve/chain.ts';
 import { openFile } from '../../src/serve/plugins/file.ts';
 import { askHandler, blockOf, nextWith, requestOf, textOf, toolsOf } from '../kit/handlers.ts';
 import { LookTimer } from '../kit/look-timer.ts';
 import { optionsOf } from '../kit/options.ts';
 import { nameOf } from '../kit/serving.ts';
+import { simpleDigest } from '../kit/simple-digest.ts';
 import { temporaryFolder } from '../kit/temporary.ts';
 
 const ZONE = `
@@ -239,4 +242,37 @@ test('file: the whole zone can be handed to a transfer', (t) => {
   assert.equal(zone.soa.rdata.serial, 3);
   assert.equal([...zone.records()].length, 20);
   assert.equal(handler.offeredZone?.(nameOf('www.example.org')), undefined);
+});
+
+const recordsOf = (text: string, origin: string): ResourceRecord[] =>
+  [...readMasterFile(text, { origin: nameOf(origin) })].map((read) => {
+    if ('problem' in read) throw new SyntaxError(read.problem);
+    return read;
+  });
+
+test('file: a digest, where transfer asks for one, with each version; one that is in the file stays', async (t) => {
+  const zone = (serial: number, more = '') =>
+    `@ 60 SOA ns admin ${serial} 3600 600 86400 60\n@ 60 NS ns\nns 60 A 192.0.2.1\nwww 60 A 192.0.2.2\n${more}`;
+  const digestOf = (text: string) => simpleDigest('example.org.', recordsOf(text, 'example.org.'), 'sha384');
+  const zonemd = async (kit: Kit) => (await ask(kit, 'example.org', 'ZONEMD')).answer;
+  const asked = 'transfer {\n to *\n zonemd\n}';
+
+  const kit = fileOf(t, zone(3), '', {}, asked);
+  assert.deepEqual(await zonemd(kit), [`example.org. 60 IN ZONEMD 3 1 1 ${digestOf(zone(3)).toUpperCase()}`]);
+  const offered = kit.handler.offeredZone?.(nameOf('example.org.'));
+  assert.ok(offered !== undefined && offered !== 'incomplete');
+  assert.equal([...offered.records()].filter(({ type }) => type === RRType.ZONEMD).length, 1);
+  kit.write(zone(4, 'mail 60 A 192.0.2.3\n'));
+  await kit.clock.look();
+  const next = digestOf(zone(4, 'mail 60 A 192.0.2.3\n')).toUpperCase();
+  assert.deepEqual(await zonemd(kit), [`example.org. 60 IN ZONEMD 4 1 1 ${next}`]);
+
+  const own = `@ 60 ZONEMD 3 1 1 ${'ab'.repeat(48)}\n`;
+  assert.deepEqual(await zonemd(fileOf(t, zone(3, own), '', {}, asked)), [
+    `example.org. 60 IN ZONEMD 3 1 1 ${'AB'.repeat(48)}`,
+  ]);
+  assert.deepEqual(await zonemd(fileOf(t, zone(3), '', {}, 'transfer {\n to *\n}')), []);
+  const large = fileOf(t, zone(3), '', {}, 'transfer {\n to *\n zonemd 3\n}');
+  assert.deepEqual(await zonemd(large), []);
+  assert.match(large.lines.join('\n'), /more than 3 records: serial 3 is without ZONEMD/);
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TransferOptions, TransferTarget } from '../../src/corefile/config.ts';
-import { type ClientCertificate, findStanza, isPermitted } from '../../src/transfer/access.ts';
+import { findStanza } from '../../src/corefile/config.ts';
+import { type ClientCertificate, isPermitted } from '../../src/transfer/access.ts';
 import { name } from '../kit/records.ts';
 
 const any: TransferTarget = { kind: 'any', key: undefined };

@@ -1,5 +1,5 @@
 import type { DomainName } from '../../dns/name.ts';
-import { parseName } from '../../dns/name.ts';
+import { isSubdomain, labelsOf, parseName } from '../../dns/name.ts';
 import { ZONE_HASHES, type ZoneHash } from '../../dns/zone-digest.ts';
 import type { BlockContext } from '../controller.ts';
 import { Controller } from '../controller.ts';
@@ -121,6 +121,26 @@ export function parseTransfer(stanzas: readonly Directive[], block: BlockContext
     });
   }
   return c.finish(all);
+}
+
+/**
+ * The stanza that a name falls under: that with the longest zone, by labels, which the name is in; of equals the first.
+ * @returns undefined when the name is in no zone of any stanza
+ */
+export function findStanza(stanzas: readonly TransferOptions[], name: DomainName): TransferOptions | undefined {
+  let found: TransferOptions | undefined;
+  let longest = -1;
+  for (const stanza of stanzas) {
+    for (const zone of stanza.zones) {
+      if (!isSubdomain(name, zone)) continue;
+      const labels = labelsOf(zone).length;
+      if (labels > longest) {
+        found = stanza;
+        longest = labels;
+      }
+    }
+  }
+  return found;
 }
 
 function readTls(c: Controller): TransferOptions['tls'] {

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { AutoOptions } from '../../corefile/config.ts';
+import { type AutoOptions, type BlockOptions, findStanza } from '../../corefile/config.ts';
 import { type DomainName, isSubdomain, parseName } from '../../dns/name.ts';
 import { OperatorError } from '../../errors.ts';
 import type { HandlerTools, ServingBlock } from '../blocks.ts';
@@ -28,7 +28,7 @@ export function openAuto(block: ServingBlock, tools: HandlerTools, timer: Timer 
   const directories: Directory[] = [];
   try {
     for (const options of block.options.auto ?? []) {
-      directories.push(openDirectory(block.options.root ?? '', options, tools, timer));
+      directories.push(openDirectory(block.options, options, tools, timer));
     }
   } catch (error) {
     for (const directory of directories) directory.close();
@@ -46,7 +46,12 @@ export function openAuto(block: ServingBlock, tools: HandlerTools, timer: Timer 
   };
 }
 
-function openDirectory(root: string, options: AutoOptions, tools: HandlerTools, timer: Timer): Directory {
+function openDirectory(
+  { root = '', transfer = [] }: BlockOptions,
+  options: AutoOptions,
+  tools: HandlerTools,
+  timer: Timer,
+): Directory {
   const { logger, dropAnswers } = tools;
   const directory = path.resolve(root, options.directory);
   const matcher = compileMatcher(options.pattern);
@@ -67,6 +72,7 @@ function openDirectory(root: string, options: AutoOptions, tools: HandlerTools, 
       apexes: [origin],
       reloadMs,
       isDeferred,
+      zonemdOf: (apex) => findStanza(transfer, apex)?.zonemd,
       logger,
       timer,
       onChange: dropAnswers,

@@ -1,7 +1,7 @@
 /** `file`: zones in master files. */
 import path from 'node:path';
 import type { FileOptions } from '../../corefile/config.ts';
-import { matchZone } from '../../corefile/config.ts';
+import { findStanza, matchZone } from '../../corefile/config.ts';
 import { type DomainName, isSubdomain } from '../../dns/name.ts';
 import { Opcode } from '../../dns/query.ts';
 import { Rcode, RRType } from '../../dns/rrset.ts';
@@ -45,6 +45,7 @@ function openStanza(
     apexes: zones,
     reloadMs,
     isByTime: reloadByMtime,
+    zonemdOf: (apex) => findStanza(options.transfer ?? [], apex)?.zonemd,
     logger,
     timer,
     // A name that the zone got may have been somebody else's so far.

@@ -6,6 +6,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ZonemdOptions } from '../../corefile/config.ts';
 import { readMasterFile } from '../../dns/master-file.ts';
 import type { DomainName } from '../../dns/name.ts';
 import type { Serial } from '../../dns/serial.ts';
@@ -13,6 +14,7 @@ import { fail, OperatorError, ok, type Result } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import type { Timer } from '../timer.ts';
 import { reasonOf } from '../watched-file.ts';
+import { hasZonemd, zonemdInSteps } from './digest.ts';
 import { type StaticZone, ZoneBuilder } from './zone.ts';
 
 /** Records read in one go. */
@@ -36,6 +38,8 @@ export interface SourceOptions {
   readonly isByTime?: boolean;
   /** The file is read soon, not now: questions are being answered already. */
   readonly isDeferred?: boolean;
+  /** The digest that a zone is to have if it has none; absent: as in the file. */
+  readonly zonemdOf?: (apex: DomainName) => ZonemdOptions | undefined;
   readonly logger: Logger;
   readonly timer: Timer;
   /** Called when a zone has changed. */
@@ -56,7 +60,7 @@ export function openZoneFile(options: SourceOptions): ZoneSource[] {
   }
   for (const apex of apexes) {
     if (!text?.ok) continue;
-    const built = buildNow(file, text.value, apex);
+    const built = buildNow(options, text.value, apex);
     if (!built.ok) throw new OperatorError(built.error);
     zones.set(apex, built.value);
   }
@@ -76,7 +80,7 @@ export function openZoneFile(options: SourceOptions): ZoneSource[] {
     }
     for (const apex of apexes) {
       const old = zones.get(apex);
-      const built = await buildLater(file, read.value, apex, options.isByTime ? undefined : old?.soa.rdata.serial);
+      const built = await buildLater(options, read.value, apex, options.isByTime ? undefined : old?.soa.rdata.serial);
       if (isClosed) return;
       if (!built.ok) logger.error(`Parsing zone "${apex}": ${built.error}`);
       else if (built.value !== 'unchanged') {
@@ -144,12 +148,13 @@ async function modifiedAt(file: string): Promise<string> {
 
 /** Builds the zone, a piece at each step, and gives up at the SOA when that has the serial that is known. */
 function* build(
-  file: string,
+  { file, logger, zonemdOf }: SourceOptions,
   text: string,
   apex: DomainName,
   known: Serial | undefined,
 ): Generator<undefined, Result<StaticZone | 'unchanged', string>, undefined> {
   const builder = new ZoneBuilder(apex);
+  const zonemd = zonemdOf?.(apex);
   const include = (name: string): string | undefined => {
     const read = readNow(path.resolve(path.dirname(file), name));
     return read.ok ? read.value : undefined;
@@ -164,11 +169,19 @@ function* build(
     if (count % PIECE === 0) yield;
   }
   const zone = builder.finish();
-  return zone === undefined ? fail(`file "${file}" has no SOA record for origin ${apex}`) : ok(zone);
+  if (zone === undefined) return fail(`file "${file}" has no SOA record for origin ${apex}`);
+  if (zonemd === undefined || hasZonemd(zone)) return ok(zone);
+  const record = yield* zonemdInSteps(zone, zonemd);
+  if (record === undefined) {
+    logger.warning(`${apex}: more than ${zonemd.most} records: serial ${zone.soa.rdata.serial} is without ZONEMD`);
+    return ok(zone);
+  }
+  builder.add(record);
+  return ok(builder.finish() as StaticZone);
 }
 
-function buildNow(file: string, text: string, apex: DomainName): Result<StaticZone, string> {
-  const steps = build(file, text, apex, undefined);
+function buildNow(options: SourceOptions, text: string, apex: DomainName): Result<StaticZone, string> {
+  const steps = build(options, text, apex, undefined);
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value as Result<StaticZone, string>;
@@ -176,12 +189,12 @@ function buildNow(file: string, text: string, apex: DomainName): Result<StaticZo
 }
 
 async function buildLater(
-  file: string,
+  options: SourceOptions,
   text: string,
   apex: DomainName,
   known: Serial | undefined,
 ): Promise<Result<StaticZone | 'unchanged', string>> {
-  const steps = build(file, text, apex, known);
+  const steps = build(options, text, apex, known);
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
