@@ -11,8 +11,7 @@ export interface Manifests {
 
 /** JSON or YAML; throws where an object has no apiVersion, kind or name. */
 export function parseManifests(text: string): Manifests {
-  const isJson = /^\s*[[{]/.test(text);
-  const documents: unknown[] = isJson ? [JSON.parse(text)] : loadAll(text);
+  const documents = documentsOf(text);
   const absent: string[] = [];
   const objects: KubeObject[] = [];
   for (const document of documents.filter((value) => value !== null && value !== undefined)) {
@@ -21,6 +20,20 @@ export function parseManifests(text: string): Manifests {
     for (const object of unpack(document)) objects.push(asKubeObject(object));
   }
   return { objects, absent };
+}
+
+/** What begins as JSON may still be YAML: a flow mapping, or several documents. */
+function documentsOf(text: string): unknown[] {
+  if (!/^\s*[[{]/.test(text)) return loadAll(text);
+  try {
+    return [JSON.parse(text)];
+  } catch (error) {
+    try {
+      return loadAll(text);
+    } catch {
+      throw error;
+    }
+  }
 }
 
 /**
