@@ -135,7 +135,7 @@ function fold(states: ObjectStates, { refs }: ScopeBuilder, after: number, until
   const touched = new Touched();
   const events = eventsIn(
     states,
-    { refs, others: [], isWhole: false },
+    { refs, around: [], others: [], isWhole: false },
     start,
     states.endOf(after) + 1,
     states.endOf(until),

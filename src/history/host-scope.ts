@@ -1,6 +1,6 @@
 /** The objects that the records of a host may be made from: those that name it, and those that tell what it stands for. */
 import { isAddressText } from '../dns/host-name.ts';
-import { type DomainName, labelsBelow, parentOf, ROOT } from '../dns/name.ts';
+import { type DomainName, isSubdomain, labelsBelow, parentOf, ROOT } from '../dns/name.ts';
 import type { FactsOf, ObjectKind, Position } from '../ingest/event.ts';
 import type { ZoneDefinition } from '../ingest/plan.ts';
 import type { ObjectRef, ObjectStates } from './object-states.ts';
@@ -9,7 +9,7 @@ import type { ScopeBuilder } from './scope-builder.ts';
 type Facts = FactsOf[ObjectKind];
 
 /** A part of the log, and what the zone was made of in it. */
-interface Range {
+export interface HostRange {
   readonly definitions: readonly ZoneDefinition[];
   readonly from: Position;
   readonly to: Position;
@@ -22,24 +22,78 @@ export function addHost(
   builder: ScopeBuilder,
   states: ObjectStates,
   { name, apex }: { readonly name: DomainName; readonly apex: DomainName },
-  range: Range,
+  range: HostRange,
 ): void {
-  const inherits = range.definitions.some(({ stanzas }) => stanzas.some(({ gateway }) => gateway?.inheritsHosts));
+  // A Gateway names hosts by its listeners: it is its routes that have them.
+  addNaming(builder, states, namingHost(builder, states, name, apex), range, ({ kind }) => kind !== 'Gateway');
+}
+
+/** The objects that ever named a name, or the wildcard of its level, and maybe others. */
+function namingHost(builder: ScopeBuilder, states: ObjectStates, name: DomainName, apex: DomainName): ObjectRef[] {
   const naming: ObjectRef[] = [];
   for (const host of hostsOf(name, apex)) {
     const [service, namespace, ...more] = host.split('.');
     if (namespace !== undefined && more.length === 0)
       naming.push(...builder.alone('Service', `${namespace}/${service}`));
-    for (const ref of states.mentioning(host)) {
-      if (ref.kind !== 'Gateway') naming.push(ref);
-      else if (inherits) naming.push(...states.mentioning(ref.key).filter(({ kind }) => ROUTES.has(kind)));
-    }
+    naming.push(...states.mentioning(host));
   }
-  for (const ref of naming) {
-    if (ref.kind === 'ResolvedHost') continue;
+  return naming;
+}
+
+/** Objects looked at above and below one name; where there are more, the whole world takes less time. */
+const MOST_AROUND = 1_000;
+
+/**
+ * Adds what decides whether there is such a name, and how far a zone cut or a wildcard reaches: the names above and below it, and
+ * those of the zone's servers.
+ * @returns false: there is too much of it
+ */
+export function addAround(
+  builder: ScopeBuilder,
+  states: ObjectStates,
+  { name, apex }: { readonly name: DomainName; readonly apex: DomainName },
+  range: HostRange,
+): boolean {
+  const servers = range.definitions.flatMap(({ stanzas }) => stanzas.flatMap(({ gateway }) => gateway?.servers ?? []));
+  const add = (one: DomainName) => addNaming(builder, states, namingHost(builder, states, one, apex), range);
+  for (const server of new Set(servers.map((one) => one.name))) if (isSubdomain(server, apex)) add(server);
+  add(apex);
+  if (name === apex) return true;
+  for (let at: DomainName | undefined = name; at !== undefined && at !== apex; at = parentOf(at)) add(at);
+  const clusters = states.plans.clusters(range.from, range.to);
+  for (const host of namesOf(name, apex)) {
+    const below = states.namingBelow(host, MOST_AROUND);
+    // A service that names no host has that of its own name, `SERVICE.NAMESPACE`.
+    const services = host.includes('.') ? [] : states.servicesIn(clusters, host, MOST_AROUND);
+    if (below === undefined || services === undefined) return false;
+    addNaming(builder, states, [...below, ...services], range);
+  }
+  return true;
+}
+
+/** Objects that name hosts, with all that these stand for. */
+function addNaming(
+  builder: ScopeBuilder,
+  states: ObjectStates,
+  naming: readonly ObjectRef[],
+  range: HostRange,
+  isWanted: (ref: ObjectRef) => boolean = () => true,
+): void {
+  const inherits = range.definitions.some(({ stanzas }) => stanzas.some(({ gateway }) => gateway?.inheritsHosts));
+  const routes = naming.flatMap((ref) =>
+    inherits && ref.kind === 'Gateway' ? states.mentioning(ref.key).filter(({ kind }) => ROUTES.has(kind)) : [],
+  );
+  for (const ref of [...naming, ...routes]) {
+    if (ref.kind === 'ResolvedHost' || !isWanted(ref)) continue;
     builder.object(ref);
     for (const facts of factsOf(states, ref, range)) addTargets(builder, states, facts, range);
   }
+}
+
+/** The name as objects have it: as a whole and below the zone. */
+function namesOf(name: DomainName, apex: DomainName): Set<string> {
+  const names = [name.slice(0, -1), (labelsBelow(name, apex) ?? []).join('.')];
+  return new Set(names.filter((host) => host !== ''));
 }
 
 /** The name as objects have it, as a whole and below the zone, and the wildcards of its level. */
@@ -53,14 +107,14 @@ function hostsOf(name: DomainName, apex: DomainName): Set<string> {
 }
 
 /** What an object ever was in a range. */
-function* factsOf(states: ObjectStates, ref: ObjectRef, { from, to }: Range): Generator<Facts> {
+function* factsOf(states: ObjectStates, ref: ObjectRef, { from, to }: HostRange): Generator<Facts> {
   const before = states.factsAt(ref, from - 1);
   if (before !== undefined) yield before;
   for (const { event } of states.log.events(ref, from, to, before)) if ('facts' in event) yield event.facts;
 }
 
 /** Gateways of routes, and host names of load balancers. */
-function addTargets(builder: ScopeBuilder, states: ObjectStates, facts: Facts, range: Range): void {
+function addTargets(builder: ScopeBuilder, states: ObjectStates, facts: Facts, range: HostRange): void {
   if ('parents' in facts) {
     for (const { gateway } of facts.parents) {
       for (const ref of builder.alone('Gateway', gateway)) {

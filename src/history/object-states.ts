@@ -99,6 +99,34 @@ export class ObjectStates {
     return [...found.values()];
   }
 
+  /** The objects that ever named a host below this one, and maybe others; undefined: more than so many. */
+  namingBelow(host: string, most: number): ObjectRef[] | undefined {
+    const suffix = `.${host}`;
+    const logged = this.log.mentioningBelow(suffix, most + 1);
+    if (logged.length > most) return undefined;
+    const found = new Map(logged.map((object) => [refKey(object), object as ObjectRef]));
+    for (const { cluster, kind, key, facts } of this.#statedWith(JSON.stringify(suffix).slice(1, -1))) {
+      if (![...termsOf(key, facts)].some((own) => own.endsWith(suffix))) continue;
+      const ref = { id: NO_ID, cluster, kind, key };
+      if (!found.has(refKey(ref))) found.set(refKey(ref), ref);
+    }
+    return found.size > most ? undefined : [...found.values()];
+  }
+
+  /** The services that there ever were in a namespace; undefined: more than so many. */
+  servicesIn(clusters: readonly ClusterId[], namespace: string, most: number): ObjectRef[] | undefined {
+    const found = new Map<string, ObjectRef>();
+    for (const cluster of clusters) {
+      for (const logged of this.log.inNamespace(cluster, 'Service', namespace, most + 1))
+        found.set(refKey(logged), logged as ObjectRef);
+    }
+    for (const { cluster, kind, key } of this.#statedIn(namespace)) {
+      const ref = { id: NO_ID, cluster, kind, key };
+      if (kind === 'Service' && !found.has(refKey(ref))) found.set(refKey(ref), ref);
+    }
+    return found.size > most ? undefined : [...found.values()];
+  }
+
   /** The slices that ever belonged to a service (or an import) of this key. */
   slicesOf(key: string): ObjectRef[] {
     const found = new Map<string, ObjectRef>();

@@ -265,8 +265,8 @@ class ValueTeller {
   }
 
   #causes(events: readonly ScopeEvent[]): Cause[] {
-    // That a list was complete is told only where nothing else is to tell.
-    const about = events.filter(({ event }) => !event.kind.startsWith('Cluster'));
+    // That a list was complete, or what happened above and below the name, is told only where nothing else is to tell.
+    const about = events.filter(({ event, isAround }) => isAround !== true && !event.kind.startsWith('Cluster'));
     return (about.length > 0 ? about : events).map((event) => ({
       ...loggedEventOf(this.#source, event),
       changes: factChanges(event.before, 'facts' in event.event ? event.event.facts : undefined),

@@ -3,7 +3,7 @@ import type { ClusterEvent, FactsOf, ObjectKind, Position } from '../ingest/even
 import { foldEvents } from '../projection/fold.ts';
 import { factsAt, type World } from '../projection/state.ts';
 import { Touched } from '../projection/touched.ts';
-import type { ObjectStates } from './object-states.ts';
+import type { ObjectRef, ObjectStates } from './object-states.ts';
 import type { Scope } from './scope.ts';
 import type { HistorySource } from './source.ts';
 import { worldAt } from './worlds.ts';
@@ -16,6 +16,8 @@ export interface ScopeEvent {
   readonly event: ClusterEvent;
   /** The facts of its object before it. */
   readonly before: Facts | undefined;
+  /** It only decides whether there is such a name. */
+  readonly isAround?: true;
 }
 
 /** One batch of the log, as far as the scope goes. */
@@ -36,7 +38,7 @@ export function newestPositions(
 ): Position[] {
   const positions = new Set<Position>();
   for (const { position } of states.plans.between(from, to)) positions.add(position);
-  for (const object of [...scope.refs, ...scope.others]) {
+  for (const object of [...scope.refs, ...scope.around, ...scope.others]) {
     for (const position of states.log.positions(object, from, to, limit)) positions.add(position);
   }
   return [...positions].sort((a, b) => b - a).slice(0, limit);
@@ -44,7 +46,7 @@ export function newestPositions(
 
 /** What the scope's objects were after a position. */
 export function scopeWorldAt(source: HistorySource, states: ObjectStates, scope: Scope, batch: number): World {
-  return scope.isWhole ? worldAt(source, batch) : states.worldAt(scope.refs, states.endOf(batch));
+  return scope.isWhole ? worldAt(source, batch) : states.worldAt([...scope.refs, ...scope.around], states.endOf(batch));
 }
 
 /** Folds the scope's events after one batch and until the end of another, over the world after the first. */
@@ -79,12 +81,14 @@ export function eventsIn(states: ObjectStates, scope: Scope, world: World, from:
   for (const object of scope.others) {
     for (const event of states.log.events(object, from, to, undefined)) found.push({ ...event, before: undefined });
   }
-  for (const ref of scope.refs) {
+  const add = (ref: ObjectRef, mark: { readonly isAround?: true }) => {
     let before = factsAt(world, ref.cluster, ref.kind, ref.key);
     for (const { position, batch, event } of states.log.events(ref, from, to, before)) {
-      found.push({ position, batch, event, before });
+      found.push({ position, batch, event, before, ...mark });
       before = 'facts' in event ? event.facts : undefined;
     }
-  }
+  };
+  for (const ref of scope.refs) add(ref, {});
+  for (const ref of scope.around) add(ref, { isAround: true });
   return found.sort((a, b) => a.position - b.position);
 }

@@ -2,13 +2,15 @@
 import type { Position } from '../ingest/event.ts';
 import type { LoggedObject } from '../ingest/object-log.ts';
 import type { ZoneDefinition } from '../ingest/plan.ts';
-import { addHost } from './host-scope.ts';
+import { addAround, addHost, type HostRange } from './host-scope.ts';
 import { type ObjectRef, type ObjectStates, refKey } from './object-states.ts';
 import { ScopeBuilder } from './scope-builder.ts';
 import type { Subject } from './subject.ts';
 
 export interface Scope {
   readonly refs: readonly ObjectRef[];
+  /** Objects that only decide whether there is such a name: those of names above and below it, and of name servers. */
+  readonly around: readonly ObjectRef[];
   /** Objects of other kinds whose events count too: zones of other servers. */
   readonly others: readonly LoggedObject[];
   /** The rest of the world counts as well: it is had as a whole, not from these objects. */
@@ -47,20 +49,38 @@ export function scopeOf(
         builder.address(address);
       break;
     case 'host':
-      addHost(builder, states, subject, { definitions, from, to });
-      // Whether there are names below it, only all hosts tell; whether a wildcard stands for it, what has been listed.
-      return { refs: builder.refs, others: states.log.ofKind('Cluster'), isWhole: true };
+      return hostScope(builder, states, subject, { definitions, from, to });
     case 'transferred':
-      return { refs: [], others: transfersOf(states, definitions, subject.zone), isWhole: true };
+      return { refs: [], around: [], others: transfersOf(states, definitions, subject.zone), isWhole: true };
   }
-  return { refs: builder.refs, others: [], isWhole: false };
+  return { refs: builder.refs, around: [], others: [], isWhole: false };
+}
+
+/** Whether a wildcard stands for the name depends on what has been listed as well. */
+function hostScope(
+  builder: ScopeBuilder,
+  states: ObjectStates,
+  subject: Extract<Subject, { kind: 'host' }>,
+  range: HostRange,
+): Scope {
+  const around = new ScopeBuilder(states, range.from, range.to);
+  addHost(builder, states, subject, range);
+  const isAll = addAround(around, states, subject, range);
+  return { refs: builder.refs, around: around.refs, others: states.log.ofKind('Cluster'), isWhole: !isAll };
 }
 
 /** What several subjects need together. */
 export function mergeScopes(scopes: readonly Scope[]): Scope {
   const refs = new Map(scopes.flatMap((scope) => scope.refs.map((ref) => [refKey(ref), ref])));
+  const around = new Map(scopes.flatMap((scope) => scope.around.map((ref) => [refKey(ref), ref])));
+  for (const key of refs.keys()) around.delete(key);
   const others = new Map(scopes.flatMap((scope) => scope.others.map((object) => [object.id, object])));
-  return { refs: [...refs.values()], others: [...others.values()], isWhole: scopes.some(({ isWhole }) => isWhole) };
+  return {
+    refs: [...refs.values()],
+    around: [...around.values()],
+    others: [...others.values()],
+    isWhole: scopes.some(({ isWhole }) => isWhole),
+  };
 }
 
 /** Events about a zone of another server: its transfers, and the catalogs that list it. */

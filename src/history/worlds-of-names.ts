@@ -13,7 +13,7 @@ export function worldForNames(source: HistorySource, id: ZoneId, names: readonly
   const position = states.endOf(batch);
   const [definition] = states.plans.definitions(id, position, position);
   // A member of a catalog is in no plan.
-  if (definition === undefined || definition.kind === 'gateway') return worldAt(source, batch);
+  if (definition === undefined) return worldAt(source, batch);
   const subjects = names.map((name) => subjectOf(name, definition));
   // Whether something lies below a step of a reverse name, only all addresses tell.
   if (subjects.some(({ kind }, i) => kind === 'zone' && isReverse(definition, names[i] as DomainName))) {

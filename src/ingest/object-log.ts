@@ -51,6 +51,8 @@ export class ObjectLog {
   readonly #find;
   readonly #ofKind;
   readonly #mentioning;
+  readonly #mentioningBelow;
+  readonly #inNamespace;
   readonly #objectsIn;
   readonly #positions;
   readonly #lastOf;
@@ -67,6 +69,13 @@ export class ObjectLog {
     this.#ofKind = db.prepare<[number], LoggedObject>(`${SELECT_OBJECT} WHERE object.kind = ?`);
     this.#mentioning = db.prepare<[string], LoggedObject>(
       `${SELECT_OBJECT} WHERE object.id IN (SELECT object FROM mention WHERE term = ?)`,
+    );
+    this.#mentioningBelow = db.prepare<[{ suffix: string; most: number }], LoggedObject>(
+      `${SELECT_OBJECT} WHERE object.id IN
+         (SELECT object FROM mention WHERE substr(term, -length(@suffix)) = @suffix LIMIT @most)`,
+    );
+    this.#inNamespace = db.prepare<[number, number, string, string, number], LoggedObject>(
+      `${SELECT_OBJECT} WHERE object.kind = ? AND object.cluster = ? AND object.key >= ? AND object.key < ? LIMIT ?`,
     );
     this.#objectsIn = db.prepare<[Position, Position], LoggedObject>(
       `${SELECT_OBJECT} WHERE object.id IN (SELECT object FROM event WHERE position BETWEEN ? AND ?)`,
@@ -115,6 +124,18 @@ export class ObjectLog {
   /** The objects that ever had a term (terms.ts), and maybe others. */
   mentioning(term: string): LoggedObject[] {
     return this.#mentioning.all(term);
+  }
+
+  /** The objects that ever had a term that ends so, and maybe others; so many at most. All terms are looked through. */
+  mentioningBelow(suffix: string, most: number): LoggedObject[] {
+    return this.#mentioningBelow.all({ suffix, most });
+  }
+
+  /** The objects of a kind that there ever were in a namespace; so many at most. */
+  inNamespace(cluster: string, kind: string, namespace: string, most: number): LoggedObject[] {
+    const [kindId, clusterId] = [this.#words.find(kind), this.#words.find(cluster)];
+    if (kindId === undefined || clusterId === undefined) return [];
+    return this.#inNamespace.all(kindId, clusterId, `${namespace}/`, `${namespace}0`, most);
   }
 
   /** The objects that events in a range are about, each once. */
