@@ -54,6 +54,8 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
       crashPoint,
       ...(crashAt && { crashAt }),
       onStatus: (status) => post({ kind: 'status', status }),
+      // Lists leave as much behind as they leave: what waits for the next collection by itself may wait for hours.
+      onFirstSnapshot: () => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' }),
       onExpiry: (changed) => post({ kind: 'expiry', changed }),
     });
   } catch (error) {

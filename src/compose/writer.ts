@@ -48,6 +48,8 @@ export interface WriterOptions {
   readonly crashPoint: (name: string) => void;
   readonly crashAt?: RetentionOptions['crashAt'];
   readonly onStatus: (status: WriterStatus) => void;
+  /** All clusters were listed for the first time, and a snapshot of that is written. */
+  readonly onFirstSnapshot?: () => void;
   /** Zones of other servers are good for another time. */
   readonly onExpiry?: (changed: readonly ZoneExpiry[]) => void;
 }
@@ -282,7 +284,9 @@ export function createWriter(options: WriterOptions): Writer {
       const wasSynced = clusters.every((view) => isSynced(view, projector.world));
       fold(batch);
       // The lists of a first start are the longest part of the log: no later start shall replay them.
-      if (!wasSynced && clusters.every((view) => isSynced(view, projector.world))) beginSnapshot();
+      if (wasSynced || !clusters.every((view) => isSynced(view, projector.world))) return;
+      beginSnapshot();
+      onSnapshot ??= options.onFirstSnapshot;
     });
     ingest.logHealth$.subscribe(() => options.onStatus(status()));
     tellHostNeeds = createHostNeeds((needed) => ingest?.resolveHosts(needed));
