@@ -53,6 +53,8 @@ export function createRetryingStore(
       waiting.push({ batch, time, versions });
       if (waiting.length === 1) flush();
     },
+    // Asked at a start only, of what is in the journal.
+    serialOf: (zone, batch) => journal.serialOf(zone, batch),
     lastSerial: (zone, before) => {
       const unsaved = waiting.findLast(
         (commit) => commit.batch < before && commit.versions.some((v) => v.zone === zone),

@@ -16,7 +16,7 @@ import type { SecondarySource } from '../ingest/secondary/primary.ts';
 import type { Logger } from '../logger.ts';
 import { Journal, type JournalLimits } from '../projection/journal.ts';
 import { createProjector, type Projector } from '../projection/projector.ts';
-import { readSnapshot, writeSnapshot } from '../projection/snapshot.ts';
+import { eventsBetweenSnapshots, readSnapshot, writeSnapshot } from '../projection/snapshot.ts';
 import { factsAt, heldAt, keysAt, type World } from '../projection/state.ts';
 import { watchCrowdedHosts } from './crowded-hosts.ts';
 import { type Follower, startFollower } from './follower.ts';
@@ -88,9 +88,6 @@ export interface Writer {
   stop(): Promise<void>;
 }
 
-/** A snapshot is written after so many events if nobody asks for others, so that a start replays no more than that. */
-const SNAPSHOT_EVERY = 20_000;
-
 /** @throws OperatorError when the log can't be read */
 export function createWriter(options: WriterOptions): Writer {
   const { database, clock, logger, crashPoint } = options;
@@ -116,7 +113,9 @@ export function createWriter(options: WriterOptions): Writer {
   let waitingSources: readonly ClusterSource[] | undefined;
   let clusters: readonly ClusterView[] = [];
   let eventsSinceSnapshot = 0;
-  let snapshotEvery = SNAPSHOT_EVERY;
+  /** Events, as the operator asks for it. */
+  let snapshotEvery: number | undefined;
+  let nextSnapshotAfter = Number.POSITIVE_INFINITY;
   let snapshot: Generator<undefined> | undefined;
   let onSnapshot: (() => void) | undefined;
   /** One was asked for while it could not be begun. */
@@ -143,7 +142,7 @@ export function createWriter(options: WriterOptions): Writer {
     release();
     tellHostNeeds?.(projector.world);
     eventsSinceSnapshot += batch.events.length;
-    if (isSnapshotDue || eventsSinceSnapshot >= snapshotEvery) beginSnapshot();
+    if (isSnapshotDue || eventsSinceSnapshot >= nextSnapshotAfter) beginSnapshot();
   }
 
   function release(): void {
@@ -181,6 +180,7 @@ export function createWriter(options: WriterOptions): Writer {
     if (snapshot !== undefined || projector.isBehind() || published.length > 0) return;
     isSnapshotDue = false;
     eventsSinceSnapshot = 0;
+    nextSnapshotAfter = snapshotEvery ?? eventsBetweenSnapshots(projector.world);
     snapshot = writeSnapshot(db, projector.world, projector.batch, versionsOfZones(projector.zones()).serials);
     const step = () => {
       if (snapshot === undefined) return;
@@ -311,7 +311,8 @@ export function createWriter(options: WriterOptions): Writer {
       if (!isKnown) await checkConnections(sources, options.connect);
       journal.setLimits(limits);
       retention.configure(eventLog);
-      snapshotEvery = eventLog.snapshotEvery ?? SNAPSHOT_EVERY;
+      snapshotEvery = eventLog.snapshotEvery;
+      nextSnapshotAfter = snapshotEvery ?? eventsBetweenSnapshots(projector.world);
       clusters = views;
       if (JSON.stringify(projector.world.plan) !== JSON.stringify(plan)) {
         const appended = log.append([{ kind: 'PlanApplied', plan }], [], clock(), previous);

@@ -107,6 +107,12 @@ export class JournalReader {
     return this.#lastVersion.get(zone, before);
   }
 
+  /** Serial of the version that a batch made of a zone, if it made one. */
+  serialOf(zone: ZoneId, batch: number): Serial | undefined {
+    const version = this.lastVersion(zone, batch + 1);
+    return version?.batch === batch ? version.serial : undefined;
+  }
+
   /** The versions of a zone, oldest first. */
   versions(zone: ZoneId): JournalVersion[] {
     return prepareOnce<[string], JournalVersion>(

@@ -34,6 +34,11 @@ export interface VersionStore {
   commit(batch: number, time: number, versions: readonly PublishedVersion[]): void;
   /** Serial of the last version of a zone that was published before that batch, if any. */
   lastSerial(zone: ZoneId, before: number): Serial | undefined;
+  /**
+   * Serial of the version that a batch made, if it made one: a replay that is given this is not told changesets, and
+   * compares no records. Asked of batches that are in the store.
+   */
+  serialOf?(zone: ZoneId, batch: number): Serial | undefined;
 }
 
 interface ZoneProgress {
@@ -140,6 +145,10 @@ export function createProjector(start: ProjectorStart, store: VersionStore, repl
     if (last?.serial === undefined) {
       const serial = nextSerial(store.lastSerial(id, batch), Math.floor(time / 1000));
       return { zone: id, serial, ...digestOf(publish(serial)) };
+    }
+    if (isReplayed && store.serialOf !== undefined) {
+      publish(store.serialOf(id, batch) ?? last.serial);
+      return undefined;
     }
     const difference = diffZones(last, candidate, before?.isBehind ? undefined : touched);
     if (

@@ -10,7 +10,7 @@ import { timeText, windowStart } from '../ingest/log-window.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import { readBase } from './base.ts';
 import type { ProjectorStart } from './projector.ts';
-import { EMPTY_WORLD, type World } from './state.ts';
+import { countObjects, EMPTY_WORLD, type World } from './state.ts';
 import { readHead, readWorld, writeState } from './state-text.ts';
 
 /** The newest ones are kept: one to start from, and the one before it in case the newest can't be read. */
@@ -22,6 +22,18 @@ const NEWEST = 2;
  */
 const EVENTS_APART = 15_000;
 const OCTETS_PER_EVENT = 40;
+
+/** Least and most events between two snapshots. */
+const LEAST_BETWEEN = 5_000;
+const MOST_BETWEEN = 20_000;
+
+/**
+ * After how many events it is time for the next snapshot, where nobody asks for another number: to fold half as many events as
+ * there are objects takes about as long as to read those, so a start takes at most twice as long as one without events.
+ */
+export function eventsBetweenSnapshots(world: World): number {
+  return Math.min(MOST_BETWEEN, Math.max(LEAST_BETWEEN, Math.floor(countObjects(world) / 2)));
+}
 
 /**
  * Writes a snapshot step by step: each `next()` writes one part.

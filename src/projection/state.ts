@@ -185,3 +185,14 @@ export function splitKey(key: string): [namespace: string, name: string] {
   const at = key.indexOf('/');
   return [key.slice(0, at), key.slice(at + 1)];
 }
+
+/** How many objects of all clusters are known. */
+export function countObjects({ clusters }: World): number {
+  let count = 0;
+  for (const { namespaces, gateway } of Object.values(clusters)) {
+    for (const { services, imports, slices, pods } of namespaces.values())
+      count += 1 + services.size + imports.size + slices.size + pods.size;
+    for (const objects of Object.values(gateway.objects)) count += objects.size;
+  }
+  return count;
+}

@@ -60,6 +60,7 @@ function* findCutFrom(
   const store = {
     commit: () => {},
     lastSerial: (zone: string, before: number) => journal.lastVersion(zone, before)?.serial,
+    serialOf: (zone: string, batch: number) => journal.serialOf(zone, batch),
   };
   const projector = createProjector(start, store, Number.MAX_SAFE_INTEGER);
   const previous = (cluster: ClusterId, kind: ObjectKind, key: string) => factsAt(projector.world, cluster, kind, key);

@@ -13,7 +13,7 @@ import { EventLog } from '../../src/ingest/log.ts';
 import type { ZonePlan } from '../../src/ingest/plan.ts';
 import { Journal } from '../../src/projection/journal.ts';
 import { createProjector } from '../../src/projection/projector.ts';
-import { readSnapshot, writeSnapshot } from '../../src/projection/snapshot.ts';
+import { eventsBetweenSnapshots, readSnapshot, writeSnapshot } from '../../src/projection/snapshot.ts';
 import { factsAt } from '../../src/projection/state.ts';
 import { namespace, service, slice, synced } from '../kit/cluster-events.ts';
 
@@ -21,8 +21,6 @@ export const HISTORY_ZONE = 'cluster.local.';
 export const SERVICES = 6_000;
 const NAMESPACES = 600;
 const ENDPOINTS = 4;
-/** As the writer does it. */
-const SNAPSHOT_EVERY = 20_000;
 /** Milliseconds from batch to batch, and most events in one. */
 const BATCH_EVERY = 30_000;
 const MOST_IN_BATCH = 8;
@@ -103,14 +101,17 @@ export async function writeHistoryLog(file: string, events: number, end: number)
   const batches = Math.ceil((events * 2) / (MOST_IN_BATCH + 1));
   let time = end - batches * BATCH_EVERY;
   let sinceSnapshot = 0;
+  // As the writer does it.
+  let between = eventsBetweenSnapshots(projector.world);
   const append = (batch: readonly ClusterEvent[]) => {
     time = Math.min(end, time + BATCH_EVERY);
     const appended = log.append(batch, [], time, previous);
     assert.ok(appended.ok);
     projector.apply(appended.value);
     sinceSnapshot += batch.length;
-    if (sinceSnapshot < SNAPSHOT_EVERY || projector.isBehind()) return;
+    if (sinceSnapshot < between || projector.isBehind()) return;
     sinceSnapshot = 0;
+    between = eventsBetweenSnapshots(projector.world);
     const serials = projector
       .zones()
       .flatMap((zone) => (zone.serial === undefined ? [] : [[zone.id, zone.serial] as const]));
