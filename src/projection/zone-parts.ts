@@ -21,7 +21,7 @@ export interface ZonePart {
 export type OwnerSets = [DomainName, readonly RRset[]];
 
 /** A part before the zone's own names are put in. */
-export interface PartBelow extends Omit<ZonePart, 'sets'> {
+export interface PartBelow extends ZonePart {
   /** All its owners are at or below this name, and none of another part is. */
   readonly base: DomainName;
   owners(): Iterable<OwnerSets>;
@@ -54,13 +54,13 @@ function* mergeOwners(own: readonly OwnerSets[], below: Iterable<OwnerSets>): Ge
   for (; !next.done; next = others.next()) yield* next.value[1];
 }
 
-function* setsOfOwners(owners: Iterable<OwnerSets>): Generator<RRset> {
+export function* setsOfOwners(owners: Iterable<OwnerSets>): Generator<RRset> {
   for (const [, sets] of owners) yield* sets;
 }
 
 /** Owners of which it can't be told what they are made of. */
 export function wholePart(zone: Zone, base: DomainName, owners: () => Iterable<OwnerSets>): PartBelow {
-  return { base, key: `all ${base}`, facts: [versionOf(zone), base], owners };
+  return { base, key: `all ${base}`, facts: [versionOf(zone), base], owners, sets: () => setsOfOwners(owners()) };
 }
 
 export function sortOwners(owners: Iterable<OwnerSets>): OwnerSets[] {
@@ -80,13 +80,18 @@ export function* joinParts(zone: Zone, own: readonly OwnerSets[], below: Iterabl
     const first = owners[0]?.[0];
     return { key: `own ${first}`, facts: [versionOf(zone), first], sets: () => mergeOwners(owners, others) };
   };
-  for (const { base, key, facts, owners } of below) {
+  for (const part of below) {
+    if (at === own.length) {
+      yield part;
+      continue;
+    }
+    const { base } = part;
     let until = at;
     while (until < own.length && compareNames((own[until] as OwnerSets)[0], base) < 0) until += 1;
     if (until > at) yield ownPart(until, []);
     while (until < own.length && isSubdomain((own[until] as OwnerSets)[0], base)) until += 1;
-    if (until > at) yield ownPart(until, { [Symbol.iterator]: () => owners()[Symbol.iterator]() });
-    else yield { key, facts, sets: () => setsOfOwners(owners()) };
+    if (until > at) yield ownPart(until, { [Symbol.iterator]: () => part.owners()[Symbol.iterator]() });
+    else yield part;
   }
   if (at < own.length) yield ownPart(own.length, []);
 }

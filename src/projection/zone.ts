@@ -26,7 +26,15 @@ import { findTransferred, transferredSets } from './records/transferred.ts';
 import type { ClusterState } from './state.ts';
 import type { TransferredZone } from './transferred.ts';
 import { isSameZonemd, ownSets, soaRecord, zonemdRecord } from './zone-apex.ts';
-import { joinParts, type OwnerSets, type PartBelow, sortOwners, wholePart, type ZonePart } from './zone-parts.ts';
+import {
+  joinParts,
+  type OwnerSets,
+  type PartBelow,
+  setsOfOwners,
+  sortOwners,
+  wholePart,
+  type ZonePart,
+} from './zone-parts.ts';
 import { handsOn, namespacesOf, serviceEntries, serviceSets, slotOf } from './zone-services.ts';
 
 export { hasConflict, servicesOf } from './zone-services.ts';
@@ -294,24 +302,51 @@ function* forwardParts(zone: Zone): Generator<PartBelow> {
   if (definition.kind === 'cluster' && definition.stanzas.some(({ pods }) => pods === 'verified')) {
     for (const namespace of namespaces) {
       const pods = states(namespace).flatMap((state) => [state?.exists, state?.podsByAddress]);
+      const owners = () => sortOwners(podOwners(zone, namespace));
       yield {
         base: childOf(namespace, childOf('pod', apex)),
         key: `pods ${namespace}`,
         facts: [definition, 'pods', namespace, ...pods],
-        owners: () => sortOwners(podOwners(zone, namespace)),
+        owners,
+        sets: () => setsOfOwners(owners()),
       };
     }
   }
   for (const namespace of namespaces) {
-    const above = childOf(namespace, childOf('svc', apex));
     for (const [service, entries] of serviceEntries(definition.kind, states(namespace))) {
-      yield {
-        base: childOf(service, above),
-        key: `${service} ${namespace}`,
-        facts: [definition, namespace, service, ...entries],
-        owners: () => sortOwners(serviceSets(zone, namespace, service)),
-      };
+      yield new ServicePart(zone, namespace, service, entries);
     }
+  }
+}
+
+/** The names of one service. There are many: what is made of them only now and then is made when it is asked for. */
+class ServicePart implements PartBelow {
+  readonly #zone: Zone;
+  readonly #namespace: string;
+  readonly #service: string;
+  readonly facts: readonly unknown[];
+
+  constructor(zone: Zone, namespace: string, service: string, entries: readonly unknown[]) {
+    this.#zone = zone;
+    this.#namespace = namespace;
+    this.#service = service;
+    this.facts = [zone.definition, namespace, service, ...entries];
+  }
+
+  get key(): string {
+    return `${this.#service} ${this.#namespace}`;
+  }
+
+  get base(): DomainName {
+    return childOf(this.#service, childOf(this.#namespace, childOf('svc', this.#zone.apex)));
+  }
+
+  owners(): OwnerSets[] {
+    return sortOwners(serviceSets(this.#zone, this.#namespace, this.#service));
+  }
+
+  sets(): Generator<RRset> {
+    return setsOfOwners(this.owners());
   }
 }
 

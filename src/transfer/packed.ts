@@ -36,6 +36,8 @@ interface Chunk {
 interface KeptZone {
   /** By the key of the first part. */
   readonly chunks: Map<string, Chunk>;
+  /** All chunks of a version, in order. A version that nobody else holds is not held here. */
+  whole?: { readonly version: WeakRef<object>; readonly chunks: readonly Chunk[] } | undefined;
 }
 
 /** A zone to be packed. */
@@ -44,6 +46,8 @@ export interface Packing {
   /** What the messages depend on besides the parts; undefined: they are not kept. */
   readonly key: string | undefined;
   readonly parts: Iterable<ZonePart>;
+  /** The same for the same parts and records, and for no others; absent: it can't be told. */
+  readonly version?: object | undefined;
   /** To make messages with. */
   readonly filler: MessageFiller;
   /** Called when all messages were taken, with what there is to say of the parts. */
@@ -69,31 +73,39 @@ export class PackedZones {
 
   /** The messages of a zone, each made or found when it is taken. They are not to be written to. */
   *messages(packing: Packing): Generator<Buffer> {
-    const { key, parts, onWhole } = packing;
+    const { key, version, parts, onWhole } = packing;
     const zone: KeptZone = (key === undefined ? undefined : this.#use(key)) ?? { chunks: new Map() };
-    const isKept = key !== undefined;
-    const queue = new PartQueue(parts);
-    const findings: Findings[] = [];
-    const visited = new Set<string>();
-    try {
-      for (let first = queue.peek(0); first !== undefined; first = queue.peek(0)) {
-        visited.add(first.key);
-        const found = findKept(zone, queue, this.#sizes);
-        if (found !== undefined) {
-          queue.drop(found.facts.length);
-          findings.push(found.findings);
-          yield* found.messages;
-          continue;
-        }
-        const chunk = yield* pack(zone, queue, packing, isKept ? this.#most : 0, this.#sizes);
-        findings.push(chunk.findings);
-        if (isKept) this.#keep(key, zone, first.key, chunk);
+    const chunks: Chunk[] = [];
+    if (version !== undefined && zone.whole?.version.deref() === version) {
+      for (const chunk of zone.whole.chunks) {
+        chunks.push(chunk);
+        yield* chunk.messages;
       }
-    } finally {
-      queue.close();
+    } else {
+      const queue = new PartQueue(parts);
+      const visited = new Map<string, Chunk>();
+      try {
+        for (let first = queue.peek(0); first !== undefined; first = queue.peek(0)) {
+          let chunk = findKept(zone, queue, this.#sizes);
+          if (chunk !== undefined) {
+            queue.drop(chunk.facts.length);
+            yield* chunk.messages;
+          } else {
+            chunk = yield* pack(zone, queue, packing, key === undefined ? 0 : this.#most, this.#sizes);
+            if (key !== undefined) this.#keep(key, zone, first.key, chunk);
+          }
+          visited.set(first.key, chunk);
+          chunks.push(chunk);
+        }
+      } finally {
+        queue.close();
+      }
+      for (const [at, chunk] of zone.chunks) if (!visited.has(at)) this.#drop(zone, at, chunk);
+      const isKept =
+        visited.size === chunks.length && [...visited].every(([at, chunk]) => zone.chunks.get(at) === chunk);
+      if (version !== undefined && isKept) zone.whole = { version: new WeakRef(version), chunks };
     }
-    for (const [at, chunk] of zone.chunks) if (!visited.has(at)) this.#drop(zone, at, chunk);
-    onWhole?.(findings);
+    onWhole?.(chunks.map(({ findings }) => findings));
   }
 
   #use(key: string): KeptZone {
@@ -121,6 +133,7 @@ export class PackedZones {
 
   #drop(zone: KeptZone, at: string, chunk: Chunk): void {
     zone.chunks.delete(at);
+    zone.whole = undefined;
     this.#octets -= chunk.octets;
   }
 }
@@ -173,7 +186,11 @@ function findKept(zone: KeptZone, queue: PartQueue, { small }: ChunkSizes): Chun
 function keptAt(zone: KeptZone, queue: PartQueue, from: number): Chunk | undefined {
   const first = queue.peek(from);
   const chunk = first === undefined ? undefined : zone.chunks.get(first.key);
-  return chunk?.facts.every((facts, i) => isSame(facts, queue.peek(from + i)?.facts)) ? chunk : undefined;
+  if (chunk === undefined) return undefined;
+  for (let i = 0; i < chunk.facts.length; i++) {
+    if (!isSame(chunk.facts[i] as ZonePart['facts'], queue.peek(from + i)?.facts)) return undefined;
+  }
+  return chunk;
 }
 
 function isSame(a: ZonePart['facts'], b: ZonePart['facts'] | undefined): boolean {

@@ -50,6 +50,8 @@ export interface OutgoingZone {
   readonly journal?: ZoneId;
   /** The same sets in parts of which it can be told whether they are those of another version; absent: it can't be told. */
   readonly parts?: () => Iterable<ZonePart>;
+  /** The same for the same content, and for no other; absent: it can't be told. */
+  readonly version?: object;
   /** Whether a name in the zone has an address; absent: the sets have to be gone through. */
   readonly hasAddress?: (name: DomainName) => boolean;
 }
@@ -61,6 +63,7 @@ export function outgoingZone(zone: Zone): OutgoingZone | 'incomplete' {
     soa: soaRecord(zone),
     rrsets: () => zoneRRsets(zone),
     parts: () => zoneParts(zone),
+    version: zone,
     hasAddress: (name) => {
       const found = findName(zone, name);
       return found.status === 'exists' && found.rrsets().some(({ type }) => type === RRType.A || type === RRType.AAAA);
@@ -120,6 +123,7 @@ export type TransferPlan =
       readonly rrsets: Iterable<RRset>;
       /** As of `OutgoingZone`. */
       readonly parts?: () => Iterable<ZonePart>;
+      readonly version?: object;
       readonly hasAddress?: (name: DomainName) => boolean;
       readonly why: 'asked' | 'unknown serial' | 'changes larger than the zone' | 'too many changes';
     };
@@ -220,9 +224,10 @@ function planChanges(
 }
 
 function full(zone: OutgoingZone, why: Extract<TransferPlan, { kind: 'full' }>['why']): TransferPlan {
-  const { soa, parts, hasAddress } = zone;
+  const { soa, parts, version, hasAddress } = zone;
   const rrsets = { [Symbol.iterator]: () => zone.rrsets()[Symbol.iterator]() };
-  return { kind: 'full', soa, rrsets, why, ...(parts && { parts }), ...(hasAddress && { hasAddress }) };
+  const optional = { ...(parts && { parts }), ...(version && { version }), ...(hasAddress && { hasAddress }) };
+  return { kind: 'full', soa, rrsets, why, ...optional };
 }
 
 function takeLast<T>(steps: Iterator<unknown, T>): T {

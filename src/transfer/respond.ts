@@ -207,6 +207,7 @@ export class Transfers {
       apex: name,
       key: plan.parts && spelling,
       parts: axfr(soa, parts),
+      version: plan.version,
       // One message for all who ask: its OPT record and signature come later, and have room.
       filler: new MessageFiller(request, { encoder, limit: TRANSFER_MESSAGE - ADDED_LATER }),
       onWhole: (findings) => this.#inspector.conclude(name, findings, plan.hasAddress ?? addressesIn(rrsets)),

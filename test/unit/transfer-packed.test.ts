@@ -55,9 +55,8 @@ type TestZone = ReturnType<typeof zoneOf>;
 function take(packed: PackedZones, zone: TestZone, key: string | 'unkept' = 'z.') {
   zone.made.length = 0;
   const filler = new MessageFiller(query, { encoder });
-  const messages = [
-    ...packed.messages({ apex: APEX, key: key === 'unkept' ? undefined : key, parts: zone.parts(), filler }),
-  ];
+  const kept = key === 'unkept' ? undefined : key;
+  const messages = [...packed.messages({ apex: APEX, key: kept, parts: zone.parts(), version: zone, filler })];
   const made = [...zone.made];
   assert.deepEqual(recordsIn(messages), zone.records());
   return { messages, made };
@@ -76,6 +75,26 @@ test('a version is packed once', () => {
   const second = take(packed, zone);
   assert.deepEqual(second, { messages: first.messages, made: [] });
   assert.ok(packed.octets > 3 * 600 * 20);
+});
+
+test('the parts of a version that is kept whole are not even looked at', () => {
+  const packed = new PackedZones(40_000);
+  const zone = zoneOf({ a: 400, b: 400 });
+  let walks = 0;
+  const counted: TestZone = {
+    ...zone,
+    *parts() {
+      walks += 1;
+      yield* zone.parts();
+    },
+  };
+  const { messages } = take(packed, counted);
+  assert.deepEqual(take(packed, counted), { messages, made: [] });
+  assert.equal(walks, 1);
+  // What has given way to another zone has to be made again.
+  take(packed, zoneOf({ c: 1000 }), 'other.');
+  assert.deepEqual(take(packed, counted).made, ['a', 'b']);
+  assert.equal(walks, 2);
 });
 
 test('of a new version only the parts around a change are packed', () => {
