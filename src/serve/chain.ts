@@ -147,7 +147,10 @@ export interface Aging {
 /** Many messages back, on a stream transport: a zone transfer. */
 export interface ReplyStream {
   readonly kind: 'stream';
-  /** Whole DNS messages without the length prefix. Pulled one at a time, as the client reads. */
+  /**
+   * Whole DNS messages without the length prefix. Pulled one at a time, as the client reads; each is good until the next turn
+   * of the event loop, after which its octets may be used for another client.
+   */
   readonly messages: Iterator<Uint8Array>;
   /** Called once, at the end or when the connection broke. */
   readonly onEnd?: (outcome: 'sent' | 'broken') => void;

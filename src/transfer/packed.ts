@@ -71,7 +71,7 @@ export class PackedZones {
     return this.#octets;
   }
 
-  /** The messages of a zone, each made or found when it is taken. They are not to be written to. */
+  /** The messages of a zone, each made or found when it is taken. Of their octets only those that depend on who asks may be changed. */
   *messages(packing: Packing): Generator<Buffer> {
     const { key, version, parts, onWhole } = packing;
     const zone: KeptZone = (key === undefined ? undefined : this.#use(key)) ?? { chunks: new Map() };

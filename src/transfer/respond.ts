@@ -39,7 +39,7 @@ export interface TransferReply {
 /** Many messages back. */
 export interface TransferStream {
   readonly kind: 'stream';
-  /** Whole messages without the length prefix, made as they are pulled. */
+  /** Whole messages without the length prefix, made as they are pulled, and good until the next turn of the event loop. */
   readonly messages: Iterator<Uint8Array>;
   /** To be called once: at the end, or when the connection broke. */
   readonly onEnd: (outcome: 'sent' | 'broken') => void;
@@ -293,7 +293,10 @@ interface Tally {
 /** Octets of a message that are left for an OPT record and a signature. */
 const ADDED_LATER = 512;
 
-/** Copies of messages that are kept, as answers to this request. */
+/**
+ * Messages that are kept, as answers to this request: copies where something is added, else the messages themselves, to be
+ * copied by the taker before another turn, when they may answer somebody else.
+ */
 function* addressed(
   messages: Iterable<Buffer>,
   { id, isRecursionDesired, question }: TransferQuery,
@@ -303,7 +306,7 @@ function* addressed(
   let typeAt = 0;
   for (const kept of messages) {
     if (typeAt === 0) for (typeAt = HEADER; kept[typeAt] !== 0; ) typeAt += 1 + (kept[typeAt] as number);
-    const message = withOpt(kept, edns);
+    const message = edns === undefined && seal === undefined ? kept : withOpt(kept, edns);
     message.writeUInt16BE(id, 0);
     message[2] = isRecursionDesired ? (message[2] as number) | 1 : (message[2] as number) & ~1;
     message.writeUInt16BE(question.type, typeAt + 1);

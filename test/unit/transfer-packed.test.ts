@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { MessageEncoder } from '../../src/dns/encode.ts';
+import { type Edns, MessageEncoder } from '../../src/dns/encode.ts';
 import { type ResourceRecord, type RRset, RRType } from '../../src/dns/rrset.ts';
 import { readMessage } from '../../src/dns/wire.ts';
 import { createLogger } from '../../src/logger.ts';
@@ -194,8 +194,8 @@ test('each client of a kept zone gets its own id, RD and signature; records and 
     () => 0,
   );
   const plan = { kind: 'full', soa: soa('z.', 9), rrsets, parts, why: 'asked' } as const;
-  const take = (id: number, isRecursionDesired: boolean, mark: number | undefined): Buffer[] => {
-    const question = { name: name('z.'), spelling: 'Z.', type: RRType.AXFR, class: 1 };
+  const begin = (id: number, isRecursionDesired: boolean, mark?: number, type: number = RRType.AXFR, edns?: Edns) => {
+    const question = { name: name('z.'), spelling: 'Z.', type, class: 1 };
     const request = {
       id,
       isRecursionDesired,
@@ -206,8 +206,12 @@ test('each client of a kept zone gets its own id, RD and signature; records and 
     } as const;
     const seal =
       mark === undefined ? undefined : { octets: 1, apply: (m: Buffer) => Buffer.concat([m, Buffer.from([mark])]) };
-    const outgoing = transfers.respond(plan, request, { encoder: new MessageEncoder(), seal });
+    const outgoing = transfers.respond(plan, request, { encoder: new MessageEncoder(), seal, edns });
     assert.ok(outgoing?.kind === 'stream');
+    return outgoing;
+  };
+  const take = (...about: Parameters<typeof begin>): Buffer[] => {
+    const outgoing = begin(...about);
     const messages: Buffer[] = [];
     for (let next = outgoing.messages.next(); !next.done; next = outgoing.messages.next())
       messages.push(Buffer.from(next.value));
@@ -232,4 +236,21 @@ test('each client of a kept zone gets its own id, RD and signature; records and 
   assert.equal(walks, 1, 'there is room for a signature in the messages that are kept');
   const sent = transfers.snapshot().find((family) => family.name === 'zonelog_transfer_records_total');
   assert.equal(sent?.samples[0]?.value, 4 * 2002);
+
+  const streams = [begin(21, false), begin(22, true)];
+  for (let isDone = false; !isDone; ) {
+    for (const [i, { messages }] of streams.entries()) {
+      const next = messages.next();
+      isDone = next.done === true;
+      if (!next.done) assert.equal(Buffer.from(next.value).readUInt16BE(0), 21 + i, 'as it is copied');
+    }
+  }
+  const edns = { version: 0, udpSize: 1232, isDnssecOk: false, options: [{ code: 9, data: new Uint8Array(4) }] };
+  const others = take(30, false, 7, RRType.IXFR, edns).map((message) => readMessage(message.subarray(0, -1)));
+  assert.equal(walks, 1);
+  assert.equal(others.length, first.length);
+  for (const read of others) {
+    assert.equal(read?.questions[0]?.type, RRType.IXFR);
+    assert.deepEqual(read?.edns, edns);
+  }
 });
