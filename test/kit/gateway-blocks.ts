@@ -40,8 +40,16 @@ export function runGateway(objects: readonly { readonly kind: string }[], given:
     warn: () => {},
   });
   assert.ok(config.ok, config.ok ? '' : config.error.message);
+  const transfer: HandlerFactory = () => ({ name: 'transfer', handle: (request, next) => next(request) });
   const whoami: HandlerFactory = () => ({ name: 'whoami', handle: () => ({ ...emptyReply(5), ...behind }) });
-  return runBlocks(config.value, given.clusters ?? [{ objects, unlisted }], new Map([['whoami', whoami]]));
+  return runBlocks(
+    config.value,
+    given.clusters ?? [{ objects, unlisted }],
+    new Map([
+      ['whoami', whoami],
+      ['transfer', transfer],
+    ]),
+  );
 }
 
 /** @param wanted `NAME TYPE` (A if none is given) and what is answered, as `data` of the blocks has it */

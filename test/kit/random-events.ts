@@ -173,7 +173,7 @@ export const plan: fc.Arbitrary<ClusterEvent> = fc
     );
   });
 
-const zonemdOption: fc.Arbitrary<ZonemdPlan | undefined> = fc.option(
+export const zonemdOption: fc.Arbitrary<ZonemdPlan | undefined> = fc.option(
   fc.record({ hash: fc.constantFrom('sha384', 'sha512'), most: fc.constantFrom(12, 30, 1000, 1000) }),
   { nil: undefined, freq: 4 },
 );
@@ -181,8 +181,14 @@ const zonemdOption: fc.Arbitrary<ZonemdPlan | undefined> = fc.option(
 /** The same, in which zones have a digest, each for itself. */
 export const zonemdPlan: fc.Arbitrary<ClusterEvent> = fc
   .tuple(plan, fc.array(zonemdOption, { minLength: 4, maxLength: 4 }))
-  .map(([event, options]): ClusterEvent => {
-    if (event.kind !== 'PlanApplied') throw new Error('no plan');
-    const zones = event.plan.zones.map((zone, i) => ({ ...zone, ...(options[i] && { zonemd: options[i] }) }));
-    return { ...event, plan: { zones } };
+  .map(([event, options]) => withDigests(event, options));
+
+/** A plan in which zones have a digest; any other event as it is. */
+export function withDigests(event: ClusterEvent, options: readonly (ZonemdPlan | undefined)[]): ClusterEvent {
+  if (event.kind !== 'PlanApplied') return event;
+  const zones = event.plan.zones.map((zone, i) => {
+    const zonemd = options[i % options.length];
+    return { ...zone, ...(zonemd && { zonemd }) };
   });
+  return { ...event, plan: { ...event.plan, zones } };
+}

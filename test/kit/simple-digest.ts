@@ -64,6 +64,8 @@ function dataOf(rdata: Rdata): Buffer {
     case 'CNAME':
     case 'PTR':
       return nameOf(rdata.target);
+    case 'MX':
+      return Buffer.concat([numbers(2, rdata.preference), nameOf(rdata.target)]);
     case 'SRV':
       return Buffer.concat([numbers(2, rdata.priority, rdata.weight, rdata.port), nameOf(rdata.target)]);
     case 'TXT':

@@ -6,12 +6,24 @@ import type { ResourceRecord } from '../../src/dns/rrset.ts';
 import { RRType, recordsOf } from '../../src/dns/rrset.ts';
 import type { Serial } from '../../src/dns/serial.ts';
 import type { ClusterEvent } from '../../src/ingest/event.ts';
-import { createProjector } from '../../src/projection/projector.ts';
+import type { ZonemdPlan } from '../../src/ingest/plan.ts';
+import { createProjector, type PublishedVersion } from '../../src/projection/projector.ts';
 import { createReplica } from '../../src/projection/replica.ts';
 import { findName, soaRecord, type Zone, zoneRRsets } from '../../src/projection/zone.ts';
 import { applyChangeset, condense, recordKey } from '../../src/transfer/changesets.ts';
+import {
+  EAST,
+  namespace,
+  planApplied,
+  remove,
+  service,
+  stanza,
+  synced,
+  zoneDefinition,
+} from '../kit/cluster-events.ts';
 import { given, START } from '../kit/given.ts';
-import { allSynced, batches, zonemdPlan } from '../kit/random-events.ts';
+import { allSynced, batches, withDigests, zonemdOption, zonemdPlan } from '../kit/random-events.ts';
+import { gatewayHistory } from '../kit/random-gateway.ts';
 import { wholeZone } from '../kit/records.ts';
 import { simpleDigest } from '../kit/simple-digest.ts';
 
@@ -24,6 +36,11 @@ const history = fc
     ...(second ? [[second]] : []),
     ...after,
   ]);
+
+/** The same of zones of hosts. */
+const hosts = fc
+  .tuple(gatewayHistory, fc.array(zonemdOption, { minLength: 2, maxLength: 2 }))
+  .map(([all, options]): ClusterEvent[][] => all.map((batch) => batch.map((event) => withDigests(event, options))));
 
 const transferred = (zone: Zone): ResourceRecord[] => wholeZone(soaRecord(zone), zoneRRsets(zone));
 const keysOf = (zone: Zone) => new Map(transferred(zone).map((record) => [recordKey(record), record]));
@@ -52,10 +69,14 @@ function checkZonemd(zone: Zone): void {
   );
 }
 
+const CL = 'cluster.local.';
+const planOf = (zonemd: ZonemdPlan | undefined) =>
+  planApplied(zoneDefinition(CL, [stanza(EAST)], zonemd && { zonemd }));
+
 describe('ZONEMD', () => {
   it('is the digest of each version, and changesets lead from one to the next', () => {
     fc.assert(
-      fc.property(history, ([first = [], ...rest]) => {
+      fc.property(fc.oneof(history, hosts), ([first = [], ...rest]) => {
         const folded = given(first);
         let before = new Map(folded.projector.zones().map((zone) => [zone.id, keysOf(zone)]));
         for (const batch of rest) {
@@ -156,5 +177,63 @@ describe('ZONEMD', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it('goes when a zone has one record more than it may, comes back, and both are differences', () => {
+    const address = (n: number) => service(EAST, `a/s${n}`, [`10.0.0.${n}`], { ports: [] });
+    const first = [...synced(EAST), namespace(EAST, 'a'), address(1), address(2)];
+    const records = transferred(given([planOf(undefined), ...first]).zone(CL)).length - 1;
+    const most = records + 1;
+    const folded = given([planOf({ hash: 'sha384', most }), ...first]);
+    const types = ({ changeset }: PublishedVersion) =>
+      [changeset?.removed, changeset?.added].map((list) => list?.filter(({ type }) => type === RRType.ZONEMD).length);
+    const steps = [
+      [address(3), [1, 1]],
+      [address(4), [1, 0]],
+      [address(5), [0, 0]],
+      [remove(EAST, 'Service', 'a/s5'), [0, 0]],
+      [remove(EAST, 'Service', 'a/s1'), [0, 1]],
+      [address(6), [1, 0]],
+    ] as const;
+    for (const [i, [event, wanted]] of steps.entries()) {
+      const [version] = folded.when([event]);
+      assert.ok(version);
+      assert.deepEqual(types(version), wanted, `step ${i}`);
+      checkZonemd(folded.zone(CL));
+      // Who begins to count here decides the same.
+      const { world, batch } = folded.projector;
+      const serials = new Map([[CL, version.serial]]);
+      const again = createProjector(
+        { world, batch, serials },
+        { commit: () => {}, lastSerial: () => undefined },
+        batch,
+      );
+      again.seal();
+      assert.deepEqual(again.zones()[0]?.zonemd, folded.zone(CL).zonemd, `step ${i}`);
+    }
+  });
+
+  it('is one new version when the option comes, changes or goes, and none when it stays', () => {
+    const folded = given([
+      planOf(undefined),
+      ...synced(EAST),
+      namespace(EAST, 'a'),
+      service(EAST, 'a/s', ['10.0.0.1']),
+    ]);
+    const plans: [ZonemdPlan | undefined, number][] = [
+      [{ hash: 'sha384', most: 100 }, 1],
+      [{ hash: 'sha384', most: 100 }, 0],
+      [{ hash: 'sha384', most: 200 }, 0],
+      [{ hash: 'sha512', most: 200 }, 1],
+      [{ hash: 'sha512', most: 2 }, 1],
+      [{ hash: 'sha384', most: 3 }, 0],
+      [undefined, 0],
+      [{ hash: 'sha512', most: 200 }, 1],
+      [undefined, 1],
+    ];
+    for (const [i, [option, versions]] of plans.entries()) {
+      assert.equal(folded.when([planOf(option)]).length, versions, `plan ${i}`);
+      checkZonemd(folded.zone(CL));
+    }
   });
 });

@@ -1,10 +1,13 @@
 /** What k8s_gateway does better than the peer with its zone as a whole: name servers, missing names, several stanzas. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { recordsOf } from '../../src/dns/rrset.ts';
+import { soaRecord, zoneRRsets } from '../../src/projection/zone.ts';
 import { checkGateway as check, runGateway as run } from '../kit/gateway-blocks.ts';
 import { balancer, dnsEndpoint, ingress } from '../kit/gateway-objects.ts';
 import { zoneLines } from '../kit/given.ts';
 import { requestOf, textOf } from '../kit/handlers.ts';
+import { simpleDigest } from '../kit/simple-digest.ts';
 
 const NS = balancer('kube-system/dns1', ['192.0.2.53']);
 
@@ -278,4 +281,22 @@ describe('k8s_gateway: several stanzas', () => {
       { 'east.example.com': '192.0.2.1', 'west.example.net': '192.0.2.2', 'east.example.net': 'NXDOMAIN' },
       { clusters, options: 'kubeconfig config east', others: second('example.net') },
     ));
+});
+
+describe('k8s_gateway: a digest of the zone', () => {
+  it('is a record of the apex, and leaves what others have there to them', async () => {
+    const others = 'transfer {\n to *\n zonemd\n}';
+    const behind = { rcode: 0, answer: [] };
+    const served = run([NS, ingress('a/a', ['www.example.com'], ['192.0.2.1'])], {
+      options: 'fallthrough',
+      others,
+      behind,
+    });
+    const zone = served.given.zone('example.com.');
+    const records = [soaRecord(zone), ...[...zoneRRsets(zone)].flatMap(recordsOf)];
+    const digest = simpleDigest('example.com.', records, 'sha384').toUpperCase();
+    assert.equal(await served.data('example.com', 'ZONEMD'), `${zone.serial} 1 1 ${digest}`);
+    assert.equal((await served.ask('example.com', 'A')).authority.length, 0, 'the plugin behind was asked');
+    assert.equal(await served.data('www.example.com', 'A'), '192.0.2.1');
+  });
 });
