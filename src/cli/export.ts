@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { describeFailure } from '../database.ts';
 import { ok } from '../errors.ts';
 import { type Answered, problem } from '../history/problem.ts';
+import { endOfRange } from '../history/range.ts';
 import { HistorySource } from '../history/source.ts';
 import { zoneIdOf } from '../history/zone-at.ts';
 import { timeText, windowStart } from '../ingest/log-window.ts';
@@ -64,10 +65,8 @@ function sliceOf(source: HistorySource, { from, to, zone }: Options): Answered<S
   const zones = named === undefined ? source.zoneIds() : [named.value];
   const begin = from === undefined ? ok({ batch: windowStart(source.db).batch }) : beginOf(source, from, zones);
   if (!begin.ok) return begin;
-  const end = source.place(to, zones);
+  const end = endOfRange(source, { from, to }, zones);
   if (!end.ok) return end;
-  const first = from === undefined ? undefined : source.place(from, zones);
-  if (first?.ok && end.value.asked < first.value.asked) return problem('badInput', `${to} is before ${from}`);
   return ok({ from: begin.value.batch + 1, to: end.value.batch });
 }
 

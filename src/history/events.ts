@@ -5,6 +5,7 @@ import { type EventRow, KIND_NAMES, loggedEvent, SELECT_EVENTS } from './log-eve
 import { quote } from './moment.ts';
 import { limitOf, numberCursor } from './paging.ts';
 import { type Answered, problem } from './problem.ts';
+import { endOfRange } from './range.ts';
 import type { HistorySource } from './source.ts';
 
 export interface EventQuery {
@@ -84,7 +85,7 @@ function positionsOf(source: HistorySource, { from, to }: EventQuery): Answered<
   const extent = source.extent();
   if (!extent.ok) return extent;
   const zones = source.zoneIds();
-  const end = to === undefined ? ok(extent.value.last) : source.place(to, zones);
+  const end = endOfRange(source, { from, to }, zones);
   if (!end.ok) return end;
   const begin =
     from === undefined

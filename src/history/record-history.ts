@@ -14,6 +14,7 @@ import { quote } from './moment.ts';
 import type { ObjectStates } from './object-states.ts';
 import { limitOf, numberCursor } from './paging.ts';
 import { type Answered, problem } from './problem.ts';
+import { endOfRange } from './range.ts';
 import { mergeScopes, type Scope, scopeOf } from './scope.ts';
 import { foldScope, newestPositions, type ScopeEvent, scopeWorldAt } from './scope-events.ts';
 import { apexOf, type HistorySource } from './source.ts';
@@ -44,7 +45,7 @@ export function recordHistory(source: HistorySource, query: RecordQuery): Answer
   if (!cursor.ok) return cursor;
   const zones = zonesFor(source, name.value, query.zone);
   if (!zones.ok) return zones;
-  const end = source.place(query.to, zones.value);
+  const end = endOfRange(source, query, zones.value);
   if (!end.ok) return end;
   const begin = query.from === undefined ? ok({ batch: 0 }) : source.placeBefore(query.from, zones.value);
   if (!begin.ok) return begin;

@@ -3,6 +3,7 @@ import { ok } from '../errors.ts';
 import type { Page, TimelineEntry } from './answers.ts';
 import { limitOf, numberCursor } from './paging.ts';
 import type { Answered } from './problem.ts';
+import { endOfRange } from './range.ts';
 import { type HistorySource, type Version, versionRef } from './source.ts';
 import { zoneIdOf } from './zone-at.ts';
 
@@ -27,7 +28,7 @@ export function timeline(source: HistorySource, query: TimelineQuery): Answered<
   if (!limit.ok) return limit;
   const cursor = numberCursor(query.cursor);
   if (!cursor.ok) return cursor;
-  const end = source.place(query.to, [id.value]);
+  const end = endOfRange(source, query, [id.value]);
   if (!end.ok) return end;
   const begin = query.from === undefined ? ok({ batch: 0 }) : source.placeBefore(query.from, [id.value]);
   if (!begin.ok) return begin;

@@ -183,6 +183,16 @@ test('a moment before the log', async (t) => {
   }
 });
 
+test('a time that ends before it begins', async (t) => {
+  const place = recorded(t);
+  for (const words of [['history', NAME], ['events'], ['export']]) {
+    const err = await refuses(place, [...words, '--from', '-10m', '--to', '-20m'], [2]);
+    assert.match(err, /^(?:now)?-20m is before (?:now)?-10m\n$/, words.join(' '));
+    const { code } = await place.ask([...words, '--from', '-1s', '--to', 'now']);
+    assert.notEqual(code, 2, words.join(' '));
+  }
+});
+
 test('names, types, zones, addresses and numbers that are none, or are not here', async (t) => {
   const place = recorded(t);
   const long = `${'a'.repeat(64)}.cluster.local`;
