@@ -4,6 +4,7 @@ import path from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Browser } from 'playwright-core';
 import type { ClusterEvent, ClusterId } from '../../src/ingest/event.ts';
+import { packKeys } from '../../src/ingest/held-keys.ts';
 import type { AppOptions } from '../../src/web/app.ts';
 import { readPageFiles } from '../../src/web/page-files.ts';
 import { goTo, hasBrowser, launch, openTab, settled, shoot, type Tab } from '../kit/browser.ts';
@@ -32,6 +33,9 @@ function recordHostile(recording: Recording): void {
     by(slice(EVIL, 'shop/cart-1', 'cart', [{ addresses: ['10.1.0.1'], pod: MARKUP, hostname: 'x', zone: MARKUP }])),
   ]);
   recording.record([{ kind: 'ClusterLost', cluster: EVIL, key: 'Service', reason: MARKUP }]);
+  const keys = packKeys(['shop/cart', `shop/${MARKUP}`]);
+  const held = { kind: 'DeletionsHeld', cluster: EVIL, key: 'Service', scope: '', known: 2, count: 2 } as const;
+  recording.record([{ ...held, keys, percent: 50, until: Date.UTC(2026, 10, 21, 4) }]);
 }
 
 describe('the page', { skip: !hasBrowser && 'needs chromium' }, () => {
@@ -91,6 +95,13 @@ describe('the page', { skip: !hasBrowser && 'needs chromium' }, () => {
         .evaluateAll((found) => found.map((link) => String(Reflect.get(link, 'href'))));
       for (const link of links) assert.ok(link.startsWith(`${origin}/#/`), link);
     }
+    await goTo(tab, origin, '#/');
+    await settled(tab);
+    assert.match((await tab.page.locator('main').textContent()) ?? '', /The guard holds 2 deletions \(Service\) since/);
+    await goTo(tab, origin, '#/name/cart.shop.svc.cluster.local.');
+    await settled(tab);
+    const why = (await tab.page.locator('main').textContent()) ?? '';
+    assert.match(why, /the guard holds the deletion of Service shop\/cart since .* by 'zonelog release'/);
     await goTo(tab, origin, '#/events');
     await settled(tab);
     assert.ok((await tab.page.locator('main').textContent())?.includes(MARKUP));
