@@ -8,6 +8,7 @@ import { createLogger, type LogFormat, logStyle } from '../logger.ts';
 import type { FromWriter, ToWriter } from './messages.ts';
 import { createThreadMetrics } from './process-metrics.ts';
 import { createRandom } from './randomness.ts';
+import { createSystemHosts } from './system-hosts.ts';
 import { systemResolvers } from './system-resolvers.ts';
 import { VERSION } from './version.ts';
 import { createWriter, type Writer } from './writer.ts';
@@ -49,7 +50,7 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
       logger,
       userAgent: `zonelog/${VERSION}`,
       connect: createConnector({ env: process.env }),
-      hostNames: { servers: systemResolvers, random: createRandom() },
+      hostNames: { servers: systemResolvers, hosts: createSystemHosts(), random: createRandom() },
       ...(visible && { visible: new Int32Array(visible) }),
       crashPoint,
       ...(crashAt && { crashAt }),

@@ -41,7 +41,7 @@ export interface WriterOptions {
   readonly userAgent: string;
   readonly connect: Connector;
   /** The resolvers of the system, and randomness that nobody outside can guess, for host names of load balancers. */
-  readonly hostNames: Pick<HostNameOptions, 'servers' | 'random'>;
+  readonly hostNames: Pick<HostNameOptions, 'servers' | 'hosts' | 'random'>;
   /** Where several serving threads read which batch they may show; absent when there is one. */
   readonly visible?: Int32Array;
   /** For tests that end the process at a named point. */

@@ -3,7 +3,7 @@ import type { Logger } from '../logger.ts';
 import type { Clock } from './clock.ts';
 import type { Committer } from './commit.ts';
 import type { ClusterId, FactsOf, ObjectKind, ResolvedHostFacts } from './event.ts';
-import { lookUpHost } from './host-lookup.ts';
+import { type FamilyLookup, type HostLookup, lookUpHost } from './host-lookup.ts';
 import { HostResolver, type HostTuning } from './host-resolver.ts';
 import type { KnownFacts } from './reconcile.ts';
 import { askResolver, type ServerAddress } from './resolver-exchange.ts';
@@ -11,6 +11,8 @@ import { askResolver, type ServerAddress } from './resolver-exchange.ts';
 export interface HostNameOptions {
   /** The resolvers of the system, for clusters that name none; called for each lookup. */
   readonly servers: () => readonly ServerAddress[];
+  /** What the system itself knows of a host, which goes before its resolvers; undefined: nothing. */
+  readonly hosts?: (host: string) => readonly string[] | undefined;
   /** 0 ≤ n < 1, which nobody outside can guess. */
   readonly random: () => number;
   readonly logger: Logger;
@@ -19,10 +21,12 @@ export interface HostNameOptions {
 
 /** Milliseconds that a resolver has for a reply. */
 const TIMEOUT = 3_000;
+/** For how long what the system itself knows is right, seconds. */
+const OWN_TTL = 60;
 
 /** A resolver of host names whose findings go to the log. */
 export function followHosts(
-  { servers, random, logger, tuning }: HostNameOptions,
+  { servers, hosts, random, logger, tuning }: HostNameOptions,
   from: {
     readonly clock: Clock;
     readonly known: KnownFacts;
@@ -45,12 +49,25 @@ export function followHosts(
     },
     push: (events) => committer.push({ events, rejected: [] }),
     room: () => committer.room(),
-    lookUp: (cluster, host, signal) =>
-      lookUpHost(host, from.serversOf(cluster) ?? servers(), (server, name, type) =>
+    lookUp: async (cluster, host, signal) => {
+      const named = from.serversOf(cluster);
+      const own = named === undefined ? hosts?.(host) : undefined;
+      if (own !== undefined) return ownLookup(own);
+      return lookUpHost(host, named ?? servers(), (server, name, type) =>
         askResolver(server, name, type, { clock, random, timeout: TIMEOUT, signal }),
-      ),
+      );
+    },
     ...(tuning && { tuning }),
   });
+}
+
+function ownLookup(addresses: readonly string[]): HostLookup {
+  const family = (isIpv6: boolean): FamilyLookup => ({
+    status: 'found',
+    addresses: addresses.filter((address) => address.includes(':') === isIpv6),
+    ttl: OWN_TTL,
+  });
+  return { v4: family(false), v6: family(true) };
 }
 
 function isHostFacts(facts: FactsOf[ObjectKind] | undefined): facts is ResolvedHostFacts {

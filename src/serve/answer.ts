@@ -136,12 +136,13 @@ function answerFound(
   if (set === undefined) return denial(zone, Rcode.NOERROR, aliases, names);
   const extra = additionalRecords(zone, set, (target) => findOrMake(zone, target));
   const reply = positive(zone, [...aliases, ...recordsOf(set)], extra, [...names, ...neighbours(zone, set)]);
-  return zone.definition.kind === 'gateway' && !isOwnName(zone, names[0]) ? { ...reply, isLowerCase: true } : reply;
+  return zone.definition.kind === 'gateway' && !isOwn(zone, type, names[0]) ? { ...reply, isLowerCase: true } : reply;
 }
 
-/** In a gateway zone the peer spells hosts in lower case, and only names that the zone has by itself as the question does. */
-function isOwnName({ apex, definition }: Zone, name: DomainName | undefined): boolean {
-  return name === apex || definition.stanzas.some(({ gateway }) => gateway?.servers[0]?.name === name);
+/** In a gateway zone the peer spells hosts in lower case, and only what the zone has by itself as the question does. */
+function isOwn({ apex, definition }: Zone, type: RRType, name: DomainName | undefined): boolean {
+  if (name === apex) return type === RRType.SOA || type === RRType.NS;
+  return definition.stanzas.some(({ gateway }) => gateway?.servers[0]?.name === name);
 }
 
 /** Names whose addresses go with a set, where they are not of the same service as the name that was asked. */

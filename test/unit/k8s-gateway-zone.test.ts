@@ -85,6 +85,20 @@ describe('k8s_gateway: name servers', () => {
     assert.ok(additional.includes('dns2.kube-system.example.com. 60 IN A 192.0.2.54'));
   });
 
+  it('are spelled as they were asked for, and hosts in lower case, that of the zone itself too', async () => {
+    const served = run([six, ingress('a/a', ['example.com', 'www'], ['192.0.2.1'])]);
+    for (const [asked, type, isLower] of [
+      ['EXAMPLE.com', 'NS', false],
+      ['EXAMPLE.com', 'SOA', false],
+      ['EXAMPLE.com', 'A', true],
+      ['WWW.example.com', 'A', true],
+      ['DNS1.kube-system.example.com', 'A', false],
+    ] as const) {
+      const reply = await served.answer(requestOf(asked, type));
+      assert.equal(reply.kind === 'reply' && reply.isLowerCase === true, isLower, `${asked} ${type}`);
+    }
+  });
+
   it('have the addresses of all kinds together', () =>
     check([six, ingress('a/a', ['dns1.kube-system'], ['192.0.2.54'])], {
       'dns1.kube-system.example.com': '192.0.2.54, 192.0.2.53',

@@ -195,6 +195,23 @@ test('file: what it refuses, drops and passes on', async (t) => {
   );
 });
 
+test('file: with fallthrough others may have data for a name that is only a step, or the apex, but not deny it', async (t) => {
+  const zone = `${ZONE}\nx.step 60 A 192.0.2.5\n`;
+  const kit = fileOf(t, zone, 'fallthrough', {}, 'whoami');
+  const has = nextWith('step.example.org. 60 IN A 192.0.2.6').next;
+  const denies = nextWith('', { rcode: 3 }).next;
+  const askOf = (name: string, type: string, next: typeof has) => askHandler(kit.handler, requestOf(name, type), next);
+  for (const name of ['step.example.org', 'example.org']) {
+    assert.deepEqual((await askOf(name, 'A', has)).answer, ['step.example.org. 60 IN A 192.0.2.6'], name);
+    const { rcode, authority } = await askOf(name, 'A', denies);
+    assert.equal(rcode, 'NOERROR', name);
+    assert.match(authority.join(), /^example\.org\. 60 IN SOA /);
+  }
+  assert.match((await askOf('example.org', 'SOA', has)).answer.join(), / SOA /);
+  assert.equal((await askOf('x.step.example.org', 'TXT', has)).answer.length, 0, 'it has records');
+  assert.equal((await ask(fileOf(t, zone, 'fallthrough'), 'step.example.org', 'A')).rcode, 'NOERROR', 'nobody follows');
+});
+
 test('file: the zone is read again when its serial has changed, and kept answers are dropped then', async (t) => {
   const kit = fileOf(t, ZONE, 'reload 10s');
   kit.write(ZONE.replace('192.0.2.2', '192.0.2.99'));

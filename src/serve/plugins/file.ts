@@ -6,10 +6,10 @@ import { type DomainName, isSubdomain } from '../../dns/name.ts';
 import { Opcode } from '../../dns/query.ts';
 import { Rcode, RRType } from '../../dns/rrset.ts';
 import type { HandlerTools, ServingBlock } from '../blocks.ts';
-import { emptyReply, type Handler, type MaybePromise, type Outcome } from '../chain.ts';
+import { emptyReply, type Handler, type MaybePromise, mapOutcome, type Outcome } from '../chain.ts';
 import { type AskServer, answerFromZone } from '../static-zone/answer.ts';
 import { openZoneFile, type ZoneSource } from '../static-zone/source.ts';
-import { recordsOfZone } from '../static-zone/zone.ts';
+import { recordsOfZone, type WrittenZone } from '../static-zone/zone.ts';
 import { systemTimer, type Timer } from '../timer.ts';
 import { withVersion } from '../zone-version.ts';
 
@@ -62,6 +62,14 @@ function openStanza(
   }));
 }
 
+/** Has the zone a name only because of names below it, or because it is the zone's own? Others may have data for it. */
+function isBare({ names, apex }: WrittenZone, name: DomainName): boolean {
+  const types = [...(names.get(name)?.keys() ?? [])];
+  return names.get(name) !== undefined && types.every((type) => name === apex && APEX_TYPES.has(type));
+}
+
+const APEX_TYPES: ReadonlySet<number> = new Set([RRType.SOA, RRType.NS]);
+
 /**
  * Answers from zones that are written down: the longest that the name is in.
  * @param sources the zones at this moment
@@ -91,13 +99,16 @@ export function createZoneHandler(
       const { zone } = source;
       const version = () => ({ apex, soa: zone.soa.rdata });
       const answered = withVersion(answerFromZone(zone, request, options.askServer), request, version);
-      const passOn = (reply: Outcome): MaybePromise<Outcome> =>
-        reply.kind === 'reply' &&
-        reply.rcode === Rcode.NXDOMAIN &&
-        reply.answer.length === 0 &&
-        source.fallthrough?.some((zone) => isSubdomain(asked, zone))
-          ? next(request)
-          : reply;
+      const isHandedOn = source.fallthrough?.some((parent) => isSubdomain(asked, parent)) === true;
+      const passOn = (reply: Outcome): MaybePromise<Outcome> => {
+        if (!isHandedOn || reply.kind !== 'reply' || reply.answer.length > 0) return reply;
+        if (reply.rcode === Rcode.NXDOMAIN) return next(request);
+        if (reply.rcode !== Rcode.NOERROR || options.isLast || !isBare(zone, asked)) return reply;
+        // It exists, so nobody may deny it.
+        const isDenied = (late: Outcome) =>
+          late.kind === 'reply' && late.rcode === Rcode.NXDOMAIN && !late.answer.length;
+        return mapOutcome(next(request), (late) => (isDenied(late) ? reply : late));
+      };
       return answered instanceof Promise ? answered.then(passOn) : passOn(answered);
     },
     offeredZone(apex) {
