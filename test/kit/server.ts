@@ -52,6 +52,8 @@ const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 const START_TIMEOUT = 60_000;
 /** What may be asked for again every half a minute only, and on a busy machine, milliseconds. */
 const LONG = 120_000;
+/** Longer than a busy machine takes: who does not listen says so at once, milliseconds. */
+const HTTP_TIMEOUT = 20_000;
 const POLL_EVERY = 5;
 
 const running = new Set<ChildProcess>();
@@ -250,16 +252,20 @@ export class TestServer {
   async http(plugin: 'health' | 'ready' | 'metrics', path = `/${plugin}`): Promise<HttpReply> {
     try {
       const url = `http://127.0.0.1:${this.#ports[plugin]}${path}`;
-      const response = await fetch(url, { signal: AbortSignal.timeout(3_000) });
+      const response = await fetch(url, { signal: AbortSignal.timeout(HTTP_TIMEOUT) });
       return { status: response.status, body: await response.text() };
     } catch {
       return { status: 0, body: '' };
     }
   }
 
-  /** The sum of a metric's samples whose labels contain all of these; 0 when there is none. */
+  /**
+   * The sum of a metric's samples whose labels contain all of these; 0 when there is none.
+   * @throws when there are no metrics: that is no 0
+   */
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
-    const { body } = await this.http('metrics');
+    const { status, body } = await this.http('metrics');
+    if (status !== 200) throw new Error(`no metrics (${status})${this.#state()}`);
     let sum = 0;
     for (const line of body.split('\n')) {
       const match = /^([a-z_]+)(?:\{(.*)\})? (\S+)/.exec(line);

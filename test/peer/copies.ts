@@ -8,8 +8,9 @@ export interface Side {
   zone(): Promise<TransferredZone>;
 }
 
+/** The serial is asked for by TCP: Knot DNS refuses questions for catalogs by UDP. */
 export function sideOf(dns: DnsClient, zone: string): Side {
-  return { serial: () => dns.serial(zone), zone: () => dns.axfr(zone) };
+  return { serial: () => dns.serial(zone, { tcp: true }), zone: () => dns.axfr(zone) };
 }
 
 export interface Copying {

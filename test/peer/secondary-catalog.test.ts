@@ -8,7 +8,7 @@ import { eventually } from '../kit/wait.ts';
 import { sideOf, waitForCopy } from './copies.ts';
 import { hasProgram, Peer, type PeerKind } from './peer.ts';
 
-const TIMEOUT = 60_000;
+const TIMEOUT = 120_000;
 
 const zoneText = (serial: number) => `@ 60 SOA ns hostmaster ${serial} 3600 1 86400 60
 @ 60 NS ns
