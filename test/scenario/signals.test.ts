@@ -52,9 +52,8 @@ describe('a signal', () => {
     const server = await prepare(`http://127.0.0.1:${nobody}`);
     server.spawn();
     await server.printed(/waiting for Kubernetes API/);
-    const began = performance.now();
     assert.deepEqual(await server.stop(), IN_ORDER, server.said());
-    assert.ok(performance.now() - began < 5_000, 'it did not wait for the cluster');
+    assert.doesNotMatch(server.stdout, /unsynced/, 'it did not wait for the cluster');
   });
 
   test('SIGTERM in order closes the log: no write-ahead log is left', async () => {
@@ -71,6 +70,7 @@ describe('a signal', () => {
     server.spawn();
     await server.printed(/^zonelog-/m);
     server.signal('SIGHUP');
+    await server.hasZone(CHURN_ZONE);
     assert.match(await server.dns.data(`plain-0.apps.svc.${CHURN_ZONE}`, 'A'), /^10\.96\./);
     assert.equal(server.isRunning, true);
     await server.stop();

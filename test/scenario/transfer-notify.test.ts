@@ -14,6 +14,9 @@ import { eventually } from '../kit/wait.ts';
 
 const KEYS = 'key k { algorithm hmac-sha384; secret "c2VjcmV0IG9mIHRoZSBrZXk="; };';
 
+/** Between two messages to a secondary at least, milliseconds. */
+const DELAY = 50;
+
 describe('NOTIFY of a server with two serving threads', () => {
   const churn = new Churn(1996, 5);
   const listener = new NotifyListener(KEYS);
@@ -47,7 +50,7 @@ describe('NOTIFY of a server with two serving threads', () => {
         to 127.0.0.1:${port} key k
         to 127.0.0.0/8
         source 127.0.0.1
-        notify 50ms 500ms
+        notify ${DELAY}ms 500ms
     }
 }
 `;
@@ -93,15 +96,16 @@ describe('NOTIFY of a server with two serving threads', () => {
 
   test('tells of many changes in a row with few messages', async () => {
     const before = listener.serials.length;
-    const versions = readVersions(server.database, CHURN_ZONE).length;
+    const began = performance.now();
     for (let i = 0; i < 60; i++) {
       churn.step();
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     await told();
-    const sent = listener.serials.length - before;
-    const made = readVersions(server.database, CHURN_ZONE).length - versions;
-    assert.ok(sent < made / 2, `${sent} messages for ${made} versions`);
+    // One that got no answer in time may have been sent again.
+    const sent = new Set(listener.serials.slice(before)).size;
+    const most = 2 + (performance.now() - began) / DELAY;
+    assert.ok(sent <= most, `${sent} messages where ${most} are enough`);
   });
 
   test('shows who has acknowledged and taken what', async () => {
