@@ -36,6 +36,11 @@ const NEEDS_BUILD = /^(?:test\/)?(?:scenario|system|conformance|peer|e2e|long|br
 const LIMITS = { e2e: { run: 40, test: 35 }, peer: { run: 20, test: 5 }, long: { run: 15, test: 6 } };
 const DEFAULT_LIMIT = { run: 20, test: 4 };
 const CONCURRENCY = 2;
+/**
+ * Suites whose files share one process: they start hardly anything, and to load what all of them load took most of their
+ * time.
+ */
+const SHARED = ['unit', 'property', 'golden', 'fuzz', 'migration'];
 
 const names = process.argv.slice(2);
 try {
@@ -52,24 +57,28 @@ try {
   fail(error);
 }
 
-/** Checks first, each as one test; then the files of all suites in one run of node --test. */
+/** Checks first, each as one test; then the files of all suites in one run of node --test, or two at once. */
 async function runAll(suites, node) {
   const PATH = `${path.dirname(node)}${path.delimiter}${process.env.PATH ?? ''}`;
   const cache = path.join(ROOT, 'node_modules', '.cache', 'zonelog-test');
   const env = { NODE_COMPILE_CACHE: cache, ...process.env, PATH };
   const totals = { passed: 0, failed: 0, skipped: 0 };
-  const files = [];
+  const [apart, shared] = [[], []];
   for (const suite of suites) {
     if (suite in CHECKS) totals[check(suite, node, env) ? 'passed' : 'failed'] += 1;
-    else files.push(...filesOf(suite));
+    else (SHARED.includes(suite) ? shared : apart).push(...filesOf(suite));
   }
-  if (files.length === 0) return totals;
   const limits = suites.map((suite) => LIMITS[suite] ?? DEFAULT_LIMIT);
   const limit = { run: Math.max(...limits.map(({ run }) => run)), test: Math.max(...limits.map(({ test }) => test)) };
-  const counts = await runTests(files, node, env, limit);
-  totals.passed += counts.passed;
-  totals.failed += counts.failed + counts.cancelled;
-  totals.skipped += counts.skipped + counts.todo;
+  const runs = [
+    runTests(apart, node, env, limit, [`--test-concurrency=${CONCURRENCY}`]),
+    runTests(shared, node, { ...env, ZONELOG_TEST_SHARED: '1' }, limit, ['--test-isolation=none']),
+  ];
+  for (const counts of await Promise.all(runs)) {
+    totals.passed += counts.passed;
+    totals.failed += counts.failed + counts.cancelled;
+    totals.skipped += counts.skipped + counts.todo;
+  }
   return totals;
 }
 
@@ -104,10 +113,11 @@ function filesOf(suite) {
 }
 
 /** One run of node --test; the counts of one failed test when it broke off. */
-async function runTests(files, node, env, limit) {
+async function runTests(files, node, env, limit, how) {
+  if (files.length === 0) return { passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 };
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'zonelog-test-'));
   const countsFile = path.join(folder, 'counts.json');
-  const options = [`--test-concurrency=${CONCURRENCY}`, `--test-timeout=${limit.test * 60_000}`];
+  const options = [...how, `--test-timeout=${limit.test * 60_000}`];
   options.push(`--test-reporter=${path.join(ROOT, 'scripts', 'reporter.mjs')}`, '--test-reporter-destination=stdout');
   try {
     const args = ['--disable-warning=ExperimentalWarning', '--test', ...options, ...files];

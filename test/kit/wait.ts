@@ -10,6 +10,7 @@ export async function eventually<T>(
   isRight: (seen: T) => boolean,
   what: string,
   timeoutMs = PATIENCE,
+  everyMs = EVERY,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   let last: unknown = 'nothing';
@@ -25,6 +26,6 @@ export async function eventually<T>(
       const text = last instanceof Error ? String(last) : JSON.stringify(last);
       throw new Error(`not within ${timeoutMs / 1000} s: ${what}; last seen: ${text}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, EVERY));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }

@@ -24,6 +24,9 @@ export interface Copying {
   readonly timeout: number;
 }
 
+/** Milliseconds. */
+const LOOK_EVERY = 100;
+
 /**
  * Waits until the copy is what the original is then: there may still come a version of a change that was long made. The
  * whole zone is asked for only where the serials are the same: PowerDNS can't write to SQLite while it reads from it, and
@@ -36,7 +39,7 @@ export async function waitForCopy({ zone, original, copy, said, timeout }: Copyi
     return differences(await original.zone(), await copy.zone());
   };
   try {
-    await eventually(look, (found) => found.length === 0, `the copy of ${zone} is the original`, timeout);
+    await eventually(look, (found) => found.length === 0, `the copy of ${zone} is the original`, timeout, LOOK_EVERY);
   } catch (error) {
     throw new Error([String(error), ...said()].join('\n---\n'));
   }

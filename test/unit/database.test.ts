@@ -52,10 +52,10 @@ test('a second server is refused, in this process and in another one, until the 
      }
      catch (error) { process.send(error.message); process.disconnect(); }`,
   );
-  const refused = fork(script, [file]);
+  const refused = fork(script, [file], { execArgv: [] });
   assert.match(String((await once(refused, 'message'))[0]), /another zonelog owns it/);
   first.close();
-  const owner = fork(script, [file]);
+  const owner = fork(script, [file], { execArgv: [] });
   assert.equal((await once(owner, 'message'))[0], 'owned');
   refuses(() => openDatabase(file), /another zonelog owns it/);
   owner.kill('SIGKILL');
