@@ -59,6 +59,8 @@ export interface ClusterStatus {
   readonly lost: readonly string[];
   /** Kinds that the server has not got or does not let us list: nothing of them is served. */
   readonly lacking: readonly { readonly kind: string; readonly reason: string }[];
+  /** Objects that are answered although the last list did not have them: the guard holds their deletion. */
+  readonly held: number;
 }
 
 export interface WriterStatus {

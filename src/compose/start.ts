@@ -371,6 +371,7 @@ function troublesOf({ clusters, secondaries, logFailure }: WriterStatus): string
     ...clusters.flatMap(({ id, lacking }) =>
       lacking.map(({ kind, reason }) => `nothing is served of ${kind}: ${id}: ${reason}`),
     ),
+    ...clusters.flatMap(({ id, held }) => (held > 0 ? [`the guard holds ${held} deletions: ${id}`] : [])),
     ...(logFailure === undefined ? [] : [`changes wait: the event log can't be written: ${logFailure}`]),
   ];
 }

@@ -17,7 +17,7 @@ import type { Logger } from '../logger.ts';
 import { Journal, type JournalLimits } from '../projection/journal.ts';
 import { createProjector, type Projector } from '../projection/projector.ts';
 import { eventsBetweenSnapshots, readSnapshot, writeSnapshot } from '../projection/snapshot.ts';
-import { factsAt, heldAt, keysAt, type World } from '../projection/state.ts';
+import { factsAt, heldAt, heldCountOf, keysAt, type World } from '../projection/state.ts';
 import { watchCrowdedHosts } from './crowded-hosts.ts';
 import { type Follower, startFollower } from './follower.ts';
 import { createGuard } from './guard.ts';
@@ -151,9 +151,7 @@ export function createWriter(options: WriterOptions): Writer {
       released = mergeVersions(released, made);
       for (const follower of followers) follower.send(batch, made);
       lastReleased = batch.batch;
-      if (batch.events.some((e) => STATUS_EVENTS.has(e.kind))) {
-        options.onStatus(status());
-      }
+      if (batch.events.some((e) => STATUS_EVENTS.has(e.kind))) options.onStatus(status());
     }
   }
   let lastReleased = projector.batch;
@@ -183,8 +181,7 @@ export function createWriter(options: WriterOptions): Writer {
     nextSnapshotAfter = snapshotEvery ?? eventsBetweenSnapshots(projector.world);
     snapshot = writeSnapshot(db, projector.world, projector.batch, versionsOfZones(projector.zones()).serials);
     const step = () => {
-      if (snapshot === undefined) return;
-      if (stepSnapshot()) setImmediate(step);
+      if (snapshot !== undefined && stepSnapshot()) setImmediate(step);
     };
     setImmediate(step);
   }
@@ -222,6 +219,7 @@ export function createWriter(options: WriterOptions): Writer {
             const reason = state?.lacking[kind];
             return reason === undefined ? [] : [{ kind, reason }];
           }),
+          held: heldCountOf(projector.world, view.id),
         };
       }),
       secondaries: (secondaries?.status() ?? []).filter(({ memberOf }) => memberOf === undefined),
@@ -376,6 +374,8 @@ const STATUS_EVENTS: ReadonlySet<string> = new Set([
   'ClusterSynced',
   'ClusterLost',
   'ClusterLacks',
+  'DeletionsHeld',
+  'DeletionsReleased',
   'PlanApplied',
   'ZoneExpired',
   'ZoneRefreshed',

@@ -16,7 +16,7 @@ import { heldName } from '../ingest/held-keys.ts';
 import type { ZonePlan } from '../ingest/plan.ts';
 import { type AddressNode, EMPTY_ADDRESS_NODE } from './address-tree.ts';
 import { EMPTY_GATEWAY_STATE, type GatewayState, isGatewayKind } from './gateway-state.ts';
-import { type Held, heldKeys, NOTHING_HELD } from './held.ts';
+import { type Held, heldCount, heldKeys, NOTHING_HELD } from './held.ts';
 import { PersistentMap } from './persistent-map.ts';
 import { NOTHING_TRANSFERRED, type Transferred } from './transferred.ts';
 
@@ -178,6 +178,11 @@ export function heldAt(
 ): { readonly keys: readonly string[]; readonly until: number } | undefined {
   const held = world.clusters[cluster]?.held[heldName(kind, scope)];
   return held && { keys: heldKeys(held), until: held.until };
+}
+
+/** How many objects of a cluster the guard holds the deletion of. */
+export function heldCountOf(world: World, cluster: ClusterId): number {
+  return heldCount(world.clusters[cluster]?.held ?? NOTHING_HELD);
 }
 
 /** Namespace and name of an object's key. */

@@ -79,6 +79,9 @@ describe('a list that lacks most of what is known', () => {
   });
 
   test('is told by why: since when, by which guard, until when', async () => {
+    const [status] = JSON.parse(await zonelog('status')).clusters;
+    assert.ok(status.held >= SERVICES, JSON.stringify(status));
+    assert.match((await server.http('ready', '/ready?verbose')).body, /the guard holds \d+ deletions: http/);
     const held = (await heldOf(3)) ?? '';
     assert.match(
       held,
