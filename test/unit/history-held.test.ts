@@ -137,6 +137,24 @@ test('commands tell of it too', async (t) => {
   assert.equal(verified.code, 0, verified.err);
 });
 
+test('a slice takes what is held along, from the middle of it too', async (t) => {
+  const { file } = record(t);
+  const why = ['why', 'a.apps.svc.cluster.local', '-o', 'json', '-db'];
+  const { out: whole } = await runAt(NOW, [...why, file]);
+  for (const [i, from] of [[], ['--from', at(5)]].entries()) {
+    const exported = await runAt(NOW, ['export', ...from, '-db', file]);
+    assert.deepEqual([exported.code, exported.err], [0, '']);
+    const copy = `${file}.${i}`;
+    const { code, err } = await runAt(NOW, ['import', '-', '-db', copy], [exported.out]);
+    assert.deepEqual([code, err], [0, '']);
+    const { out } = await runAt(NOW, [...why, copy]);
+    const held = JSON.parse(out)[0].stanzas[0].held as string;
+    if (i === 0) assert.equal(out, whole);
+    else assert.ok(held.includes(`Service apps/a since ${at(4)} or before:`), held);
+    assert.equal((await runAt(NOW, ['verify', '-db', copy])).code, 0);
+  }
+});
+
 test('a program from before there were such events refuses them with a word, not as damage of its own', (t) => {
   const { stored } = record(t);
   const shapes = stored.db
