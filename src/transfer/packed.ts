@@ -13,6 +13,8 @@ import type { MessageFiller } from './pack.ts';
 
 /** Octets of messages that are kept in one thread. */
 export const MAX_PACKED = 48 * 1024 * 1024;
+/** Octets that are kept anew of one transfer: no transfer makes a thread grow by much, and the next one keeps the next part. */
+const MAX_ADDED = 16 * 1024 * 1024;
 /** Octets that each part of a chunk takes besides messages, about. */
 const PART_OCTETS = 100;
 
@@ -21,9 +23,11 @@ export interface ChunkSizes {
   readonly enough: number;
   /** A chunk with fewer octets is put together with what is packed before or behind it. */
   readonly small: number;
+  /** Octets that one transfer may add to what is kept. */
+  readonly added: number;
 }
 
-const DEFAULT_SIZES: ChunkSizes = { enough: 14 * 1024, small: 4 * 1024 };
+const DEFAULT_SIZES: ChunkSizes = { enough: 14 * 1024, small: 4 * 1024, added: MAX_ADDED };
 
 interface Chunk {
   /** Of each of its parts. */
@@ -84,6 +88,7 @@ export class PackedZones {
     } else {
       const queue = new PartQueue(parts);
       const visited = new Map<string, Chunk>();
+      let added = 0;
       try {
         for (let first = queue.peek(0); first !== undefined; first = queue.peek(0)) {
           let chunk = findKept(zone, queue, this.#sizes);
@@ -91,8 +96,10 @@ export class PackedZones {
             queue.drop(chunk.facts.length);
             yield* chunk.messages;
           } else {
-            chunk = yield* pack(zone, queue, packing, key === undefined ? 0 : this.#most, this.#sizes);
-            if (key !== undefined) this.#keep(key, zone, first.key, chunk);
+            const room = key === undefined ? 0 : Math.min(this.#most, this.#sizes.added - added);
+            chunk = yield* pack(zone, queue, packing, room, this.#sizes);
+            added += chunk.octets;
+            if (key !== undefined && added <= this.#sizes.added) this.#keep(key, zone, first.key, chunk);
           }
           visited.set(first.key, chunk);
           chunks.push(chunk);

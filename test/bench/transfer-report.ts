@@ -10,7 +10,9 @@ export interface Taking {
   readonly size: number;
   readonly label: string;
   readonly rounds: readonly (Pulled & { readonly grownMiB: number; readonly cpuSeconds: number })[];
-  /** Of versions that nobody had taken before. */
+  /** Of the first version that anybody took after the start. */
+  readonly cold?: Taking['rounds'];
+  /** Of versions that nobody had taken before, each one change after one that somebody had. */
   readonly fresh?: Taking['rounds'];
   readonly ixfrMilliseconds?: readonly number[];
 }
@@ -25,8 +27,9 @@ export function transferTable(results: readonly Taking[], following: EventLatenc
   const verdicts: string[] = [];
   for (const size of new Set(results.map((result) => result.size))) {
     const here = results.filter((result) => result.size === size);
-    for (const { label, rounds, fresh } of here) {
+    for (const { label, rounds, fresh, cold } of here) {
       lines.push(takingRow(label, rounds));
+      if (cold !== undefined) lines.push(takingRow('  cold', cold));
       if (fresh !== undefined) lines.push(takingRow('  first', fresh));
     }
     verdicts.push(...verdictsOf(size, here));
@@ -69,7 +72,7 @@ function verdictsOf(size: number, here: readonly Taking[]): string[] {
   const named = (label: string) => here.find((result) => result.label.toLowerCase() === label);
   const records = size.toLocaleString('en');
   const first = ours.fresh ?? ours.rounds;
-  const grown = Math.max(grownOf(ours.rounds), grownOf(first));
+  const grown = Math.max(grownOf(ours.rounds), grownOf(first), grownOf(ours.cold ?? []));
   const list = [verdict(`${records}: RSS grows by ${grown.toFixed(1)} MiB (≤ ${MEMORY_MIB})`, grown <= MEMORY_MIB)];
   const knot = named('knot');
   if (knot !== undefined) {

@@ -62,6 +62,7 @@ async function run(): Promise<void> {
     const api = await startApi(fixture);
     const asked = samples(fixture, 20);
     const { server: ours } = await startSynced(subject, api, asked);
+    const cold = [await take(ours, puller)];
     const zoneFile = path.join(folder, `${size}.zone`);
     writeZone(ours.port, zoneFile);
     const servers: Server[] = [ours];
@@ -86,7 +87,7 @@ async function run(): Promise<void> {
     for (const [i, server] of servers.entries()) {
       const mine = taken[i] ?? [];
       const label = server.contestant.label;
-      results.push({ size, label, rounds: mine, ...(i === 0 && { fresh, ixfrMilliseconds: ixfr.milliseconds }) });
+      results.push({ size, label, rounds: mine, ...(i === 0 && { cold, fresh, ixfrMilliseconds: ixfr.milliseconds }) });
       say(`${label}: ${median(mine.map(({ milliseconds }) => milliseconds)).toFixed(0)} ms`);
     }
     say(`IXFR of ${CHANGES} changes: ${median(ixfr.milliseconds).toFixed(2)} ms, ${ixfr.records} records`);
@@ -132,7 +133,7 @@ async function take(server: Server, puller: Puller): Promise<Taking['rounds'][nu
   return { ...pulled, grownMiB: server.memory().peakMiB - before, cpuSeconds };
 }
 
-/** Transfers of versions that nobody has taken before. */
+/** Transfers of versions that nobody has taken before, each one change after another that was taken. */
 async function measureFresh(server: Server, api: Api, puller: Puller): Promise<Taking['rounds'][number][]> {
   const taken: Taking['rounds'][number][] = [];
   for (let round = 0; round < rounds; round++) {

@@ -291,7 +291,7 @@ test('parts of two versions with the same facts have the same sets, and kept mes
   fc.assert(
     fc.property(histories, (list) => {
       const history = given();
-      const packed = new PackedZones(20_000, { enough: 400, small: 100 });
+      const packed = new PackedZones(20_000, { enough: 400, small: 100, added: 20_000 });
       const known = new Map<string, Map<string, ZonePart>>();
       for (const batch of list) {
         history.when(batch);

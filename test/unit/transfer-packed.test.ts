@@ -140,6 +140,24 @@ test('what is too large is kept in part, and what is kept gives way to what come
   assert.deepEqual(take(packed, small, 'small.').made, [], 'small. was used later than other., and is still there');
 });
 
+test('one transfer adds no more than a part to what is kept, and the next one adds the next', () => {
+  const packed = new PackedZones(1 << 20, { enough: 1000, small: 300, added: 20_000 });
+  const zone = zoneOf(
+    Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`part-${String(i).padStart(3, '0')}`, 40])),
+  );
+  const octets = [0, 1, 2, 3, 4, 5].map(() => {
+    take(packed, zone);
+    return packed.octets;
+  });
+  const steps = octets.map((now, i) => now - (octets[i - 1] ?? 0));
+  assert.ok(
+    steps.every((step) => step <= 20_000),
+    `${steps}`,
+  );
+  assert.ok(steps.filter((step) => step > 0).length > 2, `${steps}`);
+  assert.deepEqual(take(packed, zone).made, [], 'in the end all is kept');
+});
+
 test('a transfer that breaks off leaves only what is whole, and one without a key nothing', () => {
   const packed = new PackedZones();
   const zone = zoneOf({ a: 600, b: 600, c: 600 });
@@ -162,7 +180,7 @@ test('whatever changes, and in whatever order versions are taken, each is sent a
       fc.array(version, { minLength: 1, maxLength: 8 }),
       fc.array(fc.nat(7), { maxLength: 12 }),
       (list, order) => {
-        const packed = new PackedZones(4000, { enough: 300, small: 120 });
+        const packed = new PackedZones(4000, { enough: 300, small: 120, added: 2500 });
         const zones = list.map((parts, i) => zoneOf(parts, i + 1));
         for (const i of order) take(packed, zones[i % zones.length] as TestZone);
         assert.ok(packed.octets <= 4000);
