@@ -12,12 +12,14 @@ import { eventually } from '../kit/wait.ts';
 
 const zone = (address: string, serial = 1) => `@ 60 SOA ns admin ${serial} 1 1 1 1\n@ NS ns\nwww A ${address}\n`;
 
-function autoOf(t: TestContext, fill: (folder: Folder) => void, options = '', extra = '') {
+function autoOf(t: TestContext, fill: (folder: Folder) => void, options = '', extra = '', behind = 'whoami') {
   const folder = temporaryFolder(t);
   fill(folder);
   const { tools, lines } = toolsOf();
   const clock = new FakeClock();
-  const block = blockOf(optionsOf(`auto org {\ndirectory ${folder.path} ${extra}\nreload 10s\n${options}\n}`));
+  const block = blockOf(
+    optionsOf(`auto org {\ndirectory ${folder.path} ${extra}\nreload 10s\n${options}\n}\n${behind}`),
+  );
   const handler = openAuto(block, tools, clock.timer);
   t.after(() => handler.close?.());
   return { folder, handler, clock, lines };
@@ -45,6 +47,12 @@ test('auto: each file whose name fits is a zone', async (t) => {
   assert.deepEqual(await ask(handler, 'none.example.org'), ['NXDOMAIN']);
   assert.deepEqual(await ask(handler, 'www.elsewhere.net'), ['127.0.0.9']);
   assert.deepEqual(await ask(handler, 'www.unknown.org'), ['127.0.0.9']);
+});
+
+test('auto: where nobody comes after it a name of no zone is refused, as an authoritative server does', async (t) => {
+  const { handler } = autoOf(t, (folder) => folder.write('db.example.org', zone('192.0.2.1')), '', '', 'errors');
+  assert.deepEqual(await ask(handler, 'www.unknown.org'), ['REFUSED']);
+  assert.deepEqual(await ask(handler, 'www.elsewhere.net'), ['127.0.0.9'], 'not one that it is for');
 });
 
 test('auto: the origin is made of the groups of the pattern', async (t) => {

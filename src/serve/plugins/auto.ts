@@ -11,7 +11,7 @@ import { compileMatcher, fillGroups } from '../match-pattern.ts';
 import { openZoneFile } from '../static-zone/source.ts';
 import { systemTimer, type Timer } from '../timer.ts';
 import { reasonOf } from '../watched-file.ts';
-import { createZoneHandler, type ServedSource } from './file.ts';
+import { createZoneHandler, isLastOf, type ServedSource } from './file.ts';
 
 /** Files of one directory at most. */
 const MAX_FILES = 100_000;
@@ -34,8 +34,11 @@ export function openAuto(block: ServingBlock, tools: HandlerTools, timer: Timer 
     for (const directory of directories) directory.close();
     throw error;
   }
+  const isLast = isLastOf(block, 'auto');
+  const zones = (block.options.auto ?? []).flatMap((options) => options.zones);
   const handler = createZoneHandler('auto', () => directories.flatMap((directory) => directory.sources()), {
-    isLast: false,
+    // Beyond the zones that the directive is for the peer hands the question on, whoever may be there.
+    isLast: (name) => isLast && zones.some((zone) => isSubdomain(name, zone)),
     askServer: tools.askServer,
   });
   return {

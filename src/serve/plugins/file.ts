@@ -18,8 +18,13 @@ export interface ServedSource extends ZoneSource {
   readonly fallthrough: readonly DomainName[] | undefined;
 }
 
-/** Directives behind `file` that answer questions. */
-const BEHIND: ReadonlySet<string> = new Set(['auto', 'secondary', 'loop', 'forward', 'erratic', 'whoami']);
+/** Directives behind `file` that answer questions, in their order. */
+const BEHIND = ['auto', 'secondary', 'loop', 'forward', 'erratic', 'whoami'];
+
+/** Does nobody in the block come after `file`, or after another directive behind it? */
+export function isLastOf({ plugins }: ServingBlock, name: string): boolean {
+  return !BEHIND.slice(BEHIND.indexOf(name) + 1).some((other) => plugins.includes(other));
+}
 
 /** @throws OperatorError when a file is wrong */
 export function openFile(block: ServingBlock, tools: HandlerTools, timer: Timer = systemTimer): Handler {
@@ -30,8 +35,11 @@ export function openFile(block: ServingBlock, tools: HandlerTools, timer: Timer 
     for (const source of sources) source.close();
     throw error;
   }
-  const isLast = !block.plugins.some((name) => BEHIND.has(name));
-  return createZoneHandler('file', () => sources, { isLast, askServer: (request) => tools.askServer(request) });
+  const isLast = isLastOf(block, 'file');
+  return createZoneHandler('file', () => sources, {
+    isLast: () => isLast,
+    askServer: (request) => tools.askServer(request),
+  });
 }
 
 function openStanza(
@@ -73,12 +81,12 @@ const APEX_TYPES: ReadonlySet<number> = new Set([RRType.SOA, RRType.NS]);
 /**
  * Answers from zones that are written down: the longest that the name is in.
  * @param sources the zones at this moment
- * @param options.isLast nobody comes after it: a name of no zone is refused, as an authoritative server does
+ * @param options.isLast nobody comes after it who may have the name: one of no zone is refused, as an authoritative server does
  */
 export function createZoneHandler(
   name: string,
   sources: () => readonly ServedSource[],
-  options: { readonly isLast: boolean; readonly askServer: AskServer },
+  options: { isLast(name: DomainName): boolean; readonly askServer: AskServer },
 ): Handler {
   return {
     name,
@@ -90,7 +98,7 @@ export function createZoneHandler(
         asked,
         all.map((source) => source.apex),
       );
-      if (apex === undefined) return options.isLast ? emptyReply(Rcode.REFUSED) : next(request);
+      if (apex === undefined) return options.isLast(asked) ? emptyReply(Rcode.REFUSED) : next(request);
       const source = all.find((one) => one.apex === apex) as ServedSource;
       if (type === RRType.AXFR || type === RRType.IXFR) return emptyReply(Rcode.REFUSED);
       // The zone comes from a file: nobody else can say that it has changed.
@@ -103,7 +111,7 @@ export function createZoneHandler(
       const passOn = (reply: Outcome): MaybePromise<Outcome> => {
         if (!isHandedOn || reply.kind !== 'reply' || reply.answer.length > 0) return reply;
         if (reply.rcode === Rcode.NXDOMAIN) return next(request);
-        if (reply.rcode !== Rcode.NOERROR || options.isLast || !isBare(zone, asked)) return reply;
+        if (reply.rcode !== Rcode.NOERROR || options.isLast(asked) || !isBare(zone, asked)) return reply;
         // It exists, so nobody may deny it.
         const isDenied = (late: Outcome) =>
           late.kind === 'reply' && late.rcode === Rcode.NXDOMAIN && !late.answer.length;
