@@ -5,8 +5,8 @@ import { parseZoneText } from '../../src/dns/zonefile.ts';
 import { composeChain, type Handler, type MaybePromise, type Reply, type Request } from '../../src/serve/chain.ts';
 import { createCache } from '../../src/serve/plugins/cache.ts';
 import { FakeClock } from './fake-clock.ts';
+import { requestFor } from './handlers.ts';
 import { optionsOf } from './options.ts';
-import { nameOf } from './serving.ts';
 
 export interface Made {
   readonly rcode?: number;
@@ -28,25 +28,6 @@ export function madeReply({ rcode = Rcode.NOERROR, answer, authority, additional
     authority: records(authority),
     additional: records(additional),
     ...more,
-  };
-}
-
-export function requestFor(name: string, type: number = RRType.A, parts: Partial<Request> = {}): Request {
-  const absolute = name.endsWith('.') ? name : `${name}.`;
-  return {
-    id: 1,
-    opcode: 0,
-    isRecursionDesired: true,
-    isCheckingDisabled: false,
-    isAuthenticData: false,
-    question: { name: nameOf(name), spelling: absolute, type, class: 1 },
-    authority: [],
-    edns: undefined,
-    transport: 'udp',
-    remote: { address: '192.0.2.1', port: 4000 },
-    local: { address: '127.0.0.1', port: 53 },
-    serverZone: nameOf('.'),
-    ...parts,
   };
 }
 

@@ -1,4 +1,5 @@
 /** A `forward` plugin with real sockets and a clock of its own. */
+import type { TestContext } from 'node:test';
 import { MessageEncoder } from '../../src/dns/encode.ts';
 import { createLogger } from '../../src/logger.ts';
 import { emptyReply, type Handler, type Outcome, type Request } from '../../src/serve/chain.ts';
@@ -10,6 +11,7 @@ import type { TlsSettings } from '../../src/serve/upstream/stream-exchange.ts';
 import { listTargets } from '../../src/serve/upstream/targets.ts';
 import { FakeClock } from './fake-clock.ts';
 import { optionsOf } from './options.ts';
+import { type Answerer, addressReply, startUpstream, type Upstream } from './upstream.ts';
 
 export interface Forwarding {
   readonly handler: Handler;
@@ -78,4 +80,22 @@ export function forwarding(
       return sum;
     },
   };
+}
+
+/** As `forwarding`, until the end of the test. */
+export function forwardingOf(t: TestContext, ...args: Parameters<typeof forwarding>): Forwarding {
+  const made = forwarding(...args);
+  t.after(() => {
+    made.handler.close?.();
+    // Who still waits for a reply waits no longer.
+    made.clock.advance(10_000);
+  });
+  return made;
+}
+
+/** A server to forward to, until the end of the test. */
+export async function upstreamOf(t: TestContext, answer: Answerer = (asked) => addressReply(asked)): Promise<Upstream> {
+  const upstream = await startUpstream(answer);
+  t.after(() => upstream.stop());
+  return upstream;
 }

@@ -1,6 +1,7 @@
 /** Handlers without a server: requests as plugins see them, replies as text. */
 
 import type { BlockOptions } from '../../src/corefile/config.ts';
+import { RRType } from '../../src/dns/rrset.ts';
 import { parseType, rcodeText } from '../../src/dns/type-text.ts';
 import { parseZoneText, recordText } from '../../src/dns/zonefile.ts';
 import { createLogger, TEXT_STYLE } from '../../src/logger.ts';
@@ -13,6 +14,11 @@ import { nameOf } from './serving.ts';
 export function requestOf(spelling: string, type: string, parts: Partial<Request> = {}): Request {
   const number = parseType(type);
   if (number === undefined) throw new Error(`no type: ${type}`);
+  return requestFor(spelling, number, parts);
+}
+
+/** As `requestOf`, with the type's number. */
+export function requestFor(spelling: string, type: number = RRType.A, parts: Partial<Request> = {}): Request {
   const text = spelling.endsWith('.') ? spelling : `${spelling}.`;
   return {
     id: 1,
@@ -20,7 +26,7 @@ export function requestOf(spelling: string, type: string, parts: Partial<Request
     isRecursionDesired: true,
     isCheckingDisabled: false,
     isAuthenticData: false,
-    question: { name: nameOf(text), spelling: text, type: number, class: 1 },
+    question: { name: nameOf(text), spelling: text, type, class: 1 },
     authority: [],
     edns: undefined,
     transport: 'udp',

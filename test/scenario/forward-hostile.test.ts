@@ -3,28 +3,12 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Rcode, RRType } from '../../src/dns/rrset.ts';
-import { requestFor } from '../kit/cached.ts';
-import { type Forwarding, forwarding } from '../kit/forwarding.ts';
-import { type Answerer, addressReply, replyTo, startUpstream, type Upstream } from '../kit/upstream.ts';
-
-async function upstreamOf(t: TestContext, answer: Answerer = (asked) => addressReply(asked)): Promise<Upstream> {
-  const upstream = await startUpstream(answer);
-  t.after(() => upstream.stop());
-  return upstream;
-}
-
-function forwardingOf(t: TestContext, ...args: Parameters<typeof forwarding>): Forwarding {
-  const made = forwarding(...args);
-  t.after(() => {
-    made.handler.close?.();
-    // Who still waits for a reply waits no longer.
-    made.clock.advance(10_000);
-  });
-  return made;
-}
+import { type Forwarding, forwardingOf, upstreamOf } from '../kit/forwarding.ts';
+import { requestFor } from '../kit/handlers.ts';
+import { addressReply, replyTo, startUpstream } from '../kit/upstream.ts';
 
 async function failureOf({ outcome }: Forwarding, transport: 'udp' | 'tcp' = 'udp'): Promise<string> {
   const reply = await outcome(requestFor('www.test', RRType.A, { transport }));

@@ -14,21 +14,12 @@ import { createServer as createTls, type TLSSocket } from 'node:tls';
 import packet from 'dns-packet';
 import { FrameReader, frameMessages } from '../../src/dns/framing.ts';
 import { Rcode, RRType } from '../../src/dns/rrset.ts';
-import { requestFor } from '../kit/cached.ts';
 import { CA, CERTIFICATE, KEY } from '../kit/certificates.ts';
-import { type Forwarding, forwarding } from '../kit/forwarding.ts';
+import { forwardingOf } from '../kit/forwarding.ts';
+import { requestFor } from '../kit/handlers.ts';
 import { addressReply } from '../kit/upstream.ts';
 
 const TRUSTED = { ca: CA, cert: undefined, key: undefined };
-
-function forwardingOf(t: TestContext, ...args: Parameters<typeof forwarding>): Forwarding {
-  const made = forwarding(...args);
-  t.after(() => {
-    made.handler.close?.();
-    made.clock.advance(10_000);
-  });
-  return made;
-}
 
 const reply = (octets: Buffer) => addressReply({ query: packet.decode(octets) });
 

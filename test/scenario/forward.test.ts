@@ -1,29 +1,13 @@
 /** `forward` and servers that behave. */
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { Rcode, RRType } from '../../src/dns/rrset.ts';
 import type { Handler } from '../../src/serve/chain.ts';
 import type { Entry } from '../../src/serve/entry.ts';
-import { requestFor } from '../kit/cached.ts';
-import { type Forwarding, forwarding } from '../kit/forwarding.ts';
+import { forwardingOf, upstreamOf } from '../kit/forwarding.ts';
+import { requestFor } from '../kit/handlers.ts';
 import { decode, entryOf, question, REMOTE } from '../kit/serving.ts';
-import { type Answerer, addressReply, replyTo, startUpstream, type Upstream } from '../kit/upstream.ts';
-
-async function upstreamOf(t: TestContext, answer: Answerer = (asked) => addressReply(asked)): Promise<Upstream> {
-  const upstream = await startUpstream(answer);
-  t.after(() => upstream.stop());
-  return upstream;
-}
-
-function forwardingOf(t: TestContext, ...args: Parameters<typeof forwarding>): Forwarding {
-  const made = forwarding(...args);
-  t.after(() => {
-    made.handler.close?.();
-    // Who still waits for a reply waits no longer.
-    made.clock.advance(10_000);
-  });
-  return made;
-}
+import { addressReply, replyTo } from '../kit/upstream.ts';
 
 const TCP = { transport: 'tcp' } as const;
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Rcode, RRType } from '../../src/dns/rrset.ts';
+import { Rcode } from '../../src/dns/rrset.ts';
 import type { ClusterEvent } from '../../src/ingest/event.ts';
 import type { ZoneDefinition } from '../../src/ingest/plan.ts';
-import type { Next, Outcome, Reply, Request } from '../../src/serve/chain.ts';
+import type { Next, Outcome, Reply } from '../../src/serve/chain.ts';
 import { kubernetesHandler } from '../../src/serve/plugins/kubernetes.ts';
 import {
   EAST,
@@ -17,25 +17,9 @@ import {
   zoneDefinition,
 } from '../kit/cluster-events.ts';
 import { given, recordLine } from '../kit/given.ts';
+import { requestFor } from '../kit/handlers.ts';
 
 const ROOT = [name('.')];
-
-function request(text: string): Request {
-  return {
-    id: 1,
-    opcode: 0,
-    isRecursionDesired: true,
-    isCheckingDisabled: false,
-    isAuthenticData: false,
-    question: { name: name(text), spelling: `${text}.`, type: RRType.A, class: 1 },
-    authority: [],
-    edns: undefined,
-    transport: 'udp',
-    remote: { address: '127.0.0.1', port: 1 },
-    local: { address: '127.0.0.1', port: 53 },
-    serverZone: name('.'),
-  };
-}
 
 function replyOf(rcode: number): Reply {
   return { kind: 'reply', rcode, isAuthoritative: false, answer: [], authority: [], additional: [] };
@@ -50,7 +34,7 @@ function block(stanzas: readonly (readonly ZoneDefinition[])[], ...batches: Clus
     zoneOf: zone,
     resolve: () => assert.fail('nothing to resolve'),
   });
-  return (text: string, next: Next = () => replyOf(Rcode.REFUSED)) => handler.handle(request(text), next);
+  return (text: string, next: Next = () => replyOf(Rcode.REFUSED)) => handler.handle(requestFor(text), next);
 }
 
 async function outcomeOf(outcome: Outcome | Promise<Outcome>): Promise<unknown[]> {

@@ -6,7 +6,7 @@ import type { ClusterEvent, ObjectKind, PortFacts } from '../../src/ingest/event
 import type { StanzaPlan } from '../../src/ingest/plan.ts';
 import { type Zone, zoneRRsets } from '../../src/projection/zone.ts';
 import { type AnswerContext, answer, MAX_ALIASES } from '../../src/serve/answer.ts';
-import type { Reply, Request } from '../../src/serve/chain.ts';
+import type { Reply } from '../../src/serve/chain.ts';
 import {
   EAST,
   HTTP,
@@ -23,6 +23,7 @@ import {
   zoneDefinition,
 } from '../kit/cluster-events.ts';
 import { given, recordLine } from '../kit/given.ts';
+import { requestFor } from '../kit/handlers.ts';
 
 const CL = 'cluster.local.';
 const SOA = 'cluster.local. 5 SOA ns.dns.cluster.local. hostmaster.cluster.local. SERIAL 7200 1800 86400 5';
@@ -32,23 +33,6 @@ const ALONE: AnswerContext = {
   resolve: () => assert.fail('nothing to resolve'),
   isOwn: () => true,
 };
-
-function requestFor(text: string, type: number): Request {
-  return {
-    id: 1,
-    opcode: 0,
-    isRecursionDesired: true,
-    isCheckingDisabled: false,
-    isAuthenticData: false,
-    question: { name: name(text), spelling: `${text}.`, type, class: 1 },
-    authority: [],
-    edns: undefined,
-    transport: 'udp',
-    remote: { address: '127.0.0.1', port: 1 },
-    local: { address: '127.0.0.1', port: 53 },
-    serverZone: name('.'),
-  };
-}
 
 function lines(reply: Reply): { rcode: number; answer: string[]; authority: string[]; additional: string[] } {
   const text = (records: Reply['answer']) =>

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { Rcode } from '../../src/dns/rrset.ts';
 import { encodeSections, hasTtls, layoutOf, writeTtls } from '../../src/serve/encoded-sections.ts';
 import { passReply } from '../../src/serve/upstream/passed-reply.ts';
-import { requestFor } from '../kit/cached.ts';
+import { requestFor } from '../kit/handlers.ts';
 import { decode } from '../kit/serving.ts';
 import { replyTo } from '../kit/upstream.ts';
 

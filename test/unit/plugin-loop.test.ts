@@ -5,8 +5,8 @@ import { type DomainName, isSubdomain } from '../../src/dns/name.ts';
 import { RRType } from '../../src/dns/rrset.ts';
 import { emptyReply, type Request } from '../../src/serve/chain.ts';
 import { createLoop } from '../../src/serve/plugins/loop.ts';
-import { requestFor } from '../kit/cached.ts';
 import { FakeClock } from '../kit/fake-clock.ts';
+import { requestFor } from '../kit/handlers.ts';
 import { nameOf } from '../kit/serving.ts';
 
 function loopOf(isAnswered: () => boolean) {
