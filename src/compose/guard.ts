@@ -6,6 +6,7 @@ import type { ClusterId } from '../ingest/event.ts';
 import type { AdmitDeletions, MissingObjects } from '../ingest/reconcile.ts';
 import type { Logger } from '../logger.ts';
 import type { ClusterState } from '../projection/state.ts';
+import { startTimeout } from '../timeout.ts';
 import type { DeletionGuard } from './views.ts';
 
 export interface GuardOptions {
@@ -25,22 +26,22 @@ const FEWEST = 20;
 
 export function createGuard(options: GuardOptions): AdmitDeletions {
   const { guardOf, cluster: stateOf, isHolding, release, clock, logger } = options;
-  const running = new Map<ClusterId, { readonly until: number; readonly timer: NodeJS.Timeout }>();
+  const running = new Map<ClusterId, { readonly until: number; readonly cancel: () => void }>();
 
   /** All that is held of a cluster is held until the same moment, Unix milliseconds. */
   function holdUntil(cluster: ClusterId, holdMs: number): number {
     const before = running.get(cluster);
     if (before !== undefined && isHolding(cluster)) return before.until;
-    clearTimeout(before?.timer);
+    before?.cancel();
     const now = clock();
     // A restart makes it no longer.
     const logged = Object.values(stateOf(cluster)?.held ?? {}).map((held) => held.until);
     const until = before === undefined ? Math.min(now + holdMs, ...logged.filter((time) => time > now)) : now + holdMs;
-    const timer = setTimeout(() => {
+    const cancel = startTimeout(() => {
       running.delete(cluster);
       release(cluster);
     }, until - now);
-    running.set(cluster, { until, timer: timer.unref() });
+    running.set(cluster, { until, cancel });
     return until;
   }
 

@@ -7,6 +7,7 @@ import type { ZoneId } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
 import type { SoaRecord } from '../projection/diff.ts';
+import { startTimeout } from '../timeout.ts';
 import { Notifier, type NotifyTarget, type NotifyZone } from '../transfer/notify.ts';
 import type { Taken } from '../transfer/respond.ts';
 import type { SecondaryStatus } from '../transfer/secondaries.ts';
@@ -56,10 +57,7 @@ export function createNotifySide({ threads, logger, now, clock, random, kept }: 
   const sockets = createSockets((packet, from) => notifier.receive(packet, from), logger);
   const notifier = new Notifier({
     send: sockets.send,
-    after: (milliseconds, callback) => {
-      const timer = setTimeout(callback, milliseconds).unref();
-      return () => clearTimeout(timer);
-    },
+    after: (milliseconds, callback) => startTimeout(callback, milliseconds),
     now: () => now() * 1000,
     clock,
     random,

@@ -9,6 +9,7 @@ import { StoredTimes } from '../ingest/secondary/times.ts';
 import type { Logger } from '../logger.ts';
 import type { World } from '../projection/state.ts';
 import { definitionOf, membersOf } from '../projection/transferred.ts';
+import { startTimeout } from '../timeout.ts';
 
 export interface SecondarySideOptions {
   readonly db: Database;
@@ -36,7 +37,10 @@ const GATHER = 50;
 
 export function createSecondarySide(options: SecondarySideOptions): SecondarySide {
   const { db, world, commit, random, logger, onTimes } = options;
-  const clock = { now: options.clock, after: afterTimeout };
+  const clock = {
+    now: options.clock,
+    after: (milliseconds: number, action: () => void) => startTimeout(action, milliseconds),
+  };
   const times = new StoredTimes(db, clock, (message) => logger.error(`times of zones: ${message}`));
   const changed = new Set<ZoneId>();
   const tell = (zone: ZoneId) => {
@@ -77,9 +81,4 @@ export function createSecondarySide(options: SecondarySideOptions): SecondarySid
       times.flush();
     },
   };
-}
-
-function afterTimeout(milliseconds: number, action: () => void): () => void {
-  const timer = setTimeout(action, milliseconds);
-  return () => clearTimeout(timer);
 }

@@ -7,6 +7,7 @@ import { buildInfo, type MetricsSnapshot, mergeSnapshots } from '../metrics.ts';
 import { DEFAULT_JOURNAL_LIMITS, type JournalLimits } from '../projection/journal.ts';
 import { pointsOf } from '../serve/blocks.ts';
 import { createSharedUdp, type SharedUdp } from '../serve/shared-udp.ts';
+import { startTimeout } from '../timeout.ts';
 import type { Interfaces } from './addresses.ts';
 import { createAutoReload } from './auto-reload.ts';
 import type { Control } from './control.ts';
@@ -323,7 +324,7 @@ async function waitForClusters(writer: WriterThread, planned: PlannedConfig, log
     const lines = setInterval(() => plugin.info('waiting for Kubernetes API before starting server'), WAIT_LINE_EVERY);
     const end = (isTimeout: boolean) => {
       clearInterval(lines);
-      clearTimeout(timeout);
+      cancel();
       writer.onStatus = undefined;
       if (isTimeout) {
         plugin.warning('starting server with unsynced Kubernetes API');
@@ -334,7 +335,7 @@ async function waitForClusters(writer: WriterThread, planned: PlannedConfig, log
       }
       resolve();
     };
-    const timeout = setTimeout(() => end(true), planned.startupTimeoutMs);
+    const cancel = startTimeout(() => end(true), planned.startupTimeoutMs);
     writer.onStatus = () => {
       if (isSynced()) end(false);
     };

@@ -8,6 +8,7 @@
 import { type BehaviorSubject, defer, map, Observable, retry, type Subscription, tap } from 'rxjs';
 import type { Logger } from '../logger.ts';
 import type { MetricsSnapshot } from '../metrics.ts';
+import { startTimeout } from '../timeout.ts';
 import { ApiClient, type Trouble } from './api-client.ts';
 import type { Clock } from './clock.ts';
 import { type CommitTuning, Committer, DEFAULT_COMMIT_TUNING, type LogHealth } from './commit.ts';
@@ -102,7 +103,10 @@ const RESTART = 30_000;
 /** Begins at once; subscribe to `batches$` in the same turn. */
 export function startIngest(options: IngestOptions): Ingest {
   const { log, known, logger } = options;
-  const clock: Clock = { now: options.clock, after: options.after ?? afterTimeout };
+  const clock: Clock = {
+    now: options.clock,
+    after: options.after ?? ((milliseconds, action) => startTimeout(action, milliseconds)),
+  };
   const clusters = new Map<ClusterId, RunningCluster>();
   const counters = createIngestCounters();
   const committer = new Committer({
@@ -296,11 +300,6 @@ export function startIngest(options: IngestOptions): Ingest {
       await Promise.all(stopped);
     },
   };
-}
-
-function afterTimeout(milliseconds: number, action: () => void): () => void {
-  const timer = setTimeout(action, milliseconds);
-  return () => clearTimeout(timer);
 }
 
 function afterwards(clock: Clock, milliseconds: number): Observable<unknown> {

@@ -56,8 +56,6 @@ const FIRST_RETRY: TimeRange = [250, 10_000];
 const JITTER = 0.1;
 /** Milliseconds between two refreshes that a primary asked for. */
 const NOTIFY_GAP = 100;
-/** What a timer takes at most; longer times are waited for in parts. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 export class Refresher {
   readonly #source: SecondarySource;
@@ -136,7 +134,7 @@ export class Refresher {
     if (this.#stopping.signal.aborted) return;
     this.#failures = isRefreshed ? 0 : this.#failures + 1;
     const wait = this.#isWanted ? NOTIFY_GAP : this.#waitAfter(isRefreshed);
-    this.#cancelNext = afterLong(this.#world.clock, wait, () => this.#run());
+    this.#cancelNext = this.#world.clock.after(wait, () => this.#run());
   }
 
   /** Milliseconds until the next refresh. */
@@ -250,7 +248,7 @@ export class Refresher {
     const { clock, logger } = this.#world;
     if (this.#times === undefined) return;
     const wait = Math.max(0, this.#times.expiresAt - clock.now());
-    this.#cancelExpiry = afterLong(clock, wait, () => {
+    this.#cancelExpiry = clock.after(wait, () => {
       const known = this.#world.known();
       if (known === undefined || known.isExpired) return;
       const since = new Date(this.#times?.refreshedAt ?? 0).toISOString();
@@ -275,16 +273,4 @@ function inOrder(primaries: readonly Primary[], preferred: string | undefined): 
 
 function clamp(time: number, [least, most]: TimeRange): number {
   return Math.min(most, Math.max(least, time));
-}
-
-/** As `clock.after`, for times that no timer takes. */
-function afterLong({ now, after }: Clock, milliseconds: number, action: () => void): () => void {
-  const end = now() + milliseconds;
-  let cancel = () => {};
-  const wait = () => {
-    const left = end - now();
-    cancel = left > LONGEST_TIMER ? after(LONGEST_TIMER, wait) : after(Math.max(0, left), action);
-  };
-  wait();
-  return () => cancel();
 }
