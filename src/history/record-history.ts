@@ -58,7 +58,7 @@ export function recordHistory(source: HistorySource, query: RecordQuery): Answer
   };
   const values = zones.value.flatMap((zone) => {
     const teller = new ValueTeller(source, states, zone, name.value, type.value);
-    return teller.newest(range, limit.value + 1);
+    return teller.newest(range, limit.value);
   });
   values.sort((a, b) => b.from.batch - a.from.batch);
   // A page ends with a whole batch, so that the cursor is a batch.
@@ -118,6 +118,12 @@ interface Part {
   readonly world: World;
 }
 
+function isMoreThanPage(values: readonly RecordValue[], size: number): boolean {
+  const batches = values.map(({ from }) => from.batch).sort((a, b) => b - a);
+  const last = batches[size - 1];
+  return last !== undefined && last > (batches.at(-1) as number);
+}
+
 /** Tells the values of one name in one zone. */
 class ValueTeller {
   readonly #source: HistorySource;
@@ -134,8 +140,11 @@ class ValueTeller {
     this.#type = type;
   }
 
-  /** The newest values of a range, in no order, as many as are asked for or a few more. */
-  newest(range: Range, count: number): RecordValue[] {
+  /**
+   * The newest values of a range, in no order: those of a page of so many, and one that is older where there is any. A page
+   * takes all values of a batch, or none.
+   */
+  newest(range: Range, size: number): RecordValue[] {
     const states = this.#states;
     const [from, to] = [states.window.position + 1, states.endOf(range.end)];
     const last = Math.min(range.end, range.before);
@@ -166,7 +175,8 @@ class ValueTeller {
       const asked = told.filter(
         ({ from: since, to }) => since.batch < range.before && (to === undefined || to.batch > range.begin),
       );
-      const isEnough = asked.length >= count || (after <= range.begin && !isOpenSince(range.begin, part.begun, later));
+      const isEnough =
+        isMoreThanPage(asked, size) || (after <= range.begin && !isOpenSince(range.begin, part.begun, later));
       if (isAll || isEnough) return asked;
       until = after;
     }

@@ -1,6 +1,6 @@
 /**
  * The property of test/property/history.test.ts over more histories, each asked all questions. `ZONELOG_TEST_HISTORIES`: how
- * many (default 200; a thousand take ten minutes and more).
+ * many (default 1,000).
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ import { checkHistory, script } from '../kit/history-run.ts';
 const PARTS = 4;
 /** Octets. */
 const MOST_MEMORY = 1024 ** 3;
-const RUNS = Math.ceil(Number(process.env.ZONELOG_TEST_HISTORIES ?? 200) / PARTS);
+const RUNS = Math.ceil(Number(process.env.ZONELOG_TEST_HISTORIES ?? 1_000) / PARTS);
 
 for (let part = 1; part <= PARTS; part++) {
   test(`any moment is answered as it was answered then (${part} of ${PARTS})`, async () => {

@@ -113,6 +113,30 @@ test('a long history comes in pages', (t) => {
   assert.equal(second.next, undefined);
 });
 
+test('pages go on where a batch changed several types of a name, and older values are far down the log', (t) => {
+  const file = path.join(temporaryFolder(t).path, 'zonelog.db');
+  const recording = recordTo(file);
+  recording.record([PLAN]);
+  recording.record([namespace(EAST, 'apps'), ...synced(EAST)]);
+  recording.record([service(EAST, 'apps/web', ['10.0.0.1', 'fd00::1'])]);
+  for (let i = 1; i <= 100; i++)
+    recording.record([slice(EAST, 'apps/web-1', 'web', [{ addresses: [`10.1.0.${i}`], pod: 'web-0' }])]);
+  recording.record([service(EAST, 'apps/web', ['10.0.0.2', 'fd00::2'])]);
+  recording.database.close();
+  const history = openHistory(file, { now: () => NOW });
+  assert.ok(history.ok);
+  t.after(() => history.value.close());
+  const seen: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = value(history.value.recordHistory({ name: WEB, limit: 1, cursor }));
+    seen.push(...page.items.flatMap(({ records }) => records.map(({ data }) => data)));
+    cursor = page.next;
+  } while (cursor !== undefined);
+  const addresses = seen.filter((data) => !data.includes(' '));
+  assert.deepEqual(addresses.sort(), ['10.0.0.1', '10.0.0.2', 'fd00::1', 'fd00::2']);
+});
+
 test('a zone is what it was at a time or a serial, and two of them differ by what happened between', (t) => {
   const { history } = recorded(t);
   const lines = (at: string) =>
