@@ -13,6 +13,9 @@ export default async function* report(events) {
     note(shared, type, data);
     if (type === 'test:fail' && !isOnlyParent(data)) yield describeFailure(data);
     else if (type === 'test:stderr' || type === 'test:stdout') yield data.message;
+    // Nobody's failure any more, but it fails the file.
+    else if (type === 'test:diagnostic' && / generated asynchronous activity /.test(data.message))
+      yield `${data.message}\n`;
     else if (type === 'test:summary' && data.file !== undefined) yield describeFile(data);
     else if (type === 'test:summary') {
       for (const [file, { counts, duration_ms }] of shared) {
@@ -54,7 +57,10 @@ function describeFile({ file, counts, duration_ms, success }) {
 function describeFailure({ name, file, line, details }) {
   const where = file === undefined ? '' : ` (${relative(file)}:${line})`;
   const error = details.error?.cause ?? details.error;
-  const text = typeof error === 'string' ? error : inspect(error, { depth: 8 });
+  const { exitCode, signal } = details.error ?? {};
+  // Of a file whose process ended badly outside of its tests nothing else is known.
+  const ending = exitCode === undefined ? '' : `, its process ended with ${signal ?? `code ${exitCode}`}`;
+  const text = typeof error === 'string' ? `${error}${ending}` : inspect(error, { depth: 8 });
   return `\nFAIL ${name}${where}\n${text.replace(/^/gm, '     ')}\n\n`;
 }
 
