@@ -189,13 +189,15 @@ export class ObjectStates {
   }
 
   /** What is known after the event at a position, as far as these objects, the plan and contact with clusters go. */
-  worldAt(refs: Iterable<ObjectRef>, position: Position): World {
+  worldAt(refs: readonly ObjectRef[], position: Position): World {
     const plan = this.plans.at(position);
-    const clusters = new Set(this.plans.clusters(position, position));
+    // Events may come of clusters that the plan has dropped: later ones are told as differences to them.
+    const planned = this.plans.clusters(Math.min(position, this.window.position + 1), position);
+    const clusters = new Set([...planned, ...refs.map(({ cluster }) => cluster)]);
     const events: ClusterEvent[] = [{ kind: 'PlanApplied', plan }];
     for (const cluster of clusters) events.push(...this.#contactAt(cluster, position));
     for (const ref of refs) {
-      const facts = clusters.has(ref.cluster) ? this.factsAt(ref, position) : undefined;
+      const facts = this.factsAt(ref, position);
       if (facts !== undefined) events.push(upsertOf(ref, facts));
     }
     return foldEvents(EMPTY_WORLD, events, new Touched());

@@ -12,6 +12,7 @@ import {
   slice,
   stanza,
   synced,
+  WEST,
   zoneDefinition,
 } from '../kit/cluster-events.ts';
 import { START } from '../kit/given.ts';
@@ -135,6 +136,26 @@ test('pages go on where a batch changed several types of a name, and older value
   } while (cursor !== undefined);
   const addresses = seen.filter((data) => !data.includes(' '));
   assert.deepEqual(addresses.sort(), ['10.0.0.1', '10.0.0.2', 'fd00::1', 'fd00::2']);
+});
+
+test('what is logged of a cluster that the plan has dropped damages no history', (t) => {
+  const file = path.join(temporaryFolder(t).path, 'zonelog.db');
+  const recording = recordTo(file);
+  recording.record([planApplied(zoneDefinition(ZONE, [stanza(EAST), stanza(WEST)]))]);
+  recording.record([planApplied(zoneDefinition(ZONE, [stanza(EAST)]))]);
+  recording.record([namespace(EAST, 'apps'), ...synced(EAST), service(WEST, 'apps/web', ['10.9.0.1'])]);
+  for (let i = 1; i <= 100; i++)
+    recording.record([slice(EAST, 'apps/web-1', 'web', [{ addresses: [`10.1.0.${i}`], pod: 'web-0' }])]);
+  recording.record([service(WEST, 'apps/web', ['10.9.0.2']), service(EAST, 'apps/web', ['10.0.0.1'])]);
+  recording.database.close();
+  const history = openHistory(file, { now: () => NOW });
+  assert.ok(history.ok);
+  t.after(() => history.value.close());
+  const { items } = value(history.value.recordHistory({ name: WEB, type: 'A' }));
+  assert.deepEqual(
+    items.map(({ records }) => records.map(({ data }) => data)),
+    [['10.0.0.1']],
+  );
 });
 
 test('a zone is what it was at a time or a serial, and two of them differ by what happened between', (t) => {
