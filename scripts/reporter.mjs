@@ -1,6 +1,6 @@
 /**
- * A reporter for node --test: one line for each file (with ZONELOG_TEST_SHARED files share a process), the whole story of each failure, and the counts of all files as one
- * JSON line in the file that ZONELOG_TEST_COUNTS names.
+ * A reporter for node --test: one line for each file (also where ZONELOG_TEST_SHARED says that files share a process), the
+ * whole story of each failure, and the counts of all files as one JSON line in the file that ZONELOG_TEST_COUNTS names.
  */
 import fs from 'node:fs';
 import path from 'node:path';
