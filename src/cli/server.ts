@@ -41,7 +41,7 @@ export function addServerCommands(program: Command, context: CliContext): void {
     .action(async (options: DatabaseOption) => {
       const file = databaseFile(options, context);
       const { isWritten } = (await askServer(file, 'POST', '/snapshot')) as { isWritten: boolean };
-      print(isWritten ? 'written' : 'not possible at the moment: a zone waits for a cluster');
+      print(isWritten ? 'written' : 'not written: a zone waits for a cluster, or else the log of the server tells why');
       if (!isWritten) context.exit(Exit.NONE);
     });
 }

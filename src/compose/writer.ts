@@ -28,6 +28,7 @@ import { mergeVersions, versionsOf, versionsOfZones } from './released.ts';
 import { createRetention, type Retention, type RetentionOptions } from './retention.ts';
 import { createRetryingStore } from './retrying-store.ts';
 import type { SecondarySide, ZoneExpiry } from './secondary-side.ts';
+import { createSnapshots } from './snapshots.ts';
 import { sourcesOf } from './sources.ts';
 import type { ClusterView } from './views.ts';
 
@@ -112,19 +113,12 @@ export function createWriter(options: WriterOptions): Writer {
   /** Not followed yet: what is known is served first. */
   let waitingSources: readonly ClusterSource[] | undefined;
   let clusters: readonly ClusterView[] = [];
-  let eventsSinceSnapshot = 0;
-  /** Events, as the operator asks for it. */
-  let snapshotEvery: number | undefined;
-  let nextSnapshotAfter = Number.POSITIVE_INFINITY;
-  let snapshot: Generator<undefined> | undefined;
-  let onSnapshot: (() => void) | undefined;
-  /** One was asked for while it could not be begun. */
-  let isSnapshotDue = false;
 
   const previous = (cluster: ClusterId, kind: ObjectKind, key: string) => factsAt(projector.world, cluster, kind, key);
+  let replayed = 0;
   for (const batch of log.read(projector.batch + 1, previous)) {
     projector.apply(batch);
-    eventsSinceSnapshot += batch.events.length;
+    replayed += batch.events.length;
   }
   projector.seal();
   let released = versionsOfZones(projector.zones());
@@ -141,8 +135,7 @@ export function createWriter(options: WriterOptions): Writer {
     published.push({ batch, made: versionsOf(versions) });
     release();
     tellHostNeeds?.(projector.world);
-    eventsSinceSnapshot += batch.events.length;
-    if (isSnapshotDue || eventsSinceSnapshot >= nextSnapshotAfter) beginSnapshot();
+    snapshots.countEvents(batch.events.length);
   }
 
   function release(): void {
@@ -173,32 +166,16 @@ export function createWriter(options: WriterOptions): Writer {
     for (const follower of followers) follower.reveal();
   }
 
-  function beginSnapshot(): void {
-    isSnapshotDue = true;
-    if (snapshot !== undefined || projector.isBehind() || published.length > 0) return;
-    isSnapshotDue = false;
-    eventsSinceSnapshot = 0;
-    nextSnapshotAfter = snapshotEvery ?? eventsBetweenSnapshots(projector.world);
-    snapshot = writeSnapshot(db, projector.world, projector.batch, versionsOfZones(projector.zones()).serials);
-    const step = () => {
-      if (snapshot !== undefined && stepSnapshot()) setImmediate(step);
-    };
-    setImmediate(step);
-  }
-
-  /** @returns whether there is more to do */
-  function stepSnapshot(): boolean {
-    try {
-      if (snapshot?.next().done === false) return true;
-    } catch (error) {
-      logger.error(`snapshot: ${error instanceof Error ? error.message : String(error)}; the log has everything`);
-    }
-    snapshot = undefined;
-    if (isSnapshotDue) beginSnapshot();
-    onSnapshot?.();
-    onSnapshot = undefined;
-    return false;
-  }
+  const snapshots = createSnapshots(
+    {
+      write: () => writeSnapshot(db, projector.world, projector.batch, versionsOfZones(projector.zones()).serials),
+      isPossible: () => !projector.isBehind() && published.length === 0,
+      spacing: () => eventsBetweenSnapshots(projector.world),
+      later: setImmediate,
+      logger,
+    },
+    replayed,
+  );
 
   function heldClusters(): ClusterId[] {
     const held = (ingest?.health().feeds ?? []).filter((feed) => feed.held > 0).map((feed) => feed.cluster);
@@ -283,8 +260,7 @@ export function createWriter(options: WriterOptions): Writer {
       fold(batch);
       // The lists of a first start are the longest part of the log: no later start shall replay them.
       if (wasSynced || !clusters.every((view) => isSynced(view, projector.world))) return;
-      beginSnapshot();
-      onSnapshot ??= options.onFirstSnapshot;
+      snapshots.request(options.onFirstSnapshot);
     });
     ingest.logHealth$.subscribe(() => options.onStatus(status()));
     tellHostNeeds = createHostNeeds((needed) => ingest?.resolveHosts(needed));
@@ -309,8 +285,7 @@ export function createWriter(options: WriterOptions): Writer {
       if (!isKnown) await checkConnections(sources, options.connect);
       journal.setLimits(limits);
       retention.configure(eventLog);
-      snapshotEvery = eventLog.snapshotEvery;
-      nextSnapshotAfter = snapshotEvery ?? eventsBetweenSnapshots(projector.world);
+      snapshots.space(eventLog.snapshotEvery);
       clusters = views;
       if (JSON.stringify(projector.world.plan) !== JSON.stringify(plan)) {
         const appended = log.append([{ kind: 'PlanApplied', plan }], [], clock(), previous);
@@ -348,21 +323,12 @@ export function createWriter(options: WriterOptions): Writer {
       for (const id of held) ingest?.release(id, 'operator');
       return held;
     },
-    async snapshot() {
-      beginSnapshot();
-      if (snapshot === undefined) return false;
-      await new Promise<void>((resolve) => {
-        onSnapshot = resolve;
-      });
-      return true;
-    },
+    snapshot: () => snapshots.take(),
     async stop() {
       await ingest?.stop();
       await secondaries?.stop();
       await retention.stop();
-      if (snapshot === undefined && eventsSinceSnapshot > 0) beginSnapshot();
-      isSnapshotDue = false;
-      while (stepSnapshot());
+      snapshots.finish();
       for (const follower of followers) follower.close();
       database.close();
     },

@@ -40,9 +40,14 @@ interface Place {
 /** Clients of one zone that are remembered, besides those that are told: the last ones. */
 const MAX_OTHERS = 100;
 
+/** Seconds for which somebody who was heard of before a restart, and never since, is remembered. */
+const RESTORED_FOR = 7 * 86_400;
+
 export class Secondaries {
   readonly #clock: () => number;
   readonly #zones = new Map<ZoneId, Map<string, SecondaryStatus>>();
+  /** From before a restart, until their zone is there, or a cluster tells their address again: both come later. */
+  readonly #restored = new Map<ZoneId, Map<string, SecondaryStatus>>();
   /** Rises with everything that becomes known. */
   changes = 0;
 
@@ -57,7 +62,7 @@ export class Secondaries {
     const after = new Map<string, SecondaryStatus>();
     for (const { address, port } of places) {
       const key = keyOf(address, port);
-      after.set(key, before.get(key) ?? { zone, address, port });
+      after.set(key, before.get(key) ?? this.#takeRestored(zone, key) ?? { zone, address, port });
     }
     for (const [key, status] of before) if (status.port === undefined) after.set(key, status);
     this.#zones.set(zone, after);
@@ -100,9 +105,14 @@ export class Secondaries {
     for (const [oldest] of others.slice(0, Math.max(0, others.length - MAX_OTHERS))) all.delete(oldest);
   }
 
-  /** What was known before a restart; to be called before `expect`. */
+  /** What was known before a restart; to be called before all else. */
   restore(statuses: readonly SecondaryStatus[]): void {
-    for (const status of statuses) this.#of(status.zone).set(keyOf(status.address, status.port), status);
+    const oldest = this.#clock() - RESTORED_FOR;
+    for (const status of statuses) {
+      if (Math.max(status.acknowledged?.time ?? 0, status.transferred?.time ?? 0) < oldest) continue;
+      const zone = this.#restored.get(status.zone) ?? new Map<string, SecondaryStatus>();
+      this.#restored.set(status.zone, zone.set(keyOf(status.address, status.port), status));
+    }
   }
 
   /** Those of one zone. */
@@ -110,13 +120,15 @@ export class Secondaries {
     return [...(this.#zones.get(zone)?.values() ?? [])];
   }
 
+  /** What a restart is to know. */
   all(): SecondaryStatus[] {
-    return [...this.#zones.values()].flatMap((zone) => [...zone.values()]);
+    return [...this.#zones.values(), ...this.#restored.values()].flatMap((zone) => [...zone.values()]);
   }
 
   /** @param lagOf seconds that a secondary is behind; undefined: not known */
   snapshot(lagOf: (status: SecondaryStatus) => number | undefined = () => undefined): MetricsSnapshot {
-    const told = this.all().filter(({ port }) => port !== undefined);
+    const now = [...this.#zones.values()].flatMap((zone) => [...zone.values()]);
+    const told = now.filter(({ port }) => port !== undefined);
     const samples = (reached: (status: SecondaryStatus) => Reached | undefined) =>
       told.flatMap((status) => {
         const serial = reached(status)?.serial;
@@ -154,10 +166,20 @@ export class Secondaries {
   #of(zone: ZoneId): Map<string, SecondaryStatus> {
     let found = this.#zones.get(zone);
     if (found === undefined) {
-      found = new Map();
+      const others = [...(this.#restored.get(zone) ?? [])].filter(([, { port }]) => port === undefined);
+      for (const [key] of others) this.#takeRestored(zone, key);
+      found = new Map(others);
       this.#zones.set(zone, found);
     }
     return found;
+  }
+
+  #takeRestored(zone: ZoneId, key: string): SecondaryStatus | undefined {
+    const waiting = this.#restored.get(zone);
+    const status = waiting?.get(key);
+    waiting?.delete(key);
+    if (waiting?.size === 0) this.#restored.delete(zone);
+    return status;
   }
 
   #reached(serial: Serial): Reached {

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { createNotifySide } from '../../src/compose/notify.ts';
 import { DEFAULT_NOTIFY } from '../../src/corefile/config.ts';
+import { toSerial } from '../../src/dns/serial.ts';
 import { readMessage } from '../../src/dns/wire.ts';
 import { createLogger } from '../../src/logger.ts';
 import { name, soa } from '../kit/records.ts';
@@ -67,4 +68,31 @@ test('a version is told when the last thread has it, in whatever order they come
   } finally {
     side.close();
   }
+});
+
+test('what was known of a zone that threads offer after the first configuration is shown after a restart', () => {
+  const known = {
+    zone: APEX,
+    address: '127.0.0.1',
+    port: 5353,
+    transferred: { serial: toSerial(7), time: 1_799_999_999 },
+  };
+  const side = createNotifySide({
+    threads: 2,
+    logger: createLogger(() => {}),
+    now: () => performance.now() / 1000,
+    clock: () => 1_800_000_000,
+    random: () => 0.5,
+    kept: { load: () => [known], save: () => {} },
+  });
+  const targets = [{ address: '127.0.0.1', port: 5353 }];
+  side.configure([], () => ({ timing: { ...DEFAULT_NOTIFY, delayMs: 60_000 }, targets, found: [] }));
+  for (const thread of [0, 1]) {
+    side.publishOffered(thread, [{ block: 0, apex: name(APEX), soa: soa(APEX, 7) }]);
+  }
+  assert.deepEqual(
+    side.status().map(({ secondaries }) => secondaries.map(({ transferred }) => transferred)),
+    [[known.transferred]],
+  );
+  side.close();
 });

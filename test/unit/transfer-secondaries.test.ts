@@ -19,6 +19,9 @@ const status: SecondaryStatus = {
   last: { serial: toSerial(6), time: 90, kind: 'incremental', records: 12, octets: 1340, seconds: 0.0042 },
 };
 
+/** Took the zone, and is not told of it. */
+const OTHER = { address: '192.0.2.99', transferred: { serial: toSerial(5), time: 80 } };
+
 test('who has an older version is behind since the first one that it has not got', () => {
   const times = new VersionTimes();
   assert.equal(times.since(toSerial(1), 100), undefined);
@@ -62,11 +65,43 @@ test('the file gives back what was written; a broken one nothing', (t) => {
 
 test('what was known before a restart is known of those who are still told, and of who else took the zone', () => {
   const secondaries = new Secondaries(() => 200);
-  secondaries.restore([status, { ...status, address: '192.0.2.54' }, { zone: 'z.', address: '192.0.2.99' }]);
-  secondaries.restore([{ ...status, zone: 'gone.' }]);
+  secondaries.restore([status, { ...status, address: '192.0.2.54' }, { ...OTHER, zone: 'z.' }]);
   secondaries.expect('z.', [{ address: '192.0.2.53', port: 53 }]);
+  assert.deepEqual(secondaries.of('z.'), [status, { ...OTHER, zone: 'z.' }]);
+});
+
+test('of a zone that comes after the first configuration, and of an address that a cluster tells later, a restart forgets nothing', () => {
+  const secondaries = new Secondaries(() => 200);
+  secondaries.restore([status, { ...status, zone: 'late.' }, { ...OTHER, zone: 'late.' }]);
+  secondaries.expect('z.', []);
   secondaries.keepOnly(new Set(['z.']));
-  assert.deepEqual(secondaries.all(), [status, { zone: 'z.', address: '192.0.2.99' }]);
+  assert.deepEqual(secondaries.of('z.'), []);
+  assert.deepEqual(
+    secondaries.snapshot().flatMap(({ samples }) => samples),
+    [],
+    'not measured before they are there',
+  );
+  assert.equal(secondaries.all().length, 3, 'the next restart is to know them too');
+
+  const places = [{ address: '192.0.2.53', port: 53 }];
+  secondaries.expect('z.', places);
+  secondaries.expect('late.', places);
+  assert.deepEqual(secondaries.of('z.'), [status]);
+  assert.deepEqual(secondaries.of('late.'), [
+    { ...status, zone: 'late.' },
+    { ...OTHER, zone: 'late.' },
+  ]);
+  assert.equal(secondaries.all().length, 3);
+  // What is gone after that is gone.
+  secondaries.keepOnly(new Set());
+  secondaries.expect('z.', places);
+  assert.deepEqual(secondaries.of('z.'), [{ zone: 'z.', ...places[0] }]);
+});
+
+test('who was not heard of for a week is not known after a restart', () => {
+  const secondaries = new Secondaries(() => 100 + 7 * 86_400 + 1);
+  secondaries.restore([status]);
+  assert.deepEqual(secondaries.all(), []);
 });
 
 test('a client that finds that it has the version keeps what is known of its last transfer', () => {
