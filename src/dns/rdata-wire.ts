@@ -5,6 +5,7 @@
 import { textOfIPv4, textOfIPv6 } from './address.ts';
 import type { DomainName } from './name.ts';
 import { readName } from './name-wire.ts';
+import { type LayoutPart, OLD_LAYOUTS } from './old-layouts.ts';
 import { type Rdata, RRType } from './rrset.ts';
 import { toSerial } from './serial.ts';
 
@@ -56,7 +57,7 @@ export function readRdata(type: RRType, packet: Uint8Array, at: number, length: 
       return { type: 'HINFO', cpu: texts[0] as string, os: texts[1] as string };
     }
     default: {
-      const layout = COMPRESSIBLE.get(type);
+      const layout = OLD_LAYOUTS.get(type);
       const data =
         layout === undefined ? new Uint8Array(packet.subarray(at, end)) : decompress(layout, packet, at, end);
       return data && { type: 'UNKNOWN', code: type, data };
@@ -108,30 +109,12 @@ function readStrings(packet: Uint8Array, at: number, end: number): string[] | un
   return texts;
 }
 
-/**
- * Old types whose data may hold compressed names (RFC 1035 §3.3, RFC 3597 §4), as a run of parts: a number of octets,
- * a `string`, a `name`, or the `rest`.
- */
-type Part = number | 'string' | 'name' | 'rest';
-const COMPRESSIBLE: ReadonlyMap<RRType, readonly Part[]> = new Map<RRType, readonly Part[]>([
-  [3, ['name']], // MD
-  [4, ['name']], // MF
-  [7, ['name']], // MB
-  [8, ['name']], // MG
-  [9, ['name']], // MR
-  [14, ['name', 'name']], // MINFO
-  [17, ['name', 'name']], // RP
-  [18, [2, 'name']], // AFSDB
-  [21, [2, 'name']], // RT
-  [24, [18, 'name', 'rest']], // SIG
-  [26, [2, 'name', 'name']], // PX
-  [30, ['name', 'rest']], // NXT
-  [35, [4, 'string', 'string', 'string', 'name']], // NAPTR
-  [36, [2, 'name']], // KX
-  [39, ['name']], // DNAME
-]);
-
-function decompress(layout: readonly Part[], packet: Uint8Array, at: number, end: number): Uint8Array | undefined {
+function decompress(
+  layout: readonly LayoutPart[],
+  packet: Uint8Array,
+  at: number,
+  end: number,
+): Uint8Array | undefined {
   const parts: Uint8Array[] = [];
   let from = at;
   for (const part of layout) {

@@ -123,6 +123,9 @@ describe('digests of zones', () => {
     assert.notDeepEqual(digest(35, naptr('U', 'host')), digest(35, naptr('u', 'host')), 'flags are no names');
     assert.deepEqual(digest(39, name('HOST')), digest(39, name('host')), 'DNAME');
     assert.deepEqual(digest(17, [...name('A'), ...name('B')]), digest(17, [...name('a'), ...name('b')]), 'RP');
+    const signed = (signer: string, octet: number) => [...Array(18).fill(7), ...name(signer), octet];
+    assert.deepEqual(digest(46, signed('S', 65)), digest(46, signed('s', 65)), 'RRSIG (RFC 4034 §6.2)');
+    assert.notDeepEqual(digest(46, signed('s', 65)), digest(46, signed('s', 97)), 'a signature is no name');
     assert.notDeepEqual(digest(47, name('HOST')), digest(47, name('host')), 'NSEC stays as it is (RFC 6840 §5.1)');
   });
 
