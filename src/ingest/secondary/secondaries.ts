@@ -228,6 +228,18 @@ export function createSecondaries({ store, clock, random, logger }: SecondariesO
 
   /** @param fresh members that begin anew */
   async function followMembers(fresh: ReadonlySet<ZoneId>): Promise<void> {
+    const wanted = wantedMembers();
+    const gone = [...zones.values()].filter(
+      ({ source, memberOf }) =>
+        memberOf !== undefined && (fresh.has(source.zone) || !isSameSource(source, wanted.get(source.zone)?.source)),
+    );
+    await Promise.all(gone.map(stopZone));
+    if (isStopped) return;
+    // Members may have come and gone meanwhile.
+    for (const [zone, { source, memberOf }] of wantedMembers()) if (!zones.has(zone)) start(source, memberOf);
+  }
+
+  function wantedMembers() {
     const wanted = new Map<ZoneId, { readonly source: SecondarySource; readonly memberOf: SecondarySource }>();
     const catalogs = new Map(configured.map((source) => [source.zone, source]));
     for (const [apex, member] of store.members()) {
@@ -235,13 +247,7 @@ export function createSecondaries({ store, clock, random, logger }: SecondariesO
       if (memberOf?.catalog !== undefined)
         wanted.set(apex, { source: sourceOfMember(apex, member, memberOf), memberOf });
     }
-    const gone = [...zones.values()].filter(
-      ({ source, memberOf }) =>
-        memberOf !== undefined && (fresh.has(source.zone) || !isSameSource(source, wanted.get(source.zone)?.source)),
-    );
-    await Promise.all(gone.map(stopZone));
-    if (isStopped) return;
-    for (const [zone, { source, memberOf }] of wanted) if (!zones.has(zone)) start(source, memberOf);
+    return wanted;
   }
 
   async function stopZone({ source, refresher }: RunningZone): Promise<void> {
@@ -253,8 +259,8 @@ export function createSecondaries({ store, clock, random, logger }: SecondariesO
     async configure(sources) {
       configured = sources;
       const wanted = new Map(sources.map((source) => [source.zone, source]));
-      const gone = [...zones.values()].filter(
-        ({ source, memberOf }) => memberOf === undefined && !isSameSource(source, wanted.get(source.zone)),
+      const gone = [...zones.values()].filter(({ source, memberOf }) =>
+        memberOf === undefined ? !isSameSource(source, wanted.get(source.zone)) : wanted.has(source.zone),
       );
       await Promise.all(gone.map(stopZone));
       if (isStopped) return;
