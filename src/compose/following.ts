@@ -4,6 +4,7 @@ import type { Database } from '../database.ts';
 import type { ClusterId, ObjectKind } from '../ingest/event.ts';
 import { EventLog } from '../ingest/log.ts';
 import { foldEvents } from '../projection/fold.ts';
+import type { ProjectorStart } from '../projection/projector.ts';
 import { createReplica, type Replica, type ReplicaUpdate, type StaleAnswers } from '../projection/replica.ts';
 import { readSnapshot } from '../projection/snapshot.ts';
 import { factsAt } from '../projection/state.ts';
@@ -34,7 +35,7 @@ export function followWriter(
 ): Following {
   const log = new EventLog(db);
   // Both threads read the snapshot at the same time; what came after it is read when the writer has said how far.
-  let start: ReturnType<typeof readSnapshot> | undefined = readSnapshot(db, Number.MAX_SAFE_INTEGER);
+  let start: ProjectorStart | undefined = readSnapshot(db, Number.MAX_SAFE_INTEGER);
   let replica: Replica | undefined;
 
   const hidden: { readonly batch: number; readonly show: () => readonly StaleAnswers[] }[] = [];
@@ -49,7 +50,9 @@ export function followWriter(
 
   const load = ({ batch: until, serials, zonemds = [] }: Extract<ToFollower, { kind: 'position' }>) => {
     if (replica === undefined) {
-      let { world, batch: position } = start ?? readSnapshot(db, until);
+      // A thread that was slow to come may have read a snapshot of what it is still to be sent.
+      const isFit = start !== undefined && start.batch <= until;
+      let { world, batch: position } = isFit ? (start as ProjectorStart) : readSnapshot(db, until);
       start = undefined;
       const previous = (cluster: ClusterId, kind: ObjectKind, key: string) => factsAt(world, cluster, kind, key);
       for (const batch of log.read(position + 1, previous)) {
