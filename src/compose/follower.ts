@@ -7,7 +7,10 @@ import type { Batch, ClusterEvent } from '../ingest/event.ts';
 import type { ReplicaUpdate } from '../projection/replica.ts';
 import type { FromFollower, ReleasedVersions, ToFollower } from './messages.ts';
 
-/** Weight of one part: about a millisecond of folding. An event weighs one, and one more for each ten endpoints. */
+/**
+ * Weight of one part: about a millisecond of folding. An event weighs one, and one more for each ten endpoints; each part of
+ * a zone that was transferred has hundreds of records, and goes alone.
+ */
 const PART_WEIGHT = 100;
 
 /** Parts that may wait. A thread that is further behind is sent to read the log by itself instead. */
@@ -60,12 +63,15 @@ export function startFollower(
     send(batch, versions) {
       if (isLagging) return;
       queue.push(...partsOf(batch, versions));
-      if (queue.length > MAX_WAITING) {
-        // A batch that was begun is sent to its end: half of it is folded there.
-        queue = queue.filter((update) => update.batch === open);
-        isLagging = true;
+      if (queue.length <= MAX_WAITING) {
+        pump();
+        return;
       }
-      pump();
+      // A batch that was begun is sent to its end: half of it is folded there.
+      queue = queue.filter((update) => update.batch === open);
+      isLagging = true;
+      // The last batch of the journal is this one only when the writer has handed it to all.
+      queueMicrotask(pump);
     },
     get folded() {
       return folded;
@@ -85,7 +91,12 @@ function* partsOf({ batch, events }: Batch, versions: ReleasedVersions): Generat
       weight = 0;
     }
     part.push(event);
-    weight += 1 + (event.kind === 'EndpointSliceUpserted' ? event.facts.endpoints.length / 10 : 0);
+    weight += weightOf(event);
   }
   yield { batch, events: part, isLast: true, ...versions };
+}
+
+function weightOf(event: ClusterEvent): number {
+  if (event.kind === 'ZoneTransferred') return PART_WEIGHT;
+  return 1 + (event.kind === 'EndpointSliceUpserted' ? event.facts.endpoints.length / 10 : 0);
 }

@@ -7,6 +7,7 @@ import { followWriter } from '../../src/compose/following.ts';
 import type { ToFollower } from '../../src/compose/messages.ts';
 import { packRecords } from '../../src/dns/canonical.ts';
 import { packedText } from '../../src/dns/packed-text.ts';
+import type { Serial } from '../../src/dns/serial.ts';
 import { parseZoneText } from '../../src/dns/zonefile.ts';
 import type { ClusterEvent } from '../../src/ingest/event.ts';
 import type { Replica } from '../../src/projection/replica.ts';
@@ -19,7 +20,7 @@ const packed = (lines: readonly string[]) =>
   packedText(packRecords(parseZoneText(lines.map((l) => `${l}\n`).join(''))));
 
 function transferred(serial: number, removed: readonly string[], added: readonly string[]): ClusterEvent {
-  const about = { kind: 'ZoneTransferred', zone: APEX, primary: '192.0.2.1:53', serial } as const;
+  const about = { kind: 'ZoneTransferred', zone: APEX, primary: '192.0.2.1:53', serial: serial as Serial } as const;
   return { ...about, removed: packed(removed), added: packed(added) };
 }
 
@@ -57,7 +58,7 @@ test('a thread that reads a snapshot newer than the place it is told begins from
   });
   await say(writer, { kind: 'position', batch: 1, serials: [] }, failed.promise);
   for (const [i, events] of batches.entries()) {
-    const update = { batch: i + 2, events, isLast: true, serials: [[APEX, i + 1] as const] };
+    const update = { batch: i + 2, events, isLast: true, serials: [[APEX, (i + 1) as Serial] as const] };
     await say(writer, { kind: 'update', update }, failed.promise);
   }
   assert.deepEqual(serials, [undefined, 1, 2]);

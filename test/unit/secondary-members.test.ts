@@ -4,6 +4,7 @@ import { after, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { packRecords } from '../../src/dns/canonical.ts';
 import { packedText } from '../../src/dns/packed-text.ts';
+import type { Serial } from '../../src/dns/serial.ts';
 import { parseZoneText } from '../../src/dns/zonefile.ts';
 import type { TransferEvent } from '../../src/ingest/event.ts';
 import { Touched } from '../../src/projection/touched.ts';
@@ -30,7 +31,7 @@ function list(kit: SecondaryKit, members: readonly (readonly [label: string, ape
     kind: 'ZoneTransferred',
     zone: CATALOG,
     primary: '',
-    serial,
+    serial: serial as Serial,
     removed: packedText(packRecords(before)),
     added: packedText(packRecords(records)),
   };
