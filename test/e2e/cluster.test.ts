@@ -9,6 +9,9 @@ import { waitForRights } from './rights.ts';
 
 const binaries = await ensureBinaries();
 
+/** More than an API server writes by itself in the time of this test. */
+const LOST_WRITES = 100;
+
 const WEB = `
 apiVersion: v1
 kind: Node
@@ -96,7 +99,7 @@ describe('real clusters', { skip: binaries ? false : 'no Go tool chain to build 
       '--for=condition=Established',
       '--all',
       'customresourcedefinitions',
-      '--timeout=20s',
+      '--timeout=60s',
     ]);
     const gateway = {
       apiVersion: 'gateway.networking.k8s.io/v1',
@@ -144,6 +147,9 @@ describe('real clusters', { skip: binaries ? false : 'no Go tool chain to build 
     const before = await services(second);
     const backup = await second.backupEtcd();
     await second.kubectl(['create', 'service', 'clusterip', 'lost', '--tcp=1']);
+    // An API server that starts writes too: versions have to go back by more than that.
+    const config = (i: number) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `lost-${i}` } });
+    await second.applyObjects(Array.from({ length: LOST_WRITES }, (_, i) => config(i)));
     const seen = await services(second);
     await second.restoreEtcd(backup);
     const restored = await services(second);

@@ -41,6 +41,8 @@ const CONTROLLERS = [
 ];
 
 const ATTEMPTS = 3;
+/** Of silence, milliseconds: an API server that has just been started has much else to do. */
+const REQUEST_TIMEOUT = 30_000;
 
 /** Starts a cluster and waits until it is ready. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
@@ -102,14 +104,15 @@ export class Cluster {
     if (this.#options.dir === undefined) await rm(this.dir, { recursive: true, force: true });
   }
 
-  /** Waits until the API server answers, and has its first namespace. */
+  /** Waits until the API server answers, and has made what it makes by itself: its first namespace, and its own service. */
   async startApi(): Promise<void> {
     if (this.#api?.isRunning) throw new Error(`the API server of ${this.name} runs already`);
     const api = new Supervised('kube-apiserver', this.#options.binaries.apiserver, this.#apiFlags(), this.#log('api'));
     this.#api = api;
     const { signal } = this.#options;
     await waitUntil(api, async () => (await this.get('/readyz')).status === 200, { signal });
-    await waitUntil(api, async () => (await this.get('/api/v1/namespaces/default')).status === 200, { signal });
+    const own = '/api/v1/namespaces/default/services/kubernetes';
+    await waitUntil(api, async () => (await this.get(own)).status === 200, { signal });
   }
 
   /** SIGKILL breaks all connections at once; SIGTERM ends them in order. */
@@ -188,7 +191,7 @@ export class Cluster {
   get(path: string): Promise<{ status: number; text: string }> {
     const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
     const headers = { authorization: `Bearer ${this.credentials.token}` };
-    const options = { headers, agent: this.#agent, timeout: 5000 };
+    const options = { headers, agent: this.#agent, timeout: REQUEST_TIMEOUT };
     const pending = request(this.url + path, options, (response) => {
       let text = '';
       response.setEncoding('utf8');

@@ -74,9 +74,9 @@ describe('ServiceImports of real clusters', {
 
   test('a cluster without the definition: served after 5 seconds, SERVFAIL, not ready, no transfer', async () => {
     assert.ok((await lateStart) > 4_500, `${await lateStart} ms`);
-    assert.match(late.said(), /waiting for Kubernetes API/);
-    assert.match(late.said(), /starting server with unsynced Kubernetes API/);
-    assert.doesNotMatch(server.said(), /unsynced/);
+    await late.printed(/waiting for Kubernetes API/);
+    await late.printed(/starting server with unsynced Kubernetes API/);
+    assert.doesNotMatch(server.stdout + server.stderr, /unsynced/);
     assert.equal(await late.dns.data(`web.shop.svc.${ZONE}`, 'A'), 'SERVFAIL');
     await assert.rejects(late.dns.axfr(ZONE), /SERVFAIL/);
     const { status, body } = await late.http('ready');

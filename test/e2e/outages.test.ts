@@ -36,6 +36,7 @@ describe('two real clusters', { skip: binaries ? false : 'no Go tool chain to bu
   const isAsFreshlyListed = async () => {
     const fresh = await TestServer.start({ corefile });
     try {
+      await fresh.isReady();
       for (const zone of [SHARED, EAST]) {
         const { records } = await eventually(
           () => fresh.dns.axfr(zone),

@@ -200,7 +200,7 @@ describe('a real cluster', { skip: binaries ? false : 'no Go tool chain to build
       () => readObjectEvents(server.database).map(({ kind }) => kind),
       (kinds) => kinds.includes('EndpointSliceDeleted'),
       'the slices of the service are gone',
-      60_000,
+      120_000,
     );
     const patch = {
       spec: { type: 'ExternalName', externalName: 'elsewhere.example.net', clusterIP: null, clusterIPs: null },

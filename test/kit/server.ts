@@ -1,7 +1,7 @@
 /** The server itself, `bin/zonelog`, as a child process with a folder of its own. It never outlives the test. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DnsClient } from './dns-client.ts';
@@ -125,7 +125,10 @@ export class TestServer {
       if (value === undefined) throw new SyntaxError(`no such placeholder: ${word}`);
       return String(value);
     });
-    writeFileSync(join(this.folder, 'Corefile'), rendered);
+    // Whole at once: a server that looks at it by itself would read half of it.
+    const file = join(this.folder, 'Corefile');
+    writeFileSync(`${file}.new`, rendered);
+    renameSync(`${file}.new`, file);
   }
 
   /** The program and its arguments. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { readExtendedError } from '../../src/dns/encode.ts';
 import { FaultyApiServer } from '../kit/apiserver.ts';
+import { freePorts } from '../kit/free-ports.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
 
@@ -11,7 +12,7 @@ const ZONES = ['cluster.local', 'cached.test'];
 const DEADLINE = 60_000;
 
 describe('answers of a cluster out of reach', () => {
-  const api = new FaultyApiServer();
+  let api: FaultyApiServer;
   let server: TestServer;
 
   /** Rcode, number of addresses, and the code and text of the extended error. */
@@ -27,6 +28,9 @@ describe('answers of a cluster out of reach', () => {
     eventually(ofAll, (seen) => seen.every((text, i) => isRight(text, i % 2 === 1)), what, DEADLINE);
 
   before(async () => {
+    // It comes back to its port, which nobody may have taken meanwhile.
+    const [port = 0] = await freePorts(1);
+    api = new FaultyApiServer({ port });
     api.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'apps' } });
     const spec = { clusterIP: '10.96.0.1', clusterIPs: ['10.96.0.1'], ports: [{ port: 80 }] };
     api.apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'apps' }, spec });

@@ -107,15 +107,15 @@ for (const kind of [BIND_CATALOG, KNOT_CATALOG, NSD_CATALOG, POWERDNS_CATALOG]) 
           TIMEOUT,
         );
       }
+      // What answers by UDP may know of it before what answers by TCP does.
       await eventually(
-        () => peer.dns.ask('10.in-addr.arpa.', 'SOA'),
-        ({ rcode, answer }) => rcode !== 'NOERROR' || answer.length === 0,
+        async () => [await peer.dns.ask('10.in-addr.arpa.', 'SOA'), await peer.zone('10.in-addr.arpa.')] as const,
+        ([{ rcode, answer }, copy]) => (rcode !== 'NOERROR' || answer.length === 0) && copy === undefined,
         '10.in-addr.arpa. is gone from the secondary',
         TIMEOUT,
       ).catch((error) => {
         throw new Error([String(error), peer.said(), server.said()].join('\n---\n'));
       });
-      assert.equal(await peer.zone('10.in-addr.arpa.'), undefined);
       await hasCopy('cluster.local.');
       await hasCopy('fluster.local.');
     });

@@ -59,6 +59,14 @@ describe('two name servers for one zone', { skip }, () => {
       throw new Error([String(error), ...said].join('\n'));
     });
 
+  /** Where the resolver had no time to find its way, it says so first. */
+  const resolves = (args: readonly string[], wanted: readonly string[]) =>
+    eventually(
+      () => dig(...args),
+      (seen) => JSON.stringify(seen) === JSON.stringify(wanted),
+      `dig ${args.join(' ')}: ${wanted}`,
+    );
+
   /** A host that nobody has asked for yet. */
   const newHost = async (servers: readonly string[]) => {
     hosts += 1;
@@ -127,11 +135,14 @@ describe('two name servers for one zone', { skip }, () => {
     assert.equal(questions.length, 2);
     for (const line of questions) {
       const [command = '', wanted] = line.split('#').map((part) => part.trim());
-      assert.deepEqual(await dig(...command.split(' ').slice(1)), [wanted], line);
+      await resolves(command.split(' ').slice(1), [wanted ?? '']);
     }
-    assert.deepEqual(await ask(RESOLVER, `myserviceb.${ZONE}`), ['192.0.2.240']);
-    const denial = await network.run(['dig', `@${RESOLVER}`, `none.${ZONE}`], folder);
-    assert.match(denial, /status: NXDOMAIN/);
+    await becomes(RESOLVER, `myserviceb.${ZONE}`, ['192.0.2.240']);
+    const denial = await eventually(
+      () => network.run(['dig', `@${RESOLVER}`, `none.${ZONE}`], folder),
+      (output) => /status: NXDOMAIN/.test(output),
+      `none.${ZONE} is denied`,
+    );
     assert.match(denial, new RegExp(`^${ZONE}\\.\\s+\\d+\\s+IN\\s+SOA\\s+exdns-[12]-k8s-gateway`, 'm'));
   });
 

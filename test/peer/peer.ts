@@ -45,6 +45,9 @@ export function run(command: readonly string[], cwd: string): void {
 }
 
 const hasSetpriv = spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true'], { stdio: 'ignore' }).status === 0;
+/** How long a server may take to listen, or to end in order, milliseconds: one that is killed may lose what it has to write. */
+const PATIENCE = 60_000;
+
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -112,7 +115,7 @@ export class Peer {
       });
     }
     this.#ended = once(child, 'close').then(() => running.delete(child));
-    const deadline = performance.now() + 20_000;
+    const deadline = performance.now() + PATIENCE;
     for (;;) {
       const reply = await this.dns.ask('cluster.local.', 'SOA', { timeoutMs: 200 }).catch(() => undefined);
       if (reply !== undefined) return;
@@ -122,7 +125,7 @@ export class Peer {
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    const late = setTimeout(() => this.#child?.kill('SIGKILL'), 10_000);
+    const late = setTimeout(() => this.#child?.kill('SIGKILL'), PATIENCE);
     this.#child?.kill(signal);
     await this.#ended;
     clearTimeout(late);

@@ -151,7 +151,7 @@ describe('digests are right for', { skip: !hasProgram('knotd') && 'needs knotd' 
   test('Knot DNS, the whole zones', async () => {
     await knot.start();
     await converge();
-    assert.match(knot.said(), /ZONEMD/i);
+    assert.ok(knot.hasSaid(/ZONEMD/i), knot.said());
   });
 
   test('Knot DNS, each difference', async () => {
@@ -243,8 +243,8 @@ describe('digests are right for', { skip: !hasProgram('knotd') && 'needs knotd' 
           await servedFromFile(tampered(zone));
           await second.start();
           await eventually(
-            async () => second.said(),
-            (said) => /zonemd/i.test(said) || /digest/i.test(said),
+            () => second.hasSaid(/zonemd|digest/i),
+            (isSaid) => isSaid,
             'it was looked at',
             CONVERGENCE,
           );
