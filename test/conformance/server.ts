@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const GRACE = 1500;
 const LOG_TAIL = 1500;
 /** How long a reload may take: longer than it waits for clusters that are not there, ms. */
-const RELOAD_TIMEOUT = 20_000;
+const RELOAD_TIMEOUT = 60_000;
 const LOOK_EVERY = 10;
 
 export class ServerProcess {

@@ -10,6 +10,7 @@ import { createSecondaries, type Secondaries } from '../../src/ingest/secondary/
 import { createLogger } from '../../src/logger.ts';
 import { Touched } from '../../src/projection/touched.ts';
 import { foldTransfer, NOTHING_TRANSFERRED, type Transferred } from '../../src/projection/transferred.ts';
+import { afterTurns } from './patience.ts';
 import { name } from './records.ts';
 
 /** A zone with one primary, within small limits. */
@@ -62,10 +63,8 @@ export class SecondaryKit {
       },
       clock: {
         now: Date.now,
-        after: (milliseconds, action) => {
-          const timer = setTimeout(action, milliseconds);
-          return () => clearTimeout(timer);
-        },
+        // Its short times are no test of the machine: it may stand still for longer.
+        after: afterTurns,
       },
       random: Math.random,
       logger: createLogger((line) => this.lines.push(line)),

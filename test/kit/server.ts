@@ -205,6 +205,11 @@ export class TestServer {
     );
   }
 
+  /** Waits until the start is over: commands reach the server, and the past can be asked, only after the first answers. */
+  started(): Promise<void> {
+    return this.printed(/zonelog-\d+\.\d+\.\d+/);
+  }
+
   /** Waits until `/ready` says so. */
   async isReady(): Promise<void> {
     await eventually(
@@ -277,6 +282,15 @@ export class TestServer {
       if (all) sum += Number(match[3]);
     }
     return sum;
+  }
+
+  /** Waits until `metric` is that: threads tell late what happened, and one that is busy is left out of a scrape. */
+  async metricIs(name: string, labels: Readonly<Record<string, string>>, wanted: number): Promise<void> {
+    await eventually(
+      () => this.metric(name, labels),
+      (value) => value === wanted,
+      `${name} is ${wanted}`,
+    );
   }
 
   /** Resident memory of the process, octets. */

@@ -79,6 +79,7 @@ describe('secondaries in a cluster', () => {
 }
 `,
     });
+    await server.hasZone(ZONE);
   });
   after(async () => {
     for (const one of listeners.values()) one.close();
@@ -110,13 +111,10 @@ describe('secondaries in a cluster', () => {
     for (const address of ['127.0.0.11', '127.0.0.21']) {
       await eventually(() => transferFrom(address).catch((error) => error), isRefused, `${address} is refused`);
     }
-    const counts = ['127.0.0.11', '127.0.0.21'].map((address) => listener(address).told.get(ZONE)?.length);
     const serial = await change();
     for (const address of ['127.0.0.12', '127.0.0.22']) await isTold(address, serial);
-    assert.deepEqual(
-      ['127.0.0.11', '127.0.0.21'].map((address) => listener(address).told.get(ZONE)?.length),
-      counts,
-    );
+    for (const address of ['127.0.0.11', '127.0.0.21'])
+      assert.ok(!listener(address).told.get(ZONE)?.includes(serial), `${address} is not told of ${serial}`);
   });
 
   test('they are known after a restart though the API is away', async () => {

@@ -15,6 +15,8 @@ const SEED = 4_711;
 /** Kept below what the socket's buffer holds. */
 const BURST = 50;
 const SILENCE = 150;
+/** For what must come. */
+const PATIENCE = 20_000;
 const MEMORY_ALLOWED = 96 * 1024 * 1024;
 
 describe('packets that are no questions', () => {
@@ -138,7 +140,7 @@ describe('packets that are no questions', () => {
 
   for (const [what, packet, right] of cases) {
     test(`${what}: ${right.join(' or ')}`, async () => {
-      const reply = await server.dns.send(packet, right.includes('silence') ? SILENCE : 2_000);
+      const reply = await server.dns.send(packet, right.includes('silence') ? SILENCE : PATIENCE);
       const message = reply && readMessage(reply);
       if (reply) assert.ok(message, 'the reply is well-formed');
       const outcome = message ? rcodeText(message.rcode) : 'silence';
@@ -149,7 +151,7 @@ describe('packets that are no questions', () => {
   }
 
   test('broken framing by TCP ends that connection and no other', async () => {
-    const other = await TcpMessages.open(server.dns.port, 2_000);
+    const other = await TcpMessages.open(server.dns.port, PATIENCE);
     assert.ok(other);
     const pieces = [
       Buffer.from([0, 0]),
@@ -160,13 +162,13 @@ describe('packets that are no questions', () => {
     ];
     const streams = [];
     for (const piece of pieces) {
-      const stream = await TcpMessages.open(server.dns.port, 2_000);
+      const stream = await TcpMessages.open(server.dns.port, PATIENCE);
       assert.ok(stream);
       stream.sendRaw(piece);
       streams.push(stream);
     }
     other.send(question());
-    const reply = await other.next(2_000);
+    const reply = await other.next(PATIENCE);
     assert.equal(reply && readMessage(reply)?.answer.length, 1);
     await answersStill(true);
     for (const stream of [...streams, other]) stream.close();

@@ -79,8 +79,11 @@ describe('a list that lacks most of what is known', () => {
   });
 
   test('is told by why: since when, by which guard, until when', async () => {
-    const [status] = JSON.parse(await zonelog('status')).clusters;
-    assert.ok(status.held >= SERVICES, JSON.stringify(status));
+    await eventually(
+      async () => JSON.parse(await zonelog('status')).clusters[0],
+      (status) => status.held >= SERVICES,
+      'the status has them',
+    );
     assert.match((await server.http('ready', '/ready?verbose')).body, /the guard holds \d+ deletions: http/);
     const held = (await heldOf(3)) ?? '';
     assert.match(
@@ -123,6 +126,8 @@ describe('a list that lacks most of what is known', () => {
       'the deletions are held again',
     );
     assert.equal(untilOf(await heldOf(3)), until, 'a restart makes the time no longer');
+    // Metrics are there before commands are heard.
+    await server.started();
     assert.match(await zonelog('release'), /^released: http:/);
     await eventually(
       () => address(3),

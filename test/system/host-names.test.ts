@@ -8,6 +8,7 @@ import { type HostLookup, lookUpHost } from '../../src/ingest/host-lookup.ts';
 import { askResolver, type ServerAddress } from '../../src/ingest/resolver-exchange.ts';
 import { createLogger } from '../../src/logger.ts';
 import { freePorts } from '../kit/free-ports.ts';
+import { afterTurns } from '../kit/patience.ts';
 import { type Answerer, type Asked, replyTo, startUpstream, type Upstream } from '../kit/upstream.ts';
 import { CLUSTER, Following, until } from './ingest-kit.ts';
 
@@ -24,10 +25,8 @@ function lookUp(servers: readonly ServerAddress[], timeout = 5_000): Promise<Hos
   const { signal } = new AbortController();
   const clock = {
     now: Date.now,
-    after: (ms: number, action: () => void) => {
-      const timer = setTimeout(action, ms);
-      return () => clearTimeout(timer);
-    },
+    // A machine that stood still has not left the reply out.
+    after: afterTurns,
   };
   return lookUpHost(HOST, servers, (server, name, type) =>
     askResolver(server, name, type, { clock, random: Math.random, timeout, signal }),

@@ -34,6 +34,8 @@ describe('a server whose log is compacted', () => {
 }
 `,
     });
+    // Commands are heard after the first answer.
+    await server.started();
     observer = new ZoneObserver(server.dns, CHURN_ZONE);
   });
   after(async () => {
@@ -103,14 +105,14 @@ describe('a server whose log is compacted', () => {
     test(`killed at ${point} loses nothing, and ends the work the next time`, async () => {
       await server.stop();
       server.spawn({ ZONELOG_CRASH_AT: point });
-      await server.answers();
+      await server.started();
       await change();
       const before = windowOf();
       await command('compact', '--keep', '0s').catch(() => undefined);
       assert.deepEqual(await server.ended, { code: null, signal: 'SIGKILL' });
       assertWhole();
       server.spawn();
-      await server.answers();
+      await server.started();
       await isCaughtUp();
       await change();
       assertWhole();

@@ -1,6 +1,6 @@
 /** One zonelog makes a catalog of its zones, another follows it: zones come and go there with no change to its Corefile. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { TestServer } from '../kit/server.ts';
@@ -33,8 +33,11 @@ ${files.join('\n')}
 }
 `);
   };
-  const writeZone = (zone: string, serial: number) =>
-    writeFileSync(path.join(primary.folder, zone), zoneText(zone, serial));
+  const writeZone = (zone: string, serial: number) => {
+    // Whole or not at all: the primary may look at any time.
+    writeFileSync(path.join(primary.folder, 'new'), zoneText(zone, serial));
+    renameSync(path.join(primary.folder, 'new'), path.join(primary.folder, zone));
+  };
   const reload = async (zones: readonly string[]) => {
     writePrimary(zones);
     primary.signal('SIGUSR1');

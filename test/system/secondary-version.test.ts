@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { RRType } from '../../src/dns/rrset.ts';
 import { parseZoneText } from '../../src/dns/zonefile.ts';
 import { askVersion } from '../../src/ingest/secondary/version-query.ts';
+import { afterTurns } from '../kit/patience.ts';
 import { type Exchange, TestPrimary } from '../kit/primary.ts';
 import { name } from '../kit/records.ts';
 import { eventually } from '../kit/wait.ts';
@@ -33,10 +34,7 @@ describe('the question for the serial', () => {
       source: undefined,
       clock: {
         now: Date.now,
-        after: (milliseconds, action) => {
-          const timer = setTimeout(action, milliseconds);
-          return () => clearTimeout(timer);
-        },
+        after: afterTurns,
       },
       random: Math.random,
       signal: stopping.signal,

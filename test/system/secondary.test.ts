@@ -124,7 +124,7 @@ describe('a secondary zone', () => {
   test('hears only who may tell', async () => {
     const count = () => primary.count(RRType.SOA);
     assert.equal(await primary.notify(server.port('dns'), { from: '127.0.0.4', timeoutMs: 200 }), undefined);
-    assert.equal(await server.metric('zonelog_notify_in_total', { result: 'ignored' }), 1);
+    await server.metricIs('zonelog_notify_in_total', { result: 'ignored' }, 1);
     await server.printed(/Ignored notify for zone "example.org." from 127.0.0.4/);
     const before = count();
     assert.equal(await primary.notify(server.port('dns'), { from: '127.0.0.3' }), 0);
@@ -174,7 +174,7 @@ describe('a secondary zone', () => {
       ({ body }) => /zone example.org. has expired/.test(body),
       '/ready says so',
     );
-    assert.equal(await server.metric('zonelog_transfer_in_expired', { zone: 'example.org.' }), 1);
+    await server.metricIs('zonelog_transfer_in_expired', { zone: 'example.org.' }, 1);
     await server.stop();
     server.spawn();
     await server.answers();
@@ -185,6 +185,11 @@ describe('a secondary zone', () => {
       (data) => data === '192.0.2.10',
       'it is good again',
     );
-    assert.equal((await server.dns.axfr('example.org.')).serial, 18);
+    // It is good for a second after each look at the primary: a machine that stands still for longer lets it expire again.
+    await eventually(
+      () => server.dns.axfr('example.org.'),
+      ({ serial }) => serial === 18,
+      'it is handed on again',
+    );
   });
 });

@@ -120,7 +120,11 @@ describe('stock Corefiles', { skip: !isPossible && 'may not mount or listen on p
       );
     }
     assert.ok((await server.metric('coredns_dns_requests_total')) > 0);
-    assert.doesNotMatch(server.said(), /WARNING|ERROR|has no effect/);
+    // That a slow machine takes longer than the five seconds is no fault of the Corefile.
+    const said = server
+      .said()
+      .replaceAll(/^.*(?:starting server with unsynced Kubernetes API|no complete list yet)$/gm, '');
+    assert.doesNotMatch(said, /WARNING|ERROR|has no effect/);
   };
 
   for (const name of ['kubeadm', 'kind']) {

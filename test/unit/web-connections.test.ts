@@ -25,7 +25,8 @@ function open(t: TestContext, port: number): Socket {
 async function endOf(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk) => chunks.push(chunk));
-  await once(socket, 'close');
+  // Not `once` of node:events, to which a reset is an error.
+  await new Promise<void>((resolve) => socket.once('close', () => resolve()));
   return Buffer.concat(chunks).toString();
 }
 
