@@ -34,8 +34,9 @@ export interface DemoOptions {
 }
 
 const DEFAULT_PACE = 5000;
-/** How long a change may take from a cluster to the zone before the commands are printed without it. */
+/** How long the zone, and then a change in it, is waited for before the commands are printed without it. */
 const PATIENCE_MS = 5000;
+const LOOK_EVERY_MS = 100;
 
 /** Ports as examples/demo/Corefile has them. */
 const PORTS = { dns: 5300, health: 8380, ready: 8381, metrics: 9353, history: 9354, east: 8801, west: 8802 } as const;
@@ -60,7 +61,8 @@ export async function runDemo({ root, startServer, print, pace = DEFAULT_PACE }:
   await startServer({ corefile: withPorts(readFileSync(file, 'utf8'), ports), file, database });
   const resolver = new Resolver({ timeout: 500, tries: 2 });
   resolver.setServers([`127.0.0.1:${ports.dns}`]);
-  const before = await readSerial(resolver);
+  // A start waits for its clusters for a few seconds only: on a slow machine it answers before it has listed them.
+  const before = await awaitSerial(resolver, () => true);
   const steps: string[] = [];
   let tell = (line: string): void => {
     steps.push(line);
@@ -70,7 +72,7 @@ export async function runDemo({ root, startServer, print, pace = DEFAULT_PACE }:
   });
   const begin: ClustersCommand = 'begin';
   clusters.postMessage(begin);
-  await isChanged(resolver, before);
+  await awaitSerial(resolver, (serial) => serial !== before);
   for (const line of describe(root, ports, database, before)) print(line);
   tell = print;
   for (const line of steps) print(line);
@@ -127,13 +129,14 @@ async function readSerial(resolver: Resolver): Promise<number | undefined> {
   }
 }
 
-/** Waits until the zone has another serial, for a while. */
-async function isChanged(resolver: Resolver, before: number | undefined): Promise<boolean> {
-  for (let waited = 0; waited < PATIENCE_MS; waited += 100) {
-    if ((await readSerial(resolver)) !== before) return true;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+/** Waits until the zone has such a serial, for a while. */
+async function awaitSerial(resolver: Resolver, isWanted: (serial: number) => boolean): Promise<number | undefined> {
+  for (let waited = 0; waited < PATIENCE_MS; waited += LOOK_EVERY_MS) {
+    const serial = await readSerial(resolver);
+    if (serial !== undefined && isWanted(serial)) return serial;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
-  return false;
+  return undefined;
 }
 
 function describe(root: string, ports: Ports, database: string, serial: number | undefined): string[] {
