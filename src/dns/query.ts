@@ -2,6 +2,7 @@
  * Queries off the wire. The header is judged before anything is made (a packet of twelve octets can claim 262,140
  * records), and no packet makes this throw.
  */
+import { isLegalOption } from './edns-options.ts';
 import type { Edns, Question } from './encode.ts';
 import { readPlainName } from './name-wire.ts';
 import { readU16 } from './rdata-wire.ts';
@@ -34,18 +35,24 @@ export interface DroppedPacket {
   readonly reject: 'drop';
 }
 
-/** A packet that gets an error, a bare header, as the answer. */
+/** A packet that gets an error as the answer: a header, and the question where it is legible. */
 export interface RejectedQuery {
   readonly reject: 'formerr' | 'notimp';
   readonly rcode: Rcode;
   readonly id: number;
   readonly opcode: number;
-  readonly isRecursionDesired: boolean;
-  readonly isCheckingDisabled: boolean;
+  /** Of the header: TC, RD, RA, AD and CD go back as they came, as the peer has it. */
+  readonly flags: number;
+  /** The octets of the question; empty: none that could be read. */
+  readonly question: Uint8Array;
 }
 
 const DROPPED: DroppedPacket = { reject: 'drop' };
 const NO_RECORDS: readonly WireRecord[] = [];
+const NO_OCTETS = new Uint8Array();
+/** TC, RD, RA, AD, CD. */
+const ECHOED_FLAGS = 0x03b0;
+
 /** Reads one packet from a client. Nothing of the packet is kept by reference. */
 export function readQuery(packet: Uint8Array): Query | RejectedQuery | DroppedPacket {
   const { length } = packet;
@@ -75,10 +82,10 @@ export function readQuery(packet: Uint8Array): Query | RejectedQuery | DroppedPa
     if (authorities > 0) authority = readPlainRecords(records);
     if (additionals > 0) {
       const found = readExtra(records, additionals);
-      if (found === undefined) return rejected('formerr', packet, flags);
+      if (found === undefined) return rejected('formerr', packet, flags, questionEnd);
       extra = found;
     }
-    if (records.isBroken) return rejected('formerr', packet, flags);
+    if (records.isBroken) return rejected('formerr', packet, flags, questionEnd);
   }
   const query = {
     id: readU16(packet, 0),
@@ -122,7 +129,7 @@ function readExtra(records: RecordReader, count: number): Extra | undefined {
     if (records.type === RRType.OPT) {
       if (edns !== undefined) return undefined;
       edns = readOpt(records);
-      if (edns === undefined) return undefined;
+      if (edns === undefined || !edns.options.every(isLegalOption)) return undefined;
     } else if (records.type === RRType.TSIG) {
       tsigOffset = start;
     } else if (records.record() === undefined) return undefined;
@@ -130,24 +137,29 @@ function readExtra(records: RecordReader, count: number): Extra | undefined {
   return { edns, tsigOffset };
 }
 
-function rejected(reject: 'formerr' | 'notimp', packet: Uint8Array, flags: number): RejectedQuery {
+/** @param questionEnd offset after the question, where it could be read */
+function rejected(
+  reject: 'formerr' | 'notimp',
+  packet: Uint8Array,
+  flags: number,
+  questionEnd?: number,
+): RejectedQuery {
   return {
     reject,
     rcode: reject === 'notimp' ? Rcode.NOTIMP : Rcode.FORMERR,
     id: readU16(packet, 0),
     opcode: (flags >> 11) & 15,
-    isRecursionDesired: (flags & 0x0100) !== 0,
-    isCheckingDisabled: (flags & 0x0010) !== 0,
+    flags,
+    question: questionEnd === undefined ? NO_OCTETS : packet.slice(12, questionEnd),
   };
 }
 
-/** The answer to a rejected packet: a header alone, as its question may not be legible. */
-export function encodeRejection(query: RejectedQuery): Buffer {
-  const message = Buffer.alloc(12);
-  message.writeUInt16BE(query.id, 0);
-  let flags = 0x8000 | (query.opcode << 11) | query.rcode;
-  if (query.isRecursionDesired) flags |= 0x0100;
-  if (query.isCheckingDisabled) flags |= 0x0010;
-  message.writeUInt16BE(flags, 2);
+/** The answer to a rejected packet. */
+export function encodeRejection({ id, opcode, rcode, flags, question }: RejectedQuery): Buffer {
+  const message = Buffer.alloc(12 + question.length);
+  message.writeUInt16BE(id, 0);
+  message.writeUInt16BE(0x8000 | (opcode << 11) | (flags & ECHOED_FLAGS) | rcode, 2);
+  if (question.length > 0) message.writeUInt16BE(1, 4);
+  message.set(question, 12);
   return message;
 }

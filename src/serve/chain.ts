@@ -114,6 +114,8 @@ export interface Reply {
   readonly isRecursionDesired?: boolean;
   /** Overrides the client's EDNS payload size (octets): as the limit of the reply, and as the size in its OPT. */
   readonly udpSize?: number;
+  /** Overrides DO in the reply's OPT, which is echoed otherwise. */
+  readonly isDnssecOk?: boolean;
   /** Overrides the options of the reply's OPT, which are echoes otherwise. No OPT in the request: none in the reply. */
   readonly ednsOptions?: readonly EdnsOption[];
   /** The version that an authoritative reply is from, where the request asks for it (zone-version.ts). */

@@ -136,6 +136,7 @@ export class Entry {
 
   #serve(arrived: Request, packet: Buffer, started: number): MaybePromise<Outgoing> {
     const { name, type, class: rrClass } = arrived.question;
+    if (rrClass !== RRClass.IN && !this.#options.allowsOtherClasses) return this.#refuse(arrived, started);
     if (arrived.edns && arrived.edns.version !== 0) {
       const message = encodeBadVersion(this.#options.encoder, arrived);
       return this.#countDropped(arrived, message, Rcode.BADVERS, started);
@@ -144,7 +145,6 @@ export class Entry {
       const { message } = encodeReply(this.#options.encoder, arrived, emptyReply(Rcode.FORMERR));
       return this.#countDropped(arrived, message, Rcode.FORMERR, started);
     }
-    if (rrClass !== RRClass.IN && !this.#options.allowsOtherClasses) return this.#refuse(arrived, started);
     const route = this.#options.router(name, type, (block) => isChosen(block, arrived));
     if (!route?.block.run) return this.#refuse(arrived, started);
     const { block, zone } = route;

@@ -23,10 +23,13 @@ const ECHOED: ReadonlySet<number> = new Set([3, 9, 10, 11, 12]);
 /** RFC 5001. */
 export const NSID_OPTION = 3;
 
-/** The options of the request that go back with the reply. */
-export function echoedOptions(request: Request): readonly EdnsOption[] {
+/**
+ * The options of the request that go back with the reply.
+ * @param more codes beside those that always do
+ */
+export function echoedOptions(request: Request, more?: ReadonlySet<number>): readonly EdnsOption[] {
   const options = request.edns?.options ?? [];
-  return options.length === 0 ? options : options.filter(({ code }) => ECHOED.has(code));
+  return options.length === 0 ? options : options.filter(({ code }) => ECHOED.has(code) || more?.has(code) === true);
 }
 
 /** The OPT record of a reply; none where the request had none (RFC 6891 §7). */
@@ -36,7 +39,7 @@ function ednsOf(request: Request, reply: Reply): Edns | undefined {
   return {
     version: 0,
     udpSize: reply.udpSize ?? request.edns.udpSize,
-    isDnssecOk: request.edns.isDnssecOk,
+    isDnssecOk: reply.isDnssecOk ?? request.edns.isDnssecOk,
     options: reply.ede ? [...options, extendedErrorOption(reply.ede)] : options,
   };
 }

@@ -53,9 +53,11 @@ export function addVersionOptions(
 ): readonly EdnsOption[] {
   if (zoneVersion === undefined) return options;
   const { apex, soa } = zoneVersion;
-  const others = options.filter(({ code }) => code !== EXPIRE_OPTION && code !== ZONEVERSION_OPTION);
   const added: EdnsOption[] = [];
   if (asks(request, EXPIRE_OPTION)) added.push(...expireOption(request.question.type, soa.expire));
+  // Where it says nothing of the zone it goes back as it came, as everywhere.
+  const isTold = added.length > 0;
+  const others = options.filter(({ code }) => code !== ZONEVERSION_OPTION && !(isTold && code === EXPIRE_OPTION));
   if (asks(request, ZONEVERSION_OPTION)) {
     const data = Buffer.alloc(6);
     data[0] = labelsOf(apex).length;

@@ -54,6 +54,17 @@ test('acl: a stanza without a word on a question leaves it to the next one', asy
   assert.deepEqual((await ask('elsewhere.test', 'TXT', '192.0.2.7')).what, [5, 15]);
 });
 
+test('acl: the OPT of its replies has DO and none of the options of the client, as CoreDNS 1.14.7 sends them', async () => {
+  const handler = createAcl(optionsOf(OPTIONS).acl ?? [], '');
+  const edns = { version: 0, udpSize: 1232, isDnssecOk: false, options: [{ code: 10, data: Buffer.alloc(8) }] };
+  for (const type of ['A', 'AAAA']) {
+    const remote = { address: '192.0.2.7', port: 1 };
+    const outcome = await handler.handle(requestOf('x.data.test', type, { remote, edns }), nextWith('').next);
+    assert.ok(outcome.kind === 'reply');
+    assert.deepEqual([outcome.isDnssecOk, outcome.ednsOptions], [true, []]);
+  }
+});
+
 test('acl: what it did is counted', async () => {
   assert.deepEqual((await ask('x.infra.test', 'A', '192.0.2.7')).counted, [
     'blocked_requests_total dns://127.0.0.1:53 infra.test. inside',

@@ -45,8 +45,24 @@ test('dns64: real addresses and missing names are left, unless all is translated
   assert.deepEqual((await ask('dns64', V6, { rcode: 3 })).asked, []);
   const mapped = { answer: parseZoneText('a.test. 5 IN AAAA ::ffff:192.0.2.1') };
   assert.equal((await ask('dns64', V6, mapped)).asked.length, 1);
-  const none = await ask('dns64', V6, { rcode: 2 }, { answer: [] });
-  assert.deepEqual([none.text.rcode, none.text.answer], ['SERVFAIL', []]);
+  const failed = await ask('dns64', V6, { rcode: 2 }, { rcode: 2 });
+  assert.deepEqual([failed.text.rcode, failed.text.answer], ['SERVFAIL', []], 'an error of both stays one');
+});
+
+test('dns64: a name without any address gets the reply to the question for IPv4 addresses, as CoreDNS has it', async () => {
+  const soa = parseZoneText('test. 30 IN SOA a. b. 1 2 3 4 5');
+  const handler = createDns64(optionsOf('dns64').dns64 ?? assert.fail(), () => ({
+    ...emptyReply(0),
+    isAuthoritative: true,
+    authority: soa,
+  }));
+  const own = { authority: soa, isAuthoritative: true };
+  const outcome = await handler.handle(requestOf('a.test', 'AAAA', V6), nextWith('', own).next);
+  assert.ok(outcome.kind === 'reply');
+  assert.deepEqual([outcome.rcode, outcome.isAuthoritative, outcome.isLowerCase], [0, false, true]);
+  assert.deepEqual(outcome.authority, soa);
+  // RFC 6147 §5.1.2: an error other than NXDOMAIN counts as no IPv6 addresses.
+  assert.equal((await ask('dns64', V6, { rcode: 2 }, { authority: soa })).text.rcode, 'NOERROR');
 });
 
 test('dns64: for clients of IPv6, and of IPv4 where that is allowed; not for those that validate', async () => {

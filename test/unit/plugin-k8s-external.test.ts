@@ -38,12 +38,12 @@ const EVENTS: ClusterEvent[] = [
   slice(EAST, 'apps/db-1', 'db', [{ addresses: ['10.1.0.1'], hostname: 'db-0' }, { addresses: ['10.1.0.2'] }]),
 ];
 
-function external(options = '', events = EVENTS) {
+function external(options = '', events = EVENTS, served = 'ext.example 203.in-addr.arpa') {
   const zones = [
     zoneDefinition('cluster.local', [stanza(EAST, { ttl: 5 }), stanza(WEST, { fallthrough: [name('.')] })]),
   ];
   const { zone } = given([planApplied(...zones)], events);
-  const parsed = optionsOf(`k8s_external ext.example 203.in-addr.arpa {\nttl 44\n${options}\n}`).k8s_external;
+  const parsed = optionsOf(`k8s_external ${served} {\nttl 44\n${options}\n}`).k8s_external;
   assert.ok(parsed);
   const handler = createExternal(parsed, {
     views: () => [{ zone: zone('cluster.local.'), at: 0 }],
@@ -73,6 +73,17 @@ test('k8s_external: addresses from outside, SRV records and their weights', asyn
   assert.equal(srv.additional.length, 2);
   assert.deepEqual((await ask('_https._tcp.front.apps.ext.example', 'SRV')).answer, [
     '_https._tcp.front.apps.ext.example. 5 IN SRV 0 50 443 front.apps.ext.example.',
+  ]);
+});
+
+test('k8s_external: the zone of all names has name servers and SRV targets too', async () => {
+  const ask = external('', EVENTS, '.');
+  assert.match((await ask('nope.apps', 'A')).authority.join(), /^\. 44 IN SOA ns1\.dns\. hostmaster\.dns\. /);
+  assert.deepEqual((await ask('_https._tcp.front.apps', 'SRV')).answer, [
+    '_https._tcp.front.apps. 5 IN SRV 0 50 443 front.apps.',
+  ]);
+  assert.deepEqual((await ask('7.113.0.203.in-addr.arpa', 'PTR')).answer, [
+    '7.113.0.203.in-addr.arpa. 44 IN PTR front.apps.',
   ]);
 });
 

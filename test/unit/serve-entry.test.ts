@@ -41,6 +41,12 @@ test('classes other than IN are refused unless a plugin of the listener takes th
   assert.equal(ask(open.entry, chaos).rcode, Rcode.NOERROR);
 });
 
+test('another class is refused, whatever the version of EDNS: CoreDNS looks at it first', () => {
+  const { entry } = entryOf({ '.': [createWhoami()] });
+  const asked = question('version.bind', 'TXT', { class: 'CH', edns: { version: 1 } });
+  assert.equal(ask(entry, asked).rcode, Rcode.REFUSED);
+});
+
 test('an EDNS version other than 0 is BADVERS: an OPT that says so, of size 0', () => {
   const zone = toy();
   const { entry } = entryOf({ '.': [zone.handler()] });

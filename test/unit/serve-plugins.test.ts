@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Rcode, RRType } from '../../src/dns/rrset.ts';
 import { createLogger, logStyle, TEXT_STYLE } from '../../src/logger.ts';
 import { emptyReply, type Handler, type Reply } from '../../src/serve/chain.ts';
+import { createAcl } from '../../src/serve/plugins/acl.ts';
 import { createAny } from '../../src/serve/plugins/any.ts';
 import { createBufsize } from '../../src/serve/plugins/bufsize.ts';
 import { createChaos } from '../../src/serve/plugins/chaos.ts';
@@ -13,6 +14,7 @@ import { createMinimal } from '../../src/serve/plugins/minimal.ts';
 import { createNsid } from '../../src/serve/plugins/nsid.ts';
 import { createTransfer } from '../../src/serve/plugins/transfer.ts';
 import { createWhoami } from '../../src/serve/plugins/whoami.ts';
+import { optionsOf } from '../kit/options.ts';
 import { ask, entryOf, nameOf, question, ToyZone } from '../kit/serving.ts';
 
 function last(parts: Partial<Reply>): Handler {
@@ -77,20 +79,24 @@ test('chaos: answers in class CH only, with TTL 0 and records of that class', ()
   assert.equal(ask(entry, question('version.bind', 'A', { class: 'CH' })).rcode, Rcode.NXDOMAIN);
 });
 
-test('nsid: filled in for those who ask, and only for them', () => {
+test("nsid: filled in for those who ask, and only for them; the OPT is the plugin's own then, with DO, as CoreDNS 1.14.7 sends it", () => {
   const { entry } = entryOf({ '.': [createNsid('node-7'), last({})] });
   const options = [
     { code: 3, data: Buffer.alloc(0) },
     { code: 10, data: Buffer.alloc(8, 1) },
   ];
   const { opt } = ask(entry, question('a.test', 'A', { edns: { options } }));
-  const dataOf = (code: number) => {
-    const option = opt?.options.find((o) => Number(o.code) === code);
-    return option && 'data' in option ? String(option.data) : undefined;
-  };
-  assert.equal(dataOf(3), 'node-7');
-  assert.equal(dataOf(10), '\x01'.repeat(8));
-  assert.deepEqual(ask(entry, question('a.test', 'A', { edns: {} })).opt?.options, []);
+  const sent = opt?.options.map((option) => [Number(option.code), 'data' in option && String(option.data)]);
+  assert.deepEqual([sent, opt?.flag_do], [[[3, 'node-7']], true]);
+  const plain = ask(entry, question('a.test', 'A', { edns: {} })).opt;
+  assert.deepEqual([plain?.options, plain?.flag_do], [[], false]);
+});
+
+test('nsid: a reply with options of its own gets one more, and keeps its DO', () => {
+  const blocks = createAcl(optionsOf('acl {\nblock\n}').acl ?? [], '');
+  const { entry } = entryOf({ '.': [createNsid('here'), blocks] });
+  const { opt } = ask(entry, question('a.test', 'A', { edns: { options: [{ code: 3, data: Buffer.alloc(0) }] } }));
+  assert.deepEqual(opt?.options.map(({ code }) => Number(code)).sort(), [15, 3]);
 });
 
 test('bufsize: lowers what the client takes, never raises it', () => {

@@ -211,8 +211,57 @@ test('nothing of the packet is kept: overwriting it changes no query', () => {
   assert.deepEqual(query, before);
 });
 
-test('a rejected query is answered by a bare header with its id, opcode, RD and CD', () => {
+test('a rejected query is answered with its id and opcode, and TC, RD, RA, AD and CD as they came', () => {
   const read = readQuery(packet('', { flags: (5 << 11) | 0x0110 }));
   assert.ok('reject' in read && read.reject !== 'drop');
   assert.equal(encodeRejection(read).toString('hex'), '1234a9140000000000000000');
+  // As CoreDNS 1.14.7 was seen to do it; AA, Z and the rcode of the question are left out.
+  const all = readQuery(packet('', { flags: (5 << 11) | 0x07ff }));
+  assert.ok('reject' in all && all.reject !== 'drop');
+  assert.equal(encodeRejection(all).toString('hex'), '1234abb40000000000000000');
+});
+
+test('a question whose records are broken goes back with the FORMERR, one that cannot be read does not', () => {
+  const answer = (octets: Buffer) => {
+    const read = readQuery(octets);
+    assert.ok('reject' in read && read.reject === 'formerr');
+    return encodeRejection(read).toString('hex');
+  };
+  const body = `${QUESTION} c00c 0001 0001 00000000 0003 0a0000`;
+  const question = QUESTION.replaceAll(' ', '');
+  assert.equal(answer(packet(body, { counts: [1, 0, 0, 1] })), `123481010001000000000000${question}`);
+  assert.equal(answer(packet(body, { counts: [1, 2, 0, 1] })), '123481010000000000000000', 'the counts come first');
+});
+
+test('malformed EDNS options make the whole query malformed: those that CoreDNS cannot read', () => {
+  const opt = (option: string) => {
+    const length = option.replaceAll(' ', '').length / 2;
+    return packet(`${QUESTION} 00 0029 04d0 00000000 ${length.toString(16).padStart(4, '0')} ${option}`, {
+      counts: [1, 0, 0, 1],
+    });
+  };
+  for (const bad of [
+    '0008 0004 0001 21 00',
+    '0008 0004 0000 08 00',
+    '0008 0004 0003 00 00',
+    '0008 0003 0001 18',
+    '0002 0003 000000',
+    '0009 0003 000000',
+    '000b 0001 00',
+    '000f 0001 00',
+    '0012 0000',
+    '0012 0002 0161',
+  ])
+    assert.equal(rejection(opt(bad)), 'formerr', bad);
+  for (const good of [
+    '0008 0007 0001 18 00 c00002',
+    '0008 0004 0000 00 00',
+    '0008 0005 0002 08 00 20',
+    '0009 0000',
+    '000b 0002 0064',
+    '000f 0002 0000',
+    '0012 0003 016100',
+    'fde9 0000',
+  ])
+    assert.equal(accepted(opt(good)).edns?.options.length, 1, good);
 });

@@ -45,9 +45,12 @@ export function createAcl(stanzas: readonly AclOptions[], view: string): Handler
   };
 }
 
+/** As the peer has it, the OPT of these has DO set, and none of the client's options. */
+const OWN_OPT = { isDnssecOk: true, ednsOptions: [] };
+
 const REPLIES: Readonly<Record<Exclude<AclAction, 'allow'>, Outcome>> = {
-  block: { ...emptyReply(Rcode.REFUSED), ede: { code: EDE_BLOCKED, text: '' } },
-  filter: { ...emptyReply(Rcode.NOERROR), ede: { code: EDE_FILTERED, text: '' } },
+  block: { ...emptyReply(Rcode.REFUSED), ...OWN_OPT, ede: { code: EDE_BLOCKED, text: '' } },
+  filter: { ...emptyReply(Rcode.NOERROR), ...OWN_OPT, ede: { code: EDE_FILTERED, text: '' } },
   drop: { kind: 'none' },
 };
 

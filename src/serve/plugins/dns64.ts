@@ -60,9 +60,13 @@ function isRealAddress({ rdata }: ResourceRecord): boolean {
   return rdata.type === 'AAAA' && unmapAddress(rdata.address) === rdata.address;
 }
 
-/** @returns undefined when there is no IPv4 address either */
+/**
+ * Without IPv4 addresses it is the reply to the question for them (RFC 6147 §5.1.6), names as that question spelled them:
+ * in lower case.
+ * @returns undefined when that question had an error for its answer
+ */
 function synthesize(original: Reply, found: Reply, { prefix }: Dns64Options): Reply | undefined {
-  if (!found.answer.some(({ rdata }) => rdata.type === 'A')) return undefined;
+  if (found.rcode !== Rcode.NOERROR) return undefined;
   const soa = original.authority.find(({ type }) => type === RRType.SOA);
   const most = soa?.ttl ?? DEFAULT_TTL;
   const answer = found.answer.map((record): ResourceRecord => {
@@ -72,7 +76,7 @@ function synthesize(original: Reply, found: Reply, { prefix }: Dns64Options): Re
     return { owner, type: RRType.AAAA, ttl: Math.min(ttl, most), rdata: { type: 'AAAA', address } };
   });
   const { source: _, aging: __, encoded: ___, ...rest } = found;
-  return { ...rest, isAuthoritative: false, rcode: Rcode.NOERROR, answer };
+  return { ...rest, isAuthoritative: false, isLowerCase: true, answer };
 }
 
 /**

@@ -2,7 +2,7 @@
 import { type ExternalOptions, isReverseZone } from '../../corefile/config.ts';
 import { canonicalAddress } from '../../dns/address.ts';
 import { canonicalOrder } from '../../dns/canonical.ts';
-import { type DomainName, isSubdomain, labelsBelow, parseName } from '../../dns/name.ts';
+import { childOf, type DomainName, isSubdomain, labelsBelow, parseName } from '../../dns/name.ts';
 import type { ResourceRecord } from '../../dns/rrset.ts';
 import { exposedNamespace, slotOf } from '../../projection/zone.ts';
 import { addressesOfItems, aliasOfItems, makeRecord, servicesOfItems } from './external-records.ts';
@@ -92,7 +92,7 @@ function pointers(zone: DomainName, { ttl, zones }: ExternalOptions, views: read
   return [...owners].flatMap(([owner, address]) => {
     const names = new Set(views.flatMap((view) => findByExternalAddress(view, address)));
     return [...names].flatMap((name) => {
-      const target = parseName(`${name}.${home}`);
+      const target = home && parseName(childOf(name, home));
       return target === undefined ? [] : [makeRecord(owner, ttl, { type: 'PTR', target })];
     });
   });

@@ -1,6 +1,6 @@
 /** What `k8s_external` knows of a name: external addresses of services, and endpoints of headless ones. */
 import { canonicalAddress } from '../../dns/address.ts';
-import { type DomainName, parseName } from '../../dns/name.ts';
+import { childOf, type DomainName, parseName } from '../../dns/name.ts';
 import type { PortFacts } from '../../ingest/event.ts';
 import { exposedNamespace, type Slot, slotOf, type Zone } from '../../projection/zone.ts';
 
@@ -50,7 +50,7 @@ export function findExternal(
   const protocol = isPort ? strip(left[1]) : '';
   const endpoint = left.length === 1 ? strip(left[0]) : '';
   const facts = state.services.get(service)?.service;
-  const base = parseName(`${service}.${namespace}.${apex}`);
+  const base = parseName(childOf(`${service}.${namespace}`, apex));
   if (facts === undefined || base === undefined) return ABSENT;
   const fits = (one: PortFacts) => (port === '' || one.name === port) && (protocol === '' || one.protocol === protocol);
   const external = facts.external ?? [];

@@ -1,7 +1,7 @@
 /** `k8s_external`: names of services for clients outside the cluster, with their external addresses. */
 import { type ExternalOptions, isReverseZone } from '../../corefile/config.ts';
 import { canonicalOrder } from '../../dns/canonical.ts';
-import { type DomainName, isSubdomain, labelsBelow, parseName } from '../../dns/name.ts';
+import { childOf, type DomainName, isSubdomain, labelsBelow, parseName } from '../../dns/name.ts';
 import type { SoaRdata } from '../../dns/rrset.ts';
 import { Rcode, type ResourceRecord, RRType } from '../../dns/rrset.ts';
 import { toSerial } from '../../dns/serial.ts';
@@ -131,7 +131,7 @@ function answerReverse(context: Context, address: string): MaybePromise<Outcome>
   const targets = new Set<DomainName>();
   for (const view of context.views()) {
     for (const service of findByExternalAddress(view, address)) {
-      const target = parseName(`${service}.${home}`);
+      const target = home && parseName(childOf(service, home));
       if (target !== undefined) targets.add(target);
     }
   }
@@ -194,7 +194,7 @@ function nameserverOf(zone: OwnZone): ResourceRecord {
 }
 
 function serverName({ apex, zone }: OwnZone): DomainName {
-  return (parseName(`ns1.${apex}.${zone}`) ?? zone) as DomainName;
+  return (parseName(childOf(`ns1.${apex}`, zone)) ?? zone) as DomainName;
 }
 
 /** This server's own addresses. */
@@ -215,7 +215,7 @@ function soaOf(context: OwnZone): ResourceRecord & { readonly rdata: SoaRdata } 
   return makeRecord(zone, ttl, {
     type: 'SOA',
     mname: serverName(context),
-    rname: (parseName(`hostmaster.${apex}.${zone}`) ?? zone) as DomainName,
+    rname: (parseName(childOf(`hostmaster.${apex}`, zone)) ?? zone) as DomainName,
     serial: view?.zone.serial ?? toSerial(0),
     refresh: 7200,
     retry: 1800,

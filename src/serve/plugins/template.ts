@@ -158,7 +158,8 @@ function makeReply(
     ...made,
     isAuthoritative: true,
     isLowerCase: true,
-    ...(options.extendedError && { ede: options.extendedError }),
+    // As the peer has it, its OPT has DO set, and none of the client's options.
+    ...(options.extendedError && { ede: options.extendedError, isDnssecOk: true, ednsOptions: [] }),
   };
   return followAliases(reply, request, tools.askServer);
 }

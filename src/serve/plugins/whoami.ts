@@ -30,6 +30,7 @@ export function createWhoami(): Handler {
         authority: [],
         additional,
         spelledZone: question.name,
+        recordClass: question.class,
       };
     },
   };

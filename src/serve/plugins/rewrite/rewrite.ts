@@ -41,6 +41,7 @@ interface CompiledRule {
 /** @throws OperatorError for a rule that can't be had */
 export function createRewrite(rules: readonly RewriteRule[], tools: RewriteTools): Handler {
   const compiled = rules.map((rule) => ({ mode: rule.mode, apply: compileRule(rule, tools) }));
+  const ownCodes = new Set(rules.flatMap(localCodeOf));
   return {
     name: 'rewrite',
     // The rules look at the question alone, and a reply changed by them depends on the names that it did before.
@@ -50,9 +51,10 @@ export function createRewrite(rules: readonly RewriteRule[], tools: RewriteTools
       if ('invalid' in rewritten) {
         return emptyReply(Rcode.SERVFAIL, `plugin/rewrite: invalid name after rewrite: ${rewritten.invalid}`);
       }
-      if (rewritten.request === request && rewritten.onReply.length === 0) return next(request);
+      const isSame = rewritten.request === request && rewritten.onReply.length === 0;
+      if (isSame && (ownCodes.size === 0 || request.edns === undefined)) return next(request);
       const outcome = next(rewritten.request);
-      const finish = (done: Outcome) => changeReply(done, rewritten, request);
+      const finish = (done: Outcome) => changeReply(done, rewritten, request, ownCodes);
       return outcome instanceof Promise ? outcome.then(finish) : finish(outcome);
     },
   };
@@ -73,23 +75,36 @@ function applyRules(rules: readonly CompiledRule[], original: Request): Rewritte
   return { request, onReply };
 }
 
-function changeReply(outcome: Outcome, { request, onReply }: Rewritten, original: Request): MaybePromise<Outcome> {
+function changeReply(
+  outcome: Outcome,
+  { request, onReply }: Rewritten,
+  original: Request,
+  ownCodes: ReadonlySet<number>,
+): MaybePromise<Outcome> {
   if (outcome.kind !== 'reply') return outcome;
   const isRenamed = request.question.name !== original.question.name;
   // Names are those of another question: nothing in them is to be spelled as this one is.
   const named: Reply = isRenamed ? { ...outcome, isLowerCase: true } : outcome;
-  let reply: MaybePromise<Reply> = withEchoes(named, request, original);
+  let reply: MaybePromise<Reply> = withEchoes(named, request, original, ownCodes);
   for (const change of onReply) {
     reply = reply instanceof Promise ? reply.then((done) => change(done, request)) : change(reply, request);
   }
   return reply;
 }
 
-/** Options are echoed as the plugins behind saw them, as the peer has it; those that the client did not send are left out. */
-function withEchoes(reply: Reply, request: Request, original: Request): Reply {
-  if (request.edns === original.edns || reply.ednsOptions !== undefined) return reply;
-  const sent = new Set(original.edns?.options.map(({ code }) => code));
-  return { ...reply, ednsOptions: echoedOptions(request).filter(({ code }) => sent.has(code)) };
+/** Options are echoed as the plugins behind saw them, those that the rules are about too, as the peer has it. */
+function withEchoes(reply: Reply, request: Request, original: Request, ownCodes: ReadonlySet<number>): Reply {
+  if (reply.ednsOptions !== undefined || request.edns === undefined) return reply;
+  if (request.edns === original.edns && ownCodes.size === 0) return reply;
+  const own = request.edns.options.filter(({ code }) => ownCodes.has(code));
+  return own.length === 0 && request.edns === original.edns
+    ? reply
+    : { ...reply, ednsOptions: echoedOptions(request, ownCodes) };
+}
+
+/** The code of a rule about a local option. */
+function localCodeOf(rule: RewriteRule): number[] {
+  return rule.field === 'edns0' && rule.option === 'local' ? [Number(rule.args[0])] : [];
 }
 
 function compileRule(rule: RewriteRule, { askServer, findLabel }: RewriteTools): CompiledRule['apply'] {
