@@ -1,7 +1,7 @@
 /** NOTIFY, joined to the threads: versions that all serving threads hand out are told to the targets of `transfer`. */
 import { createSocket, type Socket } from 'node:dgram';
 import { DEFAULT_NOTIFY } from '../corefile/config.ts';
-import { compareSerial, type Serial } from '../dns/serial.ts';
+import { compareSerial } from '../dns/serial.ts';
 import type { ClusterId } from '../ingest/event.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
@@ -13,7 +13,7 @@ import type { Taken } from '../transfer/respond.ts';
 import type { SecondaryStatus } from '../transfer/secondaries.ts';
 import { type Behind, VersionTimes } from '../transfer/version-times.ts';
 import type { FoundAddresses } from './found.ts';
-import { OfferedIds, type OfferedPlace, type OfferedVersion } from './offered.ts';
+import { OfferedIds, type OfferedPlace, type OfferedVersion, placeKey } from './offered.ts';
 import { type OfferedTold, type ToldZone, targetsNow } from './told.ts';
 import type { TransferStatus } from './transfer-status.ts';
 
@@ -53,6 +53,9 @@ export interface NotifySide {
   close(): void;
 }
 
+/** A zone's id, or the place of one that a plugin offers: these are known by ids that a plan may take from them. */
+type ZoneKey = string;
+
 export function createNotifySide({ threads, logger, now, clock, random, kept }: NotifySideOptions): NotifySide {
   const sockets = createSockets((packet, from) => notifier.receive(packet, from), logger);
   const notifier = new Notifier({
@@ -63,9 +66,10 @@ export function createNotifySide({ threads, logger, now, clock, random, kept }: 
     random,
     logger,
   });
-  const seen = Array.from({ length: threads }, () => new Map<ZoneId, SoaRecord>());
-  const published = new Map<ZoneId, Serial>();
-  const times = new Map<ZoneId, VersionTimes>();
+  const seen = Array.from({ length: threads }, () => new Map<ZoneKey, SoaRecord>());
+  /** The version of each zone that all threads have. */
+  const published = new Map<ZoneKey, SoaRecord>();
+  const times = new Map<ZoneKey, VersionTimes>();
   notifier.secondaries.restore(kept.load());
   let keptChanges = notifier.secondaries.changes;
   const keep = () => {
@@ -75,50 +79,77 @@ export function createNotifySide({ threads, logger, now, clock, random, kept }: 
     kept.save(notifier.secondaries.all());
   };
   const keeping = setInterval(keep, KEEP_EVERY).unref();
-  const behind = ({ zone, transferred }: SecondaryStatus): Behind | undefined =>
-    transferred && times.get(zone)?.since(transferred.serial, clock());
   const ids = new OfferedIds();
   let isConfigured = false;
   let planned: readonly ToldZone[] = [];
   let offered: OfferedTold = () => ({ timing: DEFAULT_NOTIFY, targets: [], found: [] });
   const found = new Map<ClusterId, readonly string[]>();
+  /** What the notifier goes by, and what it was told of last. */
+  let zones = new Map<ZoneKey, { readonly id: ZoneId; soa: SoaRecord | undefined }>();
 
   const configure = () => {
-    // Versions may come first; what is known of them is kept until there is a plan.
+    // Versions may come before the plan that has their zones; what is known of them is kept until it is in force.
     if (!isConfigured) return;
-    const others = ids.all().map((place) => ({ zone: place.id, apex: place.apex, ...offered(place) }));
-    const zones = [...planned, ...others].map(({ zone, apex, timing, ...told }): NotifyZone => {
-      return { zone, apex, timing, targets: targetsNow(told, (cluster) => found.get(cluster) ?? []) };
-    });
-    const known = new Set(zones.map(({ zone }) => zone));
-    for (const map of [published, times, ...seen]) for (const id of map.keys()) if (!known.has(id)) map.delete(id);
-    notifier.configure(zones);
-    notifier.secondaries.keepOnly(known);
+    const others = ids
+      .all()
+      .map((place) => ({ zone: place.id, key: placeKey(place), apex: place.apex, ...offered(place) }));
+    const all = [...planned.map((zone) => ({ ...zone, key: zone.zone })), ...others];
+    notifier.configure(
+      all.map(({ zone, apex, timing, ...told }): NotifyZone => {
+        return { zone, apex, timing, targets: targetsNow(told, (cluster) => found.get(cluster) ?? []) };
+      }),
+    );
+    notifier.secondaries.keepOnly(new Set(all.map(({ zone }) => zone)));
+    const before = zones;
+    zones = new Map(
+      all.map(({ key, zone: id }) => {
+        const old = before.get(key);
+        return [key, { id, soa: old?.id === id ? old.soa : undefined }];
+      }),
+    );
+    for (const key of zones.keys()) tell(key);
   };
-  const publish = (thread: number, zone: ZoneId, soa: SoaRecord) => {
-    seen[thread]?.set(zone, soa);
-    const oldest = oldestOf(seen.map((versions) => versions.get(zone)));
-    if (oldest === undefined || oldest.rdata.serial === published.get(zone)) return;
-    published.set(zone, oldest.rdata.serial);
-    const history = times.get(zone) ?? new VersionTimes();
-    times.set(zone, history);
+  const tell = (key: ZoneKey) => {
+    const zone = zones.get(key);
+    const soa = published.get(key);
+    if (zone === undefined || soa === undefined || zone.soa === soa) return;
+    zone.soa = soa;
+    notifier.publish(zone.id, soa);
+  };
+  const publish = (thread: number, key: ZoneKey, soa: SoaRecord) => {
+    seen[thread]?.set(key, soa);
+    const oldest = oldestOf(seen.map((versions) => versions.get(key)));
+    if (oldest === undefined || oldest.rdata.serial === published.get(key)?.rdata.serial) return;
+    published.set(key, oldest);
+    const history = times.get(key) ?? new VersionTimes();
+    times.set(key, history);
     history.add(oldest.rdata.serial, clock());
-    notifier.publish(zone, oldest);
+    tell(key);
+  };
+  const forget = (key: ZoneKey) => {
+    for (const map of [published, times, ...seen]) map.delete(key);
   };
   /** Takes back what a thread has no more. @returns whether no thread has it */
   const withdraw = (thread: number, place: OfferedPlace): boolean => {
-    const id = ids.find(place);
-    if (id === undefined) return false;
-    seen[thread]?.delete(id);
-    if (seen.some((versions) => versions.has(id))) return false;
+    if (ids.find(place) === undefined) return false;
+    const key = placeKey(place);
+    seen[thread]?.delete(key);
+    if (seen.some((versions) => versions.has(key))) return false;
     ids.delete(place);
+    forget(key);
     return true;
   };
+  const behind = (key: ZoneKey, { transferred }: SecondaryStatus): Behind | undefined =>
+    transferred && times.get(key)?.since(transferred.serial, clock());
   return {
-    configure(zones, offeredZones) {
+    configure(next, offeredZones) {
       isConfigured = true;
-      planned = zones;
+      planned = next;
       offered = offeredZones;
+      const inPlan = new Set(next.map(({ zone }) => zone));
+      ids.yieldTo((id) => inPlan.has(id));
+      const known = new Set<ZoneKey>([...inPlan, ...ids.all().map(placeKey)]);
+      for (const map of [published, ...seen]) for (const key of map.keys()) if (!known.has(key)) forget(key);
       configure();
     },
     publish(thread, soas) {
@@ -133,26 +164,28 @@ export function createNotifySide({ threads, logger, now, clock, random, kept }: 
       const before = ids.all().length;
       const isTaken = (id: ZoneId) => planned.some(({ zone }) => zone === id);
       const gone = versions.filter((version) => version.soa === undefined && withdraw(thread, version));
-      const there = versions.flatMap((version) =>
-        version.soa === undefined ? [] : [[ids.idOf(version, isTaken), version.soa] as const],
-      );
+      const there = versions.flatMap(({ soa, ...place }) => (soa === undefined ? [] : [{ ...place, soa }]));
+      for (const place of there) ids.idOf(place, isTaken);
       if (gone.length > 0 || ids.all().length !== before) configure();
-      for (const [id, soa] of there) publish(thread, id, soa);
+      for (const { soa, ...place } of there) publish(thread, placeKey(place), soa);
     },
     noteTransfer(zone, address, taken) {
       const id = typeof zone === 'string' ? zone : ids.find(zone);
       if (id !== undefined) notifier.secondaries.transfer(id, address, taken);
     },
     status: () =>
-      [...published].map(([zone, serial]) => ({
-        zone,
-        serial,
-        secondaries: notifier.secondaries.of(zone).map((secondary) => {
-          const lag = behind(secondary);
+      [...zones].flatMap(([key, { id, soa }]) => {
+        if (soa === undefined) return [];
+        const secondaries = notifier.secondaries.of(id).map((secondary) => {
+          const lag = behind(key, secondary);
           return lag === undefined ? secondary : { ...secondary, behind: lag };
-        }),
-      })),
-    snapshot: () => notifier.snapshot((secondary) => behind(secondary)?.seconds),
+        });
+        return [{ zone: id, serial: soa.rdata.serial, secondaries }];
+      }),
+    snapshot() {
+      const keys = new Map([...zones].map(([key, { id }]) => [id, key]));
+      return notifier.snapshot((secondary) => behind(keys.get(secondary.zone) ?? secondary.zone, secondary)?.seconds);
+    },
     close() {
       clearInterval(keeping);
       keep();

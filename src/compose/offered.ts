@@ -6,17 +6,33 @@ import type { DomainName } from '../dns/name.ts';
 import type { Serial } from '../dns/serial.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { SoaRecord } from '../projection/diff.ts';
+import type { ServingBlock } from '../serve/blocks.ts';
 
 /** Two blocks may serve different zones of one apex. */
 export interface OfferedPlace {
-  /** Among the blocks of the configuration. */
-  readonly block: number;
+  /** The block's name (`blockNames`). */
+  readonly block: string;
   readonly apex: DomainName;
 }
 
 /** Without `soa`: the zone is gone. */
 export interface OfferedVersion extends OfferedPlace {
   readonly soa: SoaRecord | undefined;
+}
+
+/**
+ * What blocks are known by from one configuration to the next, in their order: where and what they serve, with a number
+ * where several do the same. Their places may change by a reload, and what they offer stays what it is.
+ */
+export function blockNames(blocks: readonly Pick<ServingBlock, 'keys' | 'addresses'>[]): string[] {
+  const count = new Map<string, number>();
+  return blocks.map(({ keys, addresses }) => {
+    const texts = keys.map(({ transport, zone, port }) => `${transport}://${zone}:${port}`);
+    const name = `${texts.sort().join(',')} on ${[...addresses].sort().join(',')}`;
+    const number = (count.get(name) ?? 0) + 1;
+    count.set(name, number);
+    return number === 1 ? name : `${name} ${number}`;
+  });
 }
 
 export function placeKey({ block, apex }: OfferedPlace): string {
@@ -66,6 +82,15 @@ export class OfferedIds {
     for (let number = 2; own.has(id) || isTaken(id); number++) id = `${place.apex}#${number}`;
     this.#ids.set(placeKey(place), { ...place, id });
     return id;
+  }
+
+  /** Those whose ids zones of a new plan have get others. */
+  yieldTo(isTaken: (id: ZoneId) => boolean): void {
+    for (const place of this.all()) {
+      if (!isTaken(place.id)) continue;
+      this.delete(place);
+      this.idOf(place, isTaken);
+    }
   }
 
   delete(place: OfferedPlace): void {

@@ -26,7 +26,7 @@ import { zoneFactories } from './factories.ts';
 import { type Following, followWriter } from './following.ts';
 import { addressesIn, FoundChanges } from './found.ts';
 import type { FromServer, ServerConfiguration, ToServer } from './messages.ts';
-import { OfferedZones } from './offered.ts';
+import { blockNames, OfferedZones } from './offered.ts';
 import type { BlockZones } from './plan.ts';
 import { createThreadMetrics } from './process-metrics.ts';
 import { createRandom } from './randomness.ts';
@@ -71,6 +71,7 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
   let following: Following | undefined;
   // The zones of the configuration that is being built: handlers are made for it before it is in force.
   let zones = new Map<ServingBlock, BlockZones>();
+  let names = new Map<ServingBlock, string>();
 
   const threadMetrics = createThreadMetrics(`serving-${index}`);
 
@@ -86,7 +87,7 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
     zonesOf,
     expiresIn,
     addressesOf: (cluster) => addressesIn(replica?.world.clusters[cluster]),
-    placeOf: (block) => [...zones.keys()].indexOf(block),
+    nameOf: (block) => names.get(block) ?? '',
     onTransferred: (zone, address, taken) => post({ kind: 'transferred', zone, address, taken }),
     logger: logger.forPlugin('transfer'),
     now,
@@ -154,8 +155,12 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
     setImmediate(() => {
       isLooking = false;
       const blocks = [...zones.keys()];
-      const all = serving.offered().filter(({ block }) => blocks[block]?.options.transfer !== undefined);
-      const versions = offered.update(all.map(({ block, zone: { apex, soa } }) => ({ block, apex, soa })));
+      const versions = offered.update(
+        serving.offered().flatMap(({ block: at, zone: { apex, soa } }) => {
+          const block = blocks[at];
+          return block?.options.transfer === undefined ? [] : [{ block: names.get(block) ?? '', apex, soa }];
+        }),
+      );
       if (versions.length > 0) post({ kind: 'offered', versions });
     });
   };
@@ -202,7 +207,8 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
 
   const serve = async ({ blocks, zones: served, descriptors }: ServerConfiguration, batch: number) => {
     await isFolded(batch);
-    const before = zones;
+    const before = { zones, names };
+    names = new Map(blockNames(blocks).map((name, i) => [blocks[i] as ServingBlock, name]));
     zones = new Map(blocks.map((block, i) => [block, served[i] ?? NO_ZONES]));
     const result = await serving.configure(blocks, descriptors);
     if (result.ok) {
@@ -211,7 +217,7 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
       announceOffered();
       announceFound();
     } else {
-      zones = before;
+      ({ zones, names } = before);
       post({ kind: 'refused', message: result.error });
     }
   };

@@ -5,21 +5,22 @@ import { fail, OperatorError, ok, type Result } from '../errors.ts';
 import type { LogFormat, Logger } from '../logger.ts';
 import { buildInfo, type MetricsSnapshot, mergeSnapshots } from '../metrics.ts';
 import { DEFAULT_JOURNAL_LIMITS, type JournalLimits } from '../projection/journal.ts';
-import { pointsOf } from '../serve/blocks.ts';
-import { createSharedUdp, type SharedUdp } from '../serve/shared-udp.ts';
+import { createSharedUdp } from '../serve/shared-udp.ts';
 import { startTimeout } from '../timeout.ts';
 import type { Interfaces } from './addresses.ts';
 import { createAutoReload } from './auto-reload.ts';
 import type { Control } from './control.ts';
 import { chooseDatabase, refuseToMove } from './event-log.ts';
+import { goOver } from './going-over.ts';
 import { createHistorySide } from './history-side.ts';
 import { createHttpSide } from './http.ts';
 import { liveStatus } from './live-status.ts';
-import type { ServerConfiguration, WriterStatus } from './messages.ts';
 import { createNotifySide, type NotifySide, type NotifySideOptions } from './notify.ts';
+import { blockNames } from './offered.ts';
 import type { PlannedConfig } from './plan.ts';
 import { createThreadMetrics, databaseMetrics, processMetrics, THREAD_PREFIX } from './process-metrics.ts';
 import { createSeed } from './randomness.ts';
+import { troublesOf, unreadyPlugins } from './readiness.ts';
 import { readSecondaries, secondariesPath, writeSecondaries } from './secondaries-file.ts';
 import { secondarySources } from './secondary-plan.ts';
 import { ServerThread, WriterThread } from './threads.ts';
@@ -145,8 +146,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await configureWriter(writer, loaded);
     await Promise.all(servers.map((server) => server.loaded));
     await waitForClusters(writer, loaded.planned, logger);
-    const lines = await serve(servers, sockets, loaded.serving, writer.status.batch);
-    notify.configure(notifyZones(loaded.config, loaded.planned), offeredTold(loaded.config, loaded.planned));
+    const lines = await goOver({ servers, sockets, next: loaded.serving, batch: writer.status.batch });
+    notify.configure(...toldOf(loaded));
     isServing = true;
     options.setDebug(isDebug(loaded.config));
     writer.begin();
@@ -168,13 +169,14 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     try {
       const next = load(options);
       refuseToMove(database, databaseOf(options, next).file);
-      const [targets, offered] = [notifyZones(next.config, next.planned), offeredTold(next.config, next.planned)];
+      const told = toldOf(next);
       await http.configure(next.config);
       await history.configure(next.config);
       await configureWriter(writer, next);
       await waitForClusters(writer, next.planned, logger);
-      await serve(servers, sockets, next.serving, writer.status.batch);
-      notify.configure(targets, offered);
+      const { batch } = writer.status;
+      await goOver({ servers, sockets, next: next.serving, before: loaded.serving, batch });
+      notify.configure(...told);
       loaded = next;
       options.setDebug(isDebug(loaded.config));
       autoReload.note(loaded.config);
@@ -194,6 +196,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await http.configure(loaded.config);
     await history.configure(loaded.config);
     await configureWriter(writer, loaded);
+    notify.configure(...toldOf(loaded));
   };
   const running: RunningServer = {
     async reload() {
@@ -236,6 +239,11 @@ function keptSecondaries(database: string, logger: Logger): NotifySideOptions['k
       }
     },
   };
+}
+
+/** Who is told of versions. @throws OperatorError when a key can't be had */
+function toldOf({ config, planned, serving }: Understood): Parameters<NotifySide['configure']> {
+  return [notifyZones(config, planned), offeredTold(config, planned, blockNames(serving.blocks))];
 }
 
 function tryLoad(options: StartOptions): Result<Config, string> {
@@ -296,21 +304,6 @@ function threadsOf(config: Config, processors: number): number {
   return Math.max(DEFAULT_THREADS, ...wanted);
 }
 
-async function serve(
-  servers: readonly ServerThread[],
-  sockets: SharedUdp | undefined,
-  serving: Understood['serving'],
-  batch: number,
-): Promise<readonly string[]> {
-  const points = serving.blocks.flatMap(pointsOf);
-  const opened = await sockets?.open(points);
-  if (opened?.ok === false) throw new OperatorError(opened.error);
-  const configuration: ServerConfiguration = { ...serving, descriptors: opened?.value ?? new Map() };
-  const lines = await Promise.all(servers.map((server) => server.serve(configuration, batch)));
-  sockets?.keepOnly(points);
-  return lines[0] ?? [];
-}
-
 function versionLines(): string[] {
   return [`zonelog-${VERSION}`, `${process.platform}/${process.arch}, node ${process.version}`];
 }
@@ -349,32 +342,6 @@ async function collectMetrics(
 ): Promise<MetricsSnapshot> {
   const threads = await Promise.all([writer.metrics(), ...servers.map((server) => server.metrics())]);
   return mergeSnapshots([...threads, ...own, [buildInfo(VERSION, '', process.version)]]);
-}
-
-/** Plugins that are not ready, each with its reason. */
-function unreadyPlugins({ planned }: Understood, status: WriterStatus): { plugin: string; reason: string }[] {
-  const waiting = status.clusters.filter((cluster) => !cluster.isSynced).map((cluster) => cluster.id);
-  const plugins = new Map<string, Set<string>>();
-  for (const zone of planned.plan.zones) {
-    for (const { plugin, cluster } of zone.stanzas) {
-      if (!waiting.includes(cluster)) continue;
-      plugins.set(plugin, (plugins.get(plugin) ?? new Set()).add(cluster));
-    }
-  }
-  return [...plugins].map(([plugin, clusters]) => ({ plugin, reason: `not synced: ${[...clusters].join(', ')}` }));
-}
-
-/** What is wrong though answers are given. */
-function troublesOf({ clusters, secondaries, logFailure }: WriterStatus): string[] {
-  return [
-    ...secondaries.flatMap(({ zone, isExpired }) => (isExpired ? [`zone ${zone} has expired`] : [])),
-    ...clusters.flatMap(({ id, lost }) => lost.map((reason) => `answers are from the log: ${id}: ${reason}`)),
-    ...clusters.flatMap(({ id, lacking }) =>
-      lacking.map(({ kind, reason }) => `nothing is served of ${kind}: ${id}: ${reason}`),
-    ),
-    ...clusters.flatMap(({ id, held }) => (held > 0 ? [`the guard holds ${held} deletions: ${id}`] : [])),
-    ...(logFailure === undefined ? [] : [`changes wait: the event log can't be written: ${logFailure}`]),
-  ];
 }
 
 async function openControlOf(

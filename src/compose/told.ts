@@ -70,14 +70,22 @@ export type OfferedTold = (place: OfferedPlace) => Told;
 
 /**
  * Who is told of zones that plugins offer.
+ * @param names of the blocks
  * @throws OperatorError when a key can't be had
  */
-export function offeredTold({ serverBlocks }: Config, { blocks }: PlannedConfig): OfferedTold {
-  const stanzas = serverBlocks.map((block, i) =>
-    (block.options.transfer ?? []).map((stanza) => ({ stanza, told: targetsOf(block, stanza, blocks[i]) })),
+export function offeredTold(
+  { serverBlocks }: Config,
+  { blocks }: PlannedConfig,
+  names: readonly string[],
+): OfferedTold {
+  const stanzas = new Map(
+    serverBlocks.map((block, i) => [
+      names[i],
+      (block.options.transfer ?? []).map((stanza) => ({ stanza, told: targetsOf(block, stanza, blocks[i]) })),
+    ]),
   );
   return ({ block, apex }) => {
-    const all = stanzas[block] ?? [];
+    const all = stanzas.get(block) ?? [];
     const stanza = findStanza(
       all.map((one) => one.stanza),
       apex,

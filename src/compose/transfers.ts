@@ -41,8 +41,8 @@ export interface TransferOptions {
   readonly expiresIn: (zone: ZoneId) => number | undefined;
   /** Of the secondaries that a cluster tells. */
   readonly addressesOf: (cluster: ClusterId) => readonly string[];
-  /** The place of a block in that configuration. */
-  readonly placeOf: (block: ServingBlock) => number;
+  /** What main knows a block by. */
+  readonly nameOf: (block: ServingBlock) => string;
   /** A client took a version, or said that it has it. */
   readonly onTransferred: (zone: ZoneId | OfferedPlace, address: string, taken: Taken) => void;
   readonly logger: Logger;
@@ -56,7 +56,7 @@ export interface TransferSide {
 }
 
 export function createTransferSide(options: TransferOptions): TransferSide {
-  const { journal, zoneOf, zonesOf, expiresIn, addressesOf, placeOf, onTransferred, logger, now } = options;
+  const { journal, zoneOf, zonesOf, expiresIn, addressesOf, nameOf, onTransferred, logger, now } = options;
   const transfers = new Transfers(logger, now);
   const encoder = new MessageEncoder();
   let reading: Promise<unknown> = Promise.resolve();
@@ -89,7 +89,7 @@ export function createTransferSide(options: TransferOptions): TransferSide {
         const soa = 'soa' in plan ? { ...plan.soa.rdata, ...(expire !== undefined && { expire }) } : undefined;
         const options = soa === undefined ? [] : transferOptions(request, soa);
         const edns = request.edns && { ...request.edns, version: 0, options };
-        const id = ids.get(apex) ?? { block: placeOf(block), apex };
+        const id = ids.get(apex) ?? { block: nameOf(block), apex };
         const done = transfers.respond(plan, request, {
           encoder,
           edns,

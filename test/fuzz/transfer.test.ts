@@ -62,7 +62,7 @@ for (const transport of ['tcp', 'udp'] as const) {
       zoneOf: (id) => history.zone(id),
       zonesOf: () => ({ kubernetes: [[{ id: ZONE, apex: name(ZONE) }]], multicluster: [] }),
       addressesOf: () => [],
-      placeOf: () => 0,
+      nameOf: () => '',
       onTransferred: () => {},
       expiresIn: () => undefined,
       logger: createLogger(() => {}),

@@ -140,7 +140,7 @@ function bench(via: string) {
     zoneOf: (id) => history.zone(id),
     zonesOf: () => ({ kubernetes: [apexes.map((id) => ({ id, apex: name(id) }))], multicluster: [] }),
     addressesOf: () => [],
-    placeOf: () => 0,
+    nameOf: () => '',
     onTransferred: () => {},
     expiresIn: () => undefined,
     logger: logger.forPlugin('transfer'),
