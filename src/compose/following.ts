@@ -34,8 +34,9 @@ export function followWriter(
   },
 ): Following {
   const log = new EventLog(db);
-  // Both threads read the snapshot at the same time; what came after it is read when the writer has said how far.
-  let start: ProjectorStart | undefined = readSnapshot(db, Number.MAX_SAFE_INTEGER);
+  // Both threads read the snapshot and the log at the same time. The writer tells later how far zones are published;
+  // should it be less far than was read (it has written since), the snapshot is gone on from again.
+  let starts = readStarts(db, log);
   let replica: Replica | undefined;
 
   const hidden: { readonly batch: number; readonly show: () => readonly StaleAnswers[] }[] = [];
@@ -50,16 +51,9 @@ export function followWriter(
 
   const load = ({ batch: until, serials, zonemds = [] }: Extract<ToFollower, { kind: 'position' }>) => {
     if (replica === undefined) {
-      // A thread that was slow to come may have read a snapshot of what it is still to be sent.
-      const isFit = start !== undefined && start.batch <= until;
-      let { world, batch: position } = isFit ? (start as ProjectorStart) : readSnapshot(db, until);
-      start = undefined;
-      const previous = (cluster: ClusterId, kind: ObjectKind, key: string) => factsAt(world, cluster, kind, key);
-      for (const batch of log.read(position + 1, previous)) {
-        if (batch.batch > until) break;
-        world = foldEvents(world, batch.events, new Touched());
-        position = batch.batch;
-      }
+      const start = starts.find(({ batch }) => batch <= until) ?? readSnapshot(db, until);
+      starts = [];
+      const { world, batch: position } = foldLog(log, start, until);
       replica = createReplica({ world, batch: position, serials: new Map(serials), zonemds });
       on.onLoaded(replica);
       return;
@@ -84,4 +78,24 @@ export function followWriter(
     }
   });
   return { reveal };
+}
+
+/** A state, and the batch that it is of. */
+type Folded = Pick<ProjectorStart, 'world' | 'batch'>;
+
+/** The state after all of the log, and that of its last snapshot. */
+function readStarts(db: Database, log: EventLog): readonly Folded[] {
+  const snapshot = readSnapshot(db, Number.MAX_SAFE_INTEGER);
+  return [foldLog(log, snapshot, Number.MAX_SAFE_INTEGER), snapshot];
+}
+
+function foldLog(log: EventLog, { world: start, batch: from }: Folded, until: number): Folded {
+  let [world, position] = [start, from];
+  const previous = (cluster: ClusterId, kind: ObjectKind, key: string) => factsAt(world, cluster, kind, key);
+  for (const { batch, events } of log.read(from + 1, previous)) {
+    if (batch > until) break;
+    world = foldEvents(world, events, new Touched());
+    position = batch;
+  }
+  return { world, batch: position };
 }

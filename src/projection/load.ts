@@ -3,13 +3,14 @@
  * each object would give, in a fraction of the time.
  */
 import type { EndpointSliceFacts, FactsOf, PodFacts, ServiceFacts, ServiceImportFacts } from '../ingest/event.ts';
-import { type AddressNode, addressPath, EMPTY_ADDRESS_NODE, type HolderRole, soleHolder } from './address-tree.ts';
+import { AddressLoader } from './address-loader.ts';
 import { withSharedPorts } from './fold.ts';
 import { EMPTY_GATEWAY_STATE, type GatewayKind, setGatewayObject, setGatewayService } from './gateway-state.ts';
 import { PersistentMap } from './persistent-map.ts';
 import {
   type ClusterState,
   clusterAddresses,
+  endpointAddresses,
   type ImportEntry,
   importAddresses,
   type NamedSlice,
@@ -41,16 +42,9 @@ export function objectsOf(name: string, state: NamespaceState): NamespaceObjects
   return { name, exists, services, imports, slices: [...state.slices.entries()], pods: [...state.pods.entries()] };
 }
 
-interface AddressDraft {
-  readonly children: Map<string, AddressDraft>;
-  readonly services: string[];
-  readonly endpoints: string[];
-  readonly imports: string[];
-}
-
 export class ClusterLoader {
   readonly #namespaces: [string, NamespaceState][] = [];
-  readonly #addresses = emptyDraft();
+  readonly #addresses = new AddressLoader();
   #gateway = EMPTY_GATEWAY_STATE;
 
   add(objects: NamespaceObjects): void {
@@ -71,7 +65,7 @@ export class ClusterLoader {
       { slices: own, ...(facts && { imported: facts }) },
     ]);
     for (const [key, entry] of importEntries) {
-      for (const address of importAddresses(entry)) this.#note(address, 'imports', `${name}/${key}`);
+      this.#addresses.add(importAddresses(entry), 'imports', `${name}/${key}`);
     }
     const byAddress = new Map<string, string[]>();
     for (const [pod, { addresses }] of objects.pods) {
@@ -96,34 +90,17 @@ export class ClusterLoader {
   }
 
   finish(told: Pick<ClusterState, 'id' | 'synced' | 'lost' | 'lacking' | 'held'>): ClusterState {
-    const leaves = new Map<string, AddressNode>();
     return {
       ...told,
       namespaces: PersistentMap.from(this.#namespaces),
-      addresses: freeze(this.#addresses, leaves),
+      addresses: this.#addresses.finish(),
       gateway: this.#gateway,
     };
   }
 
   #hold(key: string, entry: ServiceEntry): void {
-    for (const address of clusterAddresses(entry)) this.#note(address, 'services', key);
-    for (const { facts } of entry.slices) {
-      for (const { addresses } of facts.endpoints)
-        for (const address of addresses) this.#note(address, 'endpoints', key);
-    }
-  }
-
-  #note(address: string, role: HolderRole, key: string): void {
-    let draft = this.#addresses;
-    for (const step of addressPath(address)) {
-      let child = draft.children.get(step);
-      if (child === undefined) {
-        child = emptyDraft();
-        draft.children.set(step, child);
-      }
-      draft = child;
-    }
-    if (!draft[role].includes(key)) draft[role].push(key);
+    this.#addresses.add(clusterAddresses(entry), 'services', key);
+    this.#addresses.add(endpointAddresses(entry.slices), 'endpoints', key);
   }
 }
 
@@ -152,32 +129,4 @@ function gather<F>(
   }
   for (const { slices: own } of found.values()) own.sort((a, b) => (a.name < b.name ? -1 : 1));
   return found;
-}
-
-function emptyDraft(): AddressDraft {
-  return { children: new Map(), services: [], endpoints: [], imports: [] };
-}
-
-/** @param leaves those of addresses that one service alone holds, by role and service */
-function freeze(
-  { children, services, endpoints, imports }: AddressDraft,
-  leaves: Map<string, AddressNode>,
-): AddressNode {
-  if (children.size > 0) {
-    const nodes = [...children].map(([step, child]) => [step, freeze(child, leaves)] as const);
-    return { ...EMPTY_ADDRESS_NODE, children: PersistentMap.from(nodes) };
-  }
-  const [sole, second] = [...services, ...endpoints, ...imports];
-  if (sole === undefined) return EMPTY_ADDRESS_NODE;
-  if (second !== undefined) {
-    const holders = { services: services.sort(), endpoints: endpoints.sort(), imports: imports.sort() };
-    return { ...EMPTY_ADDRESS_NODE, holders };
-  }
-  const role: HolderRole = services.length === 1 ? 'services' : endpoints.length === 1 ? 'endpoints' : 'imports';
-  let leaf = leaves.get(`${role} ${sole}`);
-  if (leaf === undefined) {
-    leaf = soleHolder(role, sole);
-    leaves.set(`${role} ${sole}`, leaf);
-  }
-  return leaf;
 }

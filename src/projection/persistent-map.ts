@@ -32,7 +32,7 @@ export class PersistentMap<V> {
 
   /** Makes the map at once, without a copy for each entry. Of entries with one key the last counts. */
   static from<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
-    const unique = new Map(entries);
+    const unique = entries instanceof Map ? (entries as ReadonlyMap<string, V>) : new Map(entries);
     if (unique.size === 0) return PersistentMap.empty<V>();
     const leaves: Leaf<V>[] = [];
     for (const [key, value] of unique) leaves.push({ key, hash: hashOf(key), value });
