@@ -59,7 +59,7 @@ function mergeValues(a: number | HistogramValue, b: number | HistogramValue, rul
 /** The text exposition format, version 0.0.4, of a merged snapshot. */
 export async function renderMetrics(snapshot: MetricsSnapshot): Promise<string> {
   // Only who is scraped needs it.
-  const { AggregatorRegistry } = await import('prom-client');
+  const { AggregatorRegistry } = (await import('prom-client')).default;
   return AggregatorRegistry.aggregate([snapshot.map(toPromClient)]).metrics();
 }
 

@@ -65,7 +65,7 @@ export class DohExchange implements Exchange {
 
   async #open(): Promise<Pool> {
     // Only who forwards to HTTPS needs it.
-    const { Pool } = await import('undici');
+    const { Pool } = (await import('undici')).default;
     const { url, tls, expireMs } = this.#options;
     const { serverName, ca, cert, key } = tls;
     return new Pool(url.origin, {
