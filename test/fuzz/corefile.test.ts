@@ -126,7 +126,8 @@ const FILES = new Map([
  * @returns what is wrong with the text.
  */
 function read(text: string): string | undefined {
-  const begin = performance.now();
+  // Of the processor: how long the machine stands still meanwhile does not count.
+  const begin = process.cpuUsage();
   const loaded = loadConfig(text, {
     file: 'Corefile',
     env: (name) => (name === 'LOOP' ? '{$LOOP}' : undefined),
@@ -149,7 +150,8 @@ function read(text: string): string | undefined {
       /^(plugin\/\w+: )?\S*:\d+ - (Error during parsing|Syntax error): |^error inspecting/s,
     );
   }
-  const took = performance.now() - begin;
+  const { user, system } = process.cpuUsage(begin);
+  const took = (user + system) / 1000;
   assert.ok(took < 5000, `took ${took} ms`);
   return loaded.ok ? undefined : loaded.error.message;
 }

@@ -1,6 +1,9 @@
 /** A bare HTTP client for tests of the fixture API server: whole answers, and watches line by line. */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 
+/** Long enough for a machine that does much else: it is waited out only where a test fails. */
+const PATIENCE = 60_000;
+
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
@@ -78,7 +81,7 @@ export class WatchReader {
     return new WatchReader(clientRequest, response);
   }
 
-  async nextText(timeoutMs = 5000): Promise<string | undefined> {
+  async nextText(timeoutMs = PATIENCE): Promise<string | undefined> {
     const deadline = Date.now() + timeoutMs;
     while (this.#lines.length === 0 && !this.#isEnded) {
       const left = deadline - Date.now();

@@ -194,12 +194,12 @@ export class TestServer {
 
   /**
    * Waits until it has a zone whole: a start waits for its clusters for five seconds only, which are not enough on every
-   * machine. @returns the serial
+   * machine, and until they are listed the zone's serial is 0. @returns the serial
    */
   hasZone(zone: string): Promise<number> {
     return eventually(
       () => this.dns.serial(zone),
-      () => true,
+      (serial) => serial > 0,
       `the server has ${zone}`,
       START_TIMEOUT,
     );

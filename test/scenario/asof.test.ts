@@ -56,6 +56,7 @@ other.local:{{dns}} {
 }
 `,
     });
+    for (const zone of ['cluster.local.', 'other.local.']) await server.hasZone(zone);
   });
   after(async () => {
     await server.stop();

@@ -69,8 +69,7 @@ describe('zones of hosts', () => {
       ({ status, body }) => status === 200 && body.includes('TLSRoute'),
       'the kind is named',
     );
-    const { body: metrics } = await server.http('metrics');
-    assert.match(metrics, /zonelog_cluster_lacking\{[^}]*kind="TLSRoute"[^}]*\} 1/);
+    await server.metricIs('zonelog_cluster_lacking', { kind: 'TLSRoute' }, 1);
   });
 
   test('what every kind names is answered, and transferred as it is answered', async () => {
