@@ -8,10 +8,10 @@ import { readMessage } from '../../src/dns/wire.ts';
 import { createLogger } from '../../src/logger.ts';
 import { changesetSource } from '../kit/changeset-source.ts';
 import { EAST, name, namespace, planApplied, service, stanza, synced, zoneDefinition } from '../kit/cluster-events.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { given } from '../kit/given.ts';
 import { toolsOf } from '../kit/handlers.ts';
 import { mutate, randomOf } from '../kit/mutations.ts';
-import { optionsOf } from '../kit/options.ts';
 import { soa } from '../kit/records.ts';
 import { entryOf, loopbackBlock, REMOTE } from '../kit/serving.ts';
 

@@ -34,9 +34,9 @@ import {
   WEST,
   zoneDefinition,
 } from '../kit/cluster-events.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { given } from '../kit/given.ts';
 import { toolsOf } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 import { soa } from '../kit/records.ts';
 import { entryOf, loopbackBlock, nameOf, question } from '../kit/serving.ts';
 

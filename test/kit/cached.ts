@@ -4,9 +4,9 @@ import { Rcode, type ResourceRecord, RRType } from '../../src/dns/rrset.ts';
 import { parseZoneText } from '../../src/dns/zonefile.ts';
 import { composeChain, type Handler, type MaybePromise, type Reply, type Request } from '../../src/serve/chain.ts';
 import { createCache } from '../../src/serve/plugins/cache.ts';
+import { optionsOf } from './corefile.ts';
 import { FakeClock } from './fake-clock.ts';
 import { requestFor } from './handlers.ts';
-import { optionsOf } from './options.ts';
 
 export interface Made {
   readonly rcode?: number;

@@ -9,8 +9,8 @@ import type { FindAddresses } from '../../src/serve/upstream/host-names.ts';
 import { createProxyMetrics } from '../../src/serve/upstream/proxy-metrics.ts';
 import type { TlsSettings } from '../../src/serve/upstream/stream-exchange.ts';
 import { listTargets } from '../../src/serve/upstream/targets.ts';
+import { optionsOf } from './corefile.ts';
 import { FakeClock } from './fake-clock.ts';
-import { optionsOf } from './options.ts';
 import { type Answerer, addressReply, startUpstream, type Upstream } from './upstream.ts';
 
 export interface Forwarding {

@@ -4,6 +4,7 @@ import { loadConfig } from '../../src/corefile/config.ts';
 import type { ObjectKind } from '../../src/ingest/event.ts';
 import type { HandlerFactory } from '../../src/serve/blocks.ts';
 import { emptyReply, type Reply } from '../../src/serve/chain.ts';
+import { AROUND } from './corefile.ts';
 import { type ClusterObjects, type CorefileBlocks, runBlocks } from './corefile-blocks.ts';
 
 export interface GatewayRun {
@@ -32,13 +33,7 @@ export function runGateway(objects: readonly { readonly kind: string }[], given:
     ${others}
     whoami
   }`;
-  const config = loadConfig(text, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: () => {},
-  });
+  const config = loadConfig(text, AROUND);
   assert.ok(config.ok, config.ok ? '' : config.error.message);
   const transfer: HandlerFactory = () => ({ name: 'transfer', handle: (request, next) => next(request) });
   const whoami: HandlerFactory = () => ({ name: 'whoami', handle: () => ({ ...emptyReply(5), ...behind }) });

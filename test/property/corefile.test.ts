@@ -7,6 +7,7 @@ import { tokenize } from '../../src/corefile/lexer.ts';
 import { parseCorefile } from '../../src/corefile/parser.ts';
 import { formatSelector, parseLabelSelector, parseSelector } from '../../src/corefile/selectors.ts';
 import { isSubdomain, parseName } from '../../src/dns/name.ts';
+import { AROUND } from '../kit/corefile.ts';
 
 const quote = (word: string): string => `"${word.replaceAll('"', '\\"')}"`;
 
@@ -139,7 +140,7 @@ test('how a Corefile is laid out does not matter', () => {
       ),
     ),
   );
-  const around = { file: 'f', env: () => undefined, readFile: () => '', listDir: () => [], warn: () => {} };
+  const around = AROUND;
   const meaning = (text: string) => {
     const parsed = parseCorefile(text, around);
     assert.ok(parsed.ok, parsed.ok ? '' : `${parsed.error.message}\n${text}`);

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 
 import type { ServingOptions } from '../../src/serve/serving.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { DnsClient } from '../kit/dns-client.ts';
 import { freePorts } from '../kit/free-ports.ts';
-import { optionsOf } from '../kit/options.ts';
 import { loopbackBlock, question, servingOf } from '../kit/serving.ts';
 import { addressReply, startUpstream } from '../kit/upstream.ts';
 

@@ -4,10 +4,10 @@ import { afterEach, test } from 'node:test';
 import type { Handler } from '../../src/serve/chain.ts';
 import { openHosts } from '../../src/serve/plugins/hosts.ts';
 import type { Serving } from '../../src/serve/serving.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { DnsClient } from '../kit/dns-client.ts';
 import { freePorts } from '../kit/free-ports.ts';
 import { LookTimer } from '../kit/look-timer.ts';
-import { optionsOf } from '../kit/options.ts';
 import { loopbackBlock, nameOf, servingOf, ToyZone } from '../kit/serving.ts';
 import { temporaryFolder } from '../kit/temporary.ts';
 

@@ -15,7 +15,7 @@ import { FrameReader, frameMessages } from '../../src/dns/framing.ts';
 import { Rcode } from '../../src/dns/rrset.ts';
 import type { ServingOptions } from '../../src/serve/serving.ts';
 import { CA, CERTIFICATE, KEY, SECOND_CERTIFICATE, SECOND_KEY } from '../kit/certificates.ts';
-import { optionsOf } from '../kit/options.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { type Answered, decode, loopbackBlock, question, servingOf, ToyZone } from '../kit/serving.ts';
 import { eventually } from '../kit/wait.ts';
 

@@ -1,22 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createAutoReload } from '../../src/compose/auto-reload.ts';
-import { type Config, loadConfig } from '../../src/corefile/config.ts';
+import type { Config } from '../../src/corefile/config.ts';
 import { fail, ok, type Result } from '../../src/errors.ts';
 import { createLogger } from '../../src/logger.ts';
+import { configOf } from '../kit/corefile.ts';
 import { FakeClock } from '../kit/fake-clock.ts';
-
-function configOf(text: string): Config {
-  const config = loadConfig(text, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: () => {},
-  });
-  assert.ok(config.ok);
-  return config.value;
-}
 
 const ten = (more = '') => configOf(`. {\nreload 10s 4s\n${more}\n}\n`);
 

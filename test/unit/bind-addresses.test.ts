@@ -2,22 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Interfaces, listenAddresses } from '../../src/compose/addresses.ts';
-import { loadConfig } from '../../src/corefile/config.ts';
 import { OperatorError } from '../../src/errors.ts';
+import { configOf } from '../kit/corefile.ts';
 
 const info = (address: string) => ({ address }) as NonNullable<Interfaces[string]>[number];
 const INTERFACES: Interfaces = { lo: [info('127.0.0.1'), info('::1')], eth0: [info('192.0.2.1')] };
 
 function listen(bind: string): string[] {
-  const read = loadConfig(`. {\n${bind}\n}`, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: () => {},
-  });
-  assert.ok(read.ok, read.ok ? '' : read.error.message);
-  const [block] = read.value.serverBlocks;
+  const [block] = configOf(`. {\n${bind}\n}`).serverBlocks;
   assert.ok(block);
   return listenAddresses(block, INTERFACES);
 }

@@ -2,15 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseDatabase, planEventLog } from '../../src/compose/event-log.ts';
 import { loadConfig } from '../../src/corefile/config.ts';
+import { AROUND } from '../kit/corefile.ts';
 
 function load(text: string) {
-  return loadConfig(text, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: (warning) => assert.fail(warning),
-  });
+  return loadConfig(text, { ...AROUND, warn: (warning) => assert.fail(warning) });
 }
 
 function limitsOf(inside: string) {

@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/corefile/config.ts';
+import { AROUND } from '../kit/corefile.ts';
 
 function load(text: string) {
   const warnings: string[] = [];
-  const config = loadConfig(text, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: (warning) => warnings.push(warning),
-  });
+  const config = loadConfig(text, { ...AROUND, warn: (warning) => warnings.push(warning) });
   return { config, warnings };
 }
 

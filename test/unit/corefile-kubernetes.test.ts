@@ -2,14 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KubernetesOptions } from '../../src/corefile/config.ts';
 import { loadConfig } from '../../src/corefile/config.ts';
+import { AROUND } from '../kit/corefile.ts';
 
-const around = (warnings: string[] = []) => ({
-  file: 'Corefile',
-  env: () => undefined,
-  readFile: () => '',
-  listDir: () => [],
-  warn: (text: string) => warnings.push(text),
-});
+const around = (warnings: string[] = []) => ({ ...AROUND, warn: (text: string) => warnings.push(text) });
 
 /** The stanzas of `kubernetes` in a block for the zone `.`. */
 function stanza(options: string, zones = 'coredns.local', warnings: string[] = []): KubernetesOptions {

@@ -1,30 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BlockOptions } from '../../src/corefile/config.ts';
-import { loadConfig } from '../../src/corefile/config.ts';
 import { parseGoDuration } from '../../src/corefile/durations.ts';
 import { parsePattern } from '../../src/corefile/patterns.ts';
+import { faultOf, optionsOf } from '../kit/corefile.ts';
 
-const load = (body: string) =>
-  loadConfig(`example.org {\n${body}\n}`, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: () => {},
-  });
+const options = (body: string) => optionsOf(body, 'example.org');
 
-function options(body: string): BlockOptions {
-  const loaded = load(body);
-  assert.ok(loaded.ok, loaded.ok ? '' : loaded.error.message);
-  return loaded.value.serverBlocks[0]?.options ?? {};
-}
-
-function fault(body: string): string {
-  const loaded = load(body);
-  assert.ok(!loaded.ok, `accepted: ${body}`);
-  return loaded.error.message;
-}
+const fault = (body: string) => faultOf(body, 'example.org');
 
 const ONCE = /this plugin can only be used once per Server Block$/;
 const COUNT = /Wrong argument count or unexpected line ending after/;

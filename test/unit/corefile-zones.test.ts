@@ -2,16 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BlockOptions } from '../../src/corefile/config.ts';
 import { loadConfig } from '../../src/corefile/config.ts';
+import { AROUND, faultOf } from '../kit/corefile.ts';
 
 /** `transfer`, `multicluster` and `k8s_gateway`. */
 const load = (body: string, warnings: string[] = []) =>
-  loadConfig(`example.org {\n${body}\n}`, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: (text) => warnings.push(text),
-  });
+  loadConfig(`example.org {\n${body}\n}`, { ...AROUND, warn: (text) => warnings.push(text) });
 
 function options(body: string, warnings?: string[]): BlockOptions {
   const loaded = load(body, warnings);
@@ -19,11 +14,7 @@ function options(body: string, warnings?: string[]): BlockOptions {
   return loaded.value.serverBlocks[0]?.options ?? {};
 }
 
-function fault(body: string): string {
-  const loaded = load(body);
-  assert.ok(!loaded.ok, `accepted: ${body}`);
-  return loaded.error.message;
-}
+const fault = (body: string) => faultOf(body, 'example.org');
 
 test('transfer: targets of every kind', () => {
   const body = 'transfer {\n to * 10.1.2.3 [2001:db8::0:1]:5353 2001:db8::2 10.2.3.4:54\n source 192.0.2.1\n}';

@@ -10,6 +10,7 @@ import { describe, it } from 'node:test';
 import { loadConfig } from '../../src/corefile/config.ts';
 import { parseManifests } from '../../src/demo/manifests.ts';
 import type { HandlerFactory } from '../../src/serve/blocks.ts';
+import { AROUND } from '../kit/corefile.ts';
 import { type ClusterObjects, runBlocks } from '../kit/corefile-blocks.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
@@ -122,13 +123,7 @@ describe('docs/plugins', () => {
     const options = [...synopsis.matchAll(/^ {8}(\w+)/gm)].map((match) => match[1] as string);
     for (const option of options) {
       assert.match(page.slice(page.indexOf('| option |')), new RegExp(`\`${option}[ \`]`), `${option} is explained`);
-      const config = loadConfig(`. {\nkubernetes cluster.local {\n${option}\n}\n}\n`, {
-        file: 'Corefile',
-        env: () => undefined,
-        readFile: () => '',
-        listDir: () => [],
-        warn: () => {},
-      });
+      const config = loadConfig(`. {\nkubernetes cluster.local {\n${option}\n}\n}\n`, AROUND);
       assert.ok(config.ok || !config.error.message.includes('unknown property'), option);
     }
     const reader = readFileSync(path.join(ROOT, 'src', 'corefile', 'options', 'kubernetes.ts'), 'utf8');

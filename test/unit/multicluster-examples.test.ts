@@ -1,10 +1,10 @@
 /** The examples of the plugin's behaviour: a fixture, and for each question the right answer. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { loadConfig } from '../../src/corefile/config.ts';
 import type { ObjectKind } from '../../src/ingest/event.ts';
 import type { HandlerFactory } from '../../src/serve/blocks.ts';
 import { emptyReply } from '../../src/serve/chain.ts';
+import { configOf } from '../kit/corefile.ts';
 import { type CorefileBlocks, runBlocks } from '../kit/corefile-blocks.ts';
 import { exportedSlice, importObject, namespaceObject } from '../kit/mcs-objects.ts';
 
@@ -46,15 +46,8 @@ function blocks(options = '', unlisted: readonly ObjectKind[] = []): CorefileBlo
     }
     whoami
   }`;
-  const config = loadConfig(text, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: (warning) => assert.fail(warning),
-  });
-  assert.ok(config.ok, config.ok ? '' : config.error.message);
-  return runBlocks(config.value, [{ objects: OBJECTS, unlisted }], new Map([['whoami', BEHIND]]));
+  const config = configOf(text, { warn: (warning) => assert.fail(warning) });
+  return runBlocks(config, [{ objects: OBJECTS, unlisted }], new Map([['whoami', BEHIND]]));
 }
 
 const S = '.testns.svc.cluster.local.';

@@ -1,12 +1,12 @@
 /** What multicluster does better than the peer, each by name; the plain examples are in multicluster-examples.test.ts. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { loadConfig } from '../../src/corefile/config.ts';
 import { parseZoneText } from '../../src/dns/zonefile.ts';
 import type { ObjectKind } from '../../src/ingest/event.ts';
 import type { HandlerFactory } from '../../src/serve/blocks.ts';
 import { emptyReply, type Reply } from '../../src/serve/chain.ts';
 import { name } from '../kit/cluster-events.ts';
+import { configOf } from '../kit/corefile.ts';
 import { type ClusterObjects, type CorefileBlocks, runBlocks } from '../kit/corefile-blocks.ts';
 import { recordLine, zoneLines } from '../kit/given.ts';
 import { exportedSlice, importObject, namespaceObject } from '../kit/mcs-objects.ts';
@@ -32,17 +32,10 @@ function run(objects: readonly { readonly kind: string }[], options: RunOptions 
     ${others}
     whoami
   }`;
-  const config = loadConfig(text, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: (warning) => assert.fail(warning),
-  });
-  assert.ok(config.ok, config.ok ? '' : config.error.message);
+  const config = configOf(text, { warn: (warning) => assert.fail(warning) });
   const whoami: HandlerFactory = () => ({ name: 'whoami', handle: () => ({ ...emptyReply(0), ...behind }) });
   const known = clusters ?? [{ objects: [namespaceObject('apps'), ...objects], unlisted }];
-  return runBlocks(config.value, known, new Map([['whoami', whoami]]));
+  return runBlocks(config, known, new Map([['whoami', whoami]]));
 }
 
 const web = (ips: readonly string[], ports = HTTP) => importObject('apps/web', { ips, ports });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAcl } from '../../src/serve/plugins/acl.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { nextWith, requestOf } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 
 const OPTIONS = `
 acl data.test {

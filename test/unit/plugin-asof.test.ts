@@ -6,6 +6,7 @@ import { typeText } from '../../src/dns/type-text.ts';
 import { parseZoneText } from '../../src/dns/zonefile.ts';
 import { emptyReply } from '../../src/serve/chain.ts';
 import { type AsofSettings, createAsof, type PastQuestion, type PastReply } from '../../src/serve/plugins/asof.ts';
+import { AROUND } from '../kit/corefile.ts';
 import { askHandler, nextWith, requestOf } from '../kit/handlers.ts';
 import { nameOf } from '../kit/serving.ts';
 
@@ -132,8 +133,7 @@ test('asof: so many questions wait at one time, and one that is not answered is 
 });
 
 test('asof in a Corefile', () => {
-  const read = (text: string) =>
-    loadConfig(text, { file: 'Corefile', env: () => '', readFile: () => '', listDir: () => [], warn: () => {} });
+  const read = (text: string) => loadConfig(text, AROUND);
   const config = read('. {\nasof 10.0.0.0/8 ::1\nasof 192.0.2.1\n}');
   assert.ok(config.ok);
   assert.deepEqual(

@@ -4,9 +4,9 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Handler } from '../../src/serve/chain.ts';
 import { openAuto } from '../../src/serve/plugins/auto.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { FakeClock } from '../kit/fake-clock.ts';
 import { askHandler, blockOf, nextWith, requestOf, toolsOf } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 import { type Folder, temporaryFolder } from '../kit/temporary.ts';
 import { eventually } from '../kit/wait.ts';
 

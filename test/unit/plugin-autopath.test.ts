@@ -21,9 +21,9 @@ import {
   WEST,
   zoneDefinition,
 } from '../kit/cluster-events.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { given } from '../kit/given.ts';
 import { askHandler, blockOf, requestOf, toolsOf } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 import { nameOf } from '../kit/serving.ts';
 import { temporaryFolder } from '../kit/temporary.ts';
 

@@ -7,7 +7,7 @@ import type { composeChain } from '../../src/serve/chain.ts';
 import { createLoadbalance } from '../../src/serve/plugins/loadbalance.ts';
 import { PLUGINS } from '../../src/serve/plugins.ts';
 import { Cached, type Made } from '../kit/cached.ts';
-import { optionsOf } from '../kit/options.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { type Answered, decode, entryOf, loopbackBlock, question, REMOTE } from '../kit/serving.ts';
 
 function entryFor(cached: Cached, before: Parameters<typeof composeChain>[0] = []) {

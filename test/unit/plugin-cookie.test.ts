@@ -5,8 +5,8 @@ import { makeCookie } from '../../src/dns/cookie.ts';
 import { Rcode } from '../../src/dns/rrset.ts';
 import type { Handler, Outcome, Request } from '../../src/serve/chain.ts';
 import { createCookie } from '../../src/serve/plugins/cookie.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { blockOf, nextWith, requestOf, toolsOf } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 import { ask, entryOf, question, ToyZone } from '../kit/serving.ts';
 import { temporaryFolder } from '../kit/temporary.ts';
 

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { parseZoneText } from '../../src/dns/zonefile.ts';
 import { emptyReply, type Reply, type Request } from '../../src/serve/chain.ts';
 import { createDns64, embed } from '../../src/serve/plugins/dns64.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { nextWith, requestOf, textOf } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 import { nameOf } from '../kit/serving.ts';
 
 const V6 = { remote: { address: '2001:db8::9', port: 1 } };

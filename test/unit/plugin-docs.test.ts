@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/corefile/config.ts';
+import { AROUND } from '../kit/corefile.ts';
 
 const DOCS = path.join(import.meta.dirname, '..', '..', 'docs', 'plugins');
 
@@ -11,13 +12,7 @@ for (const file of readdirSync(DOCS).filter((name) => name.endsWith('.md'))) {
     const blocks = readFileSync(path.join(DOCS, file), 'utf8').matchAll(/^```corefile\n(.*?)^```$/gms);
     for (const [, text = ''] of blocks) {
       const warnings: string[] = [];
-      const config = loadConfig(text, {
-        file,
-        env: () => undefined,
-        readFile: () => '',
-        listDir: () => [],
-        warn: (warning) => warnings.push(warning),
-      });
+      const config = loadConfig(text, { ...AROUND, file, warn: (warning) => warnings.push(warning) });
       assert.ok(config.ok, config.ok ? '' : config.error.message);
       assert.deepEqual(warnings, []);
     }

@@ -12,9 +12,9 @@ import { createPolicy } from '../../src/serve/upstream/policy.ts';
 import { encodeProbe, encodeQuery } from '../../src/serve/upstream/query-message.ts';
 import { readNameservers } from '../../src/serve/upstream/resolv-conf.ts';
 import { labelOf, listTargets } from '../../src/serve/upstream/targets.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { FakeClock } from '../kit/fake-clock.ts';
 import { requestFor } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 import { loopbackBlock, nameOf } from '../kit/serving.ts';
 
 const SERVERS = ['a', 'b', 'c'];

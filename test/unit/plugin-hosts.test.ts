@@ -3,9 +3,9 @@ import { type TestContext, test } from 'node:test';
 import type { Handler } from '../../src/serve/chain.ts';
 import { openHosts } from '../../src/serve/plugins/hosts.ts';
 import { addressOfReverse, reverseName } from '../../src/serve/plugins/reverse-name.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { askHandler, blockOf, nextWith, requestOf, toolsOf } from '../kit/handlers.ts';
 import { LookTimer } from '../kit/look-timer.ts';
-import { optionsOf } from '../kit/options.ts';
 import { nameOf } from '../kit/serving.ts';
 import { temporaryFolder } from '../kit/temporary.ts';
 

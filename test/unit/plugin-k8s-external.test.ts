@@ -21,9 +21,9 @@ import {
   WEST,
   zoneDefinition,
 } from '../kit/cluster-events.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { given } from '../kit/given.ts';
 import { askHandler, nextWith, requestOf } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 import { ask as askEntry, entryOf, question } from '../kit/serving.ts';
 
 const HTTPS = { name: 'https', port: 443, protocol: 'tcp' };

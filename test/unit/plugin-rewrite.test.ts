@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { parseZoneText } from '../../src/dns/zonefile.ts';
 import { emptyReply, type Reply, type Request } from '../../src/serve/chain.ts';
 import { createRewrite } from '../../src/serve/plugins/rewrite/rewrite.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { nextWith, requestOf, textOf } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 import { nameOf } from '../kit/serving.ts';
 
 interface Asked {

@@ -6,8 +6,8 @@ import { parseZoneText } from '../../src/dns/zonefile.ts';
 import { emptyReply, type Handler, type Outcome, type Reply, type Request } from '../../src/serve/chain.ts';
 import { createRrl } from '../../src/serve/plugins/rrl.ts';
 import { Accounts } from '../../src/serve/plugins/rrl-accounts.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { requestOf } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 import { ask, entryOf, question, ToyZone } from '../kit/serving.ts';
 
 const POSITIVE: Reply = { ...emptyReply(Rcode.NOERROR), answer: parseZoneText('a.test. 5 IN A 192.0.2.9') };

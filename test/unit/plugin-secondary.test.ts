@@ -9,6 +9,7 @@ import { parseZoneText } from '../../src/dns/zonefile.ts';
 import { makeSecondaryZone, type Zone } from '../../src/projection/zone.ts';
 import { servingBlock } from '../../src/serve/blocks.ts';
 import type { Handler, Outcome, Reply, Request } from '../../src/serve/chain.ts';
+import { AROUND } from '../kit/corefile.ts';
 import { nextWith, requestOf, textOf, toolsOf } from '../kit/handlers.ts';
 import { name } from '../kit/records.ts';
 
@@ -36,10 +37,7 @@ interface Setting {
 /** A block with the zone. */
 function handlerOf({ text = TEXT, isExpired = false, expiresIn, options = '', more = '' }: Setting = {}) {
   const loaded = loadConfig(`example.org {\n secondary {\n transfer from 192.0.2.53\n ${options}\n }\n ${more}\n}\n`, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
+    ...AROUND,
     warn: () => {},
   });
   assert.ok(loaded.ok, loaded.ok ? '' : loaded.error.message);

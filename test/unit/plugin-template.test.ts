@@ -8,8 +8,8 @@ import { executeTemplate } from '../../src/serve/go-template/execute.ts';
 import { parseTemplate } from '../../src/serve/go-template/parse.ts';
 import { type Struct, TemplateError, type Value } from '../../src/serve/go-template/values.ts';
 import { createTemplate } from '../../src/serve/plugins/template.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { nextWith, requestOf, textOf } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 
 function handlerOf(text: string) {
   return createTemplate(optionsOf(text).template ?? [], {

@@ -10,8 +10,8 @@ import { ExpressionError } from '../../src/serve/expression/values.ts';
 import { createView } from '../../src/serve/plugins/view.ts';
 import { createWhoami } from '../../src/serve/plugins/whoami.ts';
 import { PLUGINS } from '../../src/serve/plugins.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { requestOf, toolsOf } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 import { loopbackBlock } from '../kit/serving.ts';
 
 function resultOf(text: string, parts: Partial<Request> = {}) {

@@ -8,15 +8,9 @@ import { secondarySources } from '../../src/compose/secondary-plan.ts';
 import { loadConfig } from '../../src/corefile/config.ts';
 import { SECONDARY_DEFAULTS } from '../../src/corefile/options/secondary.ts';
 import type { SecondarySource } from '../../src/ingest/secondary/primary.ts';
+import { AROUND } from '../kit/corefile.ts';
 
-const load = (body: string, zone = 'example.org') =>
-  loadConfig(`${zone} {\n${body}\n}`, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: () => {},
-  });
+const load = (body: string, zone = 'example.org') => loadConfig(`${zone} {\n${body}\n}`, AROUND);
 
 function optionsOf(body: string) {
   const loaded = load(body);

@@ -14,7 +14,7 @@ import { createMinimal } from '../../src/serve/plugins/minimal.ts';
 import { createNsid } from '../../src/serve/plugins/nsid.ts';
 import { createTransfer } from '../../src/serve/plugins/transfer.ts';
 import { createWhoami } from '../../src/serve/plugins/whoami.ts';
-import { optionsOf } from '../kit/options.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { ask, entryOf, nameOf, question, ToyZone } from '../kit/serving.ts';
 
 function last(parts: Partial<Reply>): Handler {

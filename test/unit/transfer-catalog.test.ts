@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withCatalogs } from '../../src/compose/catalogs.ts';
 import { planConfig } from '../../src/compose/plan.ts';
-import { loadConfig } from '../../src/corefile/config.ts';
 import { Rcode } from '../../src/dns/rrset.ts';
 import type { ZoneDefinition } from '../../src/ingest/plan.ts';
 import { findName, isZoneSynced, soaRecord } from '../../src/projection/zone.ts';
 import { servingBlock } from '../../src/serve/blocks.ts';
 import { emptyReply } from '../../src/serve/chain.ts';
 import { planApplied } from '../kit/cluster-events.ts';
+import { configOf, faultOf } from '../kit/corefile.ts';
 import { given, recordLine, zoneLines } from '../kit/given.ts';
 import { name } from '../kit/records.ts';
 import { ask, entryOf, question } from '../kit/serving.ts';
@@ -23,15 +23,7 @@ function config(transfer: string, keys = '.') {
  }
  ${transfer}
 }`;
-  const loaded = loadConfig(text, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: () => {},
-  });
-  assert.ok(loaded.ok, loaded.ok ? '' : loaded.error.message);
-  return loaded.value;
+  return configOf(text);
 }
 
 function plan(transfer: string, keys?: string) {
@@ -166,17 +158,7 @@ test('questions about it are answered to those who may transfer it', () => {
 });
 
 test('the grammar', () => {
-  const fault = (line: string) => {
-    const loaded = loadConfig(`. {\n transfer {\n to *\n ${line}\n }\n}`, {
-      file: 'Corefile',
-      env: () => undefined,
-      readFile: () => '',
-      listDir: () => [],
-      warn: () => {},
-    });
-    assert.ok(!loaded.ok, line);
-    return loaded.error.message;
-  };
+  const fault = (line: string) => faultOf(` transfer {\n to *\n ${line}\n }`);
   assert.match(fault('catalog'), /Wrong argument count/);
   assert.match(fault('catalog a b c'), /Wrong argument count/);
   assert.match(fault('catalog a..b'), /invalid catalog zone "a\.\.b"$/);

@@ -1,30 +1,12 @@
 /** What zonelog's own words in `transfer` and `tsig` mean. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BlockOptions, loadConfig } from '../../src/corefile/config.ts';
+import { configOf, faultOf, optionsOf } from '../kit/corefile.ts';
 import { docFile } from '../peer/doc.ts';
 
-function load(body: string) {
-  return loadConfig(`example.org {\n${body}\n}`, {
-    file: 'Corefile',
-    env: () => undefined,
-    readFile: () => '',
-    listDir: () => [],
-    warn: () => {},
-  });
-}
+const options = (body: string) => optionsOf(body, 'example.org');
 
-function options(body: string): BlockOptions {
-  const loaded = load(body);
-  assert.ok(loaded.ok, loaded.ok ? '' : loaded.error.message);
-  return loaded.value.serverBlocks[0]?.options ?? {};
-}
-
-function fault(body: string): string {
-  const loaded = load(body);
-  assert.ok(!loaded.ok, `accepted: ${body}`);
-  return loaded.error.message;
-}
+const fault = (body: string) => faultOf(body, 'example.org');
 
 function transfer(line: string) {
   return options(`transfer {\n to *\n ${line}\n}`).transfer?.[0];
@@ -115,14 +97,7 @@ test('tsig: keys with an algorithm, and weak algorithms that are allowed', () =>
 
 test('docs/secondaries.md shows Corefiles without faults', () => {
   for (const file of ['Corefile', 'Corefile-catalog']) {
-    const loaded = loadConfig(docFile(file), {
-      file,
-      env: () => undefined,
-      readFile: () => '',
-      listDir: () => [],
-      warn: (warning) => assert.fail(warning),
-    });
-    assert.ok(loaded.ok, loaded.ok ? '' : loaded.error.message);
+    configOf(docFile(file), { file, warn: (warning) => assert.fail(warning) });
   }
 });
 

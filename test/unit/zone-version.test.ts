@@ -6,9 +6,9 @@ import { Rcode } from '../../src/dns/rrset.ts';
 import { createLogger } from '../../src/logger.ts';
 import { kubernetesHandler } from '../../src/serve/plugins/kubernetes.ts';
 import { EAST, namespace, planApplied, service, stanza, synced, zoneDefinition } from '../kit/cluster-events.ts';
+import { optionsOf } from '../kit/corefile.ts';
 import { given } from '../kit/given.ts';
 import { toolsOf } from '../kit/handlers.ts';
-import { optionsOf } from '../kit/options.ts';
 import { ask, decode, entryOf, loopbackBlock, question } from '../kit/serving.ts';
 
 const ZONE = 'cluster.local.';
