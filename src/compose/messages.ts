@@ -55,6 +55,8 @@ export interface ClusterStatus {
   readonly id: ClusterId;
   /** Every kind that is needed was listed once, now or in the log. */
   readonly isSynced: boolean;
+  /** The batch that made it so, for as long as a serving thread has not folded it. */
+  readonly unservedSince?: number;
   /** Why it can't be reached at the moment, by kind. */
   readonly lost: readonly string[];
   /** Kinds that the server has not got or does not let us list: nothing of them is served. */

@@ -1,13 +1,18 @@
 /** What `/ready` tells: who is waited for, and what is wrong though answers are given. */
-import type { WriterStatus } from './messages.ts';
+import type { ClusterStatus, WriterStatus } from './messages.ts';
 import type { Understood } from './understand.ts';
 
-/** Plugins that are not ready, each with its reason. */
+/**
+ * Plugins that are not ready, each with its reason.
+ * @param served the batch that every serving thread had when it went over to the configuration in force
+ */
 export function unreadyPlugins(
   { planned }: Pick<Understood, 'planned'>,
   status: WriterStatus,
+  served: number,
 ): { plugin: string; reason: string }[] {
-  const waiting = status.clusters.filter((cluster) => !cluster.isSynced).map((cluster) => cluster.id);
+  const isReady = ({ isSynced, unservedSince = 0 }: ClusterStatus) => isSynced && unservedSince <= served;
+  const waiting = status.clusters.filter((cluster) => !isReady(cluster)).map((cluster) => cluster.id);
   const plugins = new Map<string, Set<string>>();
   for (const zone of planned.plan.zones) {
     for (const { plugin, cluster } of zone.stanzas) {

@@ -106,6 +106,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     for (const server of servers) server.setExpiry(changed);
   };
   let isServing = false;
+  /** What every serving thread had when it went over to the configuration in force. */
+  let servedBatch = 0;
   let control: Control | undefined;
   const threadMetrics = createThreadMetrics('main');
   const autoReload = createAutoReload({
@@ -120,7 +122,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       const all = await collectMetrics(writer, servers, [notify.snapshot(), own, processMetrics(options.clock)]);
       return hasRuntimeMetrics(loaded.config) ? all : all.filter(({ name }) => !name.startsWith(THREAD_PREFIX));
     },
-    unready: () => unreadyPlugins(loaded, writer.status),
+    unready: () => unreadyPlugins(loaded, writer.status, servedBatch),
     troubles: () => troublesOf(writer.status),
     isServing: () => isServing,
     now: options.now,
@@ -146,7 +148,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await configureWriter(writer, loaded);
     await Promise.all(servers.map((server) => server.loaded));
     await waitForClusters(writer, loaded.planned, logger);
-    const lines = await goOver({ servers, sockets, next: loaded.serving, batch: writer.status.batch });
+    servedBatch = writer.status.batch;
+    const lines = await goOver({ servers, sockets, next: loaded.serving, batch: servedBatch });
     notify.configure(...toldOf(loaded));
     isServing = true;
     options.setDebug(isDebug(loaded.config));
@@ -176,6 +179,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       await waitForClusters(writer, next.planned, logger);
       const { batch } = writer.status;
       await goOver({ servers, sockets, next: next.serving, before: loaded.serving, batch });
+      servedBatch = batch;
       notify.configure(...told);
       loaded = next;
       options.setDebug(isDebug(loaded.config));

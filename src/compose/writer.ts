@@ -6,7 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { OwnedDatabase } from '../database.ts';
 import { fail, OperatorError, ok } from '../errors.ts';
 import type { Connector } from '../ingest/credentials.ts';
-import type { Batch, ClusterId, ObjectKind } from '../ingest/event.ts';
+import type { Batch, ClusterEvent, ClusterId, ObjectKind } from '../ingest/event.ts';
 import type { ClusterSource } from '../ingest/feed.ts';
 import type { HostNameOptions } from '../ingest/host-names.ts';
 import { EventLog } from '../ingest/log.ts';
@@ -28,6 +28,7 @@ import { mergeVersions, versionsOf, versionsOfZones } from './released.ts';
 import { createRetention, type Retention, type RetentionOptions } from './retention.ts';
 import { createRetryingStore } from './retrying-store.ts';
 import type { SecondarySide, ZoneExpiry } from './secondary-side.ts';
+import { createServedClusters } from './served-clusters.ts';
 import { createSnapshots } from './snapshots.ts';
 import { sourcesOf } from './sources.ts';
 import type { ClusterView } from './views.ts';
@@ -122,6 +123,11 @@ export function createWriter(options: WriterOptions): Writer {
   }
   projector.seal();
   let released = versionsOfZones(projector.zones());
+  const served = createServedClusters();
+  const noteSynced = (batch: number) => {
+    const synced = clusters.filter((view) => isSynced(view, projector.world)).map(({ id }) => id);
+    served.synced(synced, batch);
+  };
   const crowded = watchCrowdedHosts(logger.forPlugin('k8s_gateway'));
   crowded.lookAtAll(projector.world);
   const digests = watchMissingDigests(logger.forPlugin('transfer'));
@@ -133,6 +139,7 @@ export function createWriter(options: WriterOptions): Writer {
     crowded.look(batch.events, projector.world);
     if (versions.length > 0) digests.look(projector.zones());
     published.push({ batch, made: versionsOf(versions) });
+    if (batch.events.some(isAboutStatus)) noteSynced(batch.batch);
     release();
     tellHostNeeds?.(projector.world);
     snapshots.countEvents(batch.events.length);
@@ -144,7 +151,7 @@ export function createWriter(options: WriterOptions): Writer {
       released = mergeVersions(released, made);
       for (const follower of followers) follower.send(batch, made);
       lastReleased = batch.batch;
-      if (batch.events.some((e) => STATUS_EVENTS.has(e.kind))) options.onStatus(status());
+      if (batch.events.some(isAboutStatus)) options.onStatus(status());
     }
   }
   let lastReleased = projector.batch;
@@ -157,11 +164,16 @@ export function createWriter(options: WriterOptions): Writer {
     ...(options.crashAt && { crashAt: options.crashAt }),
   });
 
-  /** What every serving thread has folded may be seen: not before, or a client would be told a serial, then an older one. */
   function reveal(): void {
-    if (options.visible === undefined || followers.size === 0) return;
+    if (followers.size === 0) return;
     const folded = Math.min(...[...followers].map((follower) => follower.folded));
-    if (folded <= Atomics.load(options.visible, 0)) return;
+    show(folded);
+    if (served.folded(folded)) options.onStatus(status());
+  }
+
+  /** What every serving thread has folded may be seen: not before, or a client would be told a serial, then an older one. */
+  function show(folded: number): void {
+    if (options.visible === undefined || folded <= Atomics.load(options.visible, 0)) return;
     Atomics.store(options.visible, 0, folded);
     for (const follower of followers) follower.reveal();
   }
@@ -188,9 +200,11 @@ export function createWriter(options: WriterOptions): Writer {
       batch: lastReleased,
       clusters: clusters.map((view): ClusterStatus => {
         const state = projector.world.clusters[view.id];
+        const unservedSince = served.unservedSince(view.id);
         return {
           id: view.id,
           isSynced: isSynced(view, projector.world),
+          ...(unservedSince !== undefined && { unservedSince }),
           lost: Object.entries(state?.lost ?? {}).map(([kind, reason]) => `${kind}: ${reason}`),
           lacking: view.kinds.flatMap((kind) => {
             const reason = state?.lacking[kind];
@@ -287,6 +301,7 @@ export function createWriter(options: WriterOptions): Writer {
       retention.configure(eventLog);
       snapshots.space(eventLog.snapshotEvery);
       clusters = views;
+      noteSynced(0);
       if (JSON.stringify(projector.world.plan) !== JSON.stringify(plan)) {
         const appended = log.append([{ kind: 'PlanApplied', plan }], [], clock(), previous);
         if (!appended.ok) throw new OperatorError(`${database.file}: ${appended.error.message}`);
@@ -346,6 +361,8 @@ const STATUS_EVENTS: ReadonlySet<string> = new Set([
   'ZoneExpired',
   'ZoneRefreshed',
 ]);
+
+const isAboutStatus = ({ kind }: ClusterEvent) => STATUS_EVENTS.has(kind);
 
 /** Was everything that a view needs listed once, now or in the log? */
 function isSynced(view: ClusterView, world: World): boolean {

@@ -10,7 +10,8 @@ export interface KubectlTarget {
   readonly dir: string;
 }
 
-const TIMEOUT_MS = 60_000;
+/** Far more than it takes, also beside API servers that are just starting. */
+const TIMEOUT_MS = 180_000;
 
 /** What kubectl printed; rejects with what it complained about. */
 export async function runKubectl(target: KubectlTarget, args: readonly string[], stdin = ''): Promise<string> {

@@ -58,7 +58,8 @@ describe('ServiceImports of real clusters', {
     server = await TestServer.start({
       corefile: corefile(
         `multicluster ${ZONE} 10.0.0.0/8 {\n kubeconfig ${east.kubeconfig}\n}`,
-        `kubernetes cluster.local 10.0.0.0/8 {\n kubeconfig ${east.kubeconfig}\n fallthrough 10.0.0.0/8\n}`,
+        // Its lists take as long as the machine wants.
+        `kubernetes cluster.local 10.0.0.0/8 {\n kubeconfig ${east.kubeconfig}\n startup_timeout 2m\n fallthrough 10.0.0.0/8\n}`,
       ),
     });
     await server.isReady();

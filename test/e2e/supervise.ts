@@ -83,7 +83,7 @@ export class Supervised {
 export async function waitUntil(
   process: Supervised,
   isReady: () => Promise<boolean>,
-  { timeoutMs = 90_000, signal }: { timeoutMs?: number; signal?: AbortSignal | undefined } = {},
+  { timeoutMs = 240_000, signal }: { timeoutMs?: number; signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
