@@ -249,6 +249,19 @@ export function emptyReply(rcode: Rcode, failure?: string): Reply {
 }
 
 /**
+ * Has no plugin written this error: did a plugin, or the end of the chain, only say which one it is? CoreDNS has the server write
+ * these, so that no plugin on the way back sees them.
+ */
+export function isUnwritten(reply: Reply): boolean {
+  const { rcode, answer, authority, additional, isRecursionAvailable } = reply;
+  const isError =
+    rcode === Rcode.SERVFAIL || rcode === Rcode.REFUSED || rcode === Rcode.FORMERR || rcode === Rcode.NOTIMP;
+  if (!isError || reply.isAuthoritative || isRecursionAvailable !== undefined) return false;
+  if (reply.ednsOptions !== undefined || reply.encoded !== undefined) return false;
+  return answer.length + authority.length + additional.length === 0;
+}
+
+/**
  * One function of a list of handlers: each one's `next` is the one after it. The last one's `next` is SERVFAIL with a
  * `failure`, as a chain has to end in a plugin that answers.
  */

@@ -76,6 +76,15 @@ test('autopath: when all are missing, or fail, the first reply is the answer', a
   ]);
 });
 
+test('autopath: what another server answers ends the walk, also an error; that nobody answers does not', async () => {
+  const failing: Next = ({ question }) =>
+    question.name === 'www.example.net.'
+      ? { ...emptyReply(2), isRecursionAvailable: true }
+      : { ...emptyReply(3), isAuthoritative: true };
+  const asked = requestOf('www.example.net.apps.svc.cluster.local', 'A');
+  assert.equal((await askHandler(handler(), asked, failing)).rcode, 'SERVFAIL');
+});
+
 test('autopath: only names under the first suffix, in its zones, of clients that are known', async () => {
   const once = async (autopath: ReturnType<typeof createAutopath>, asked: string) => {
     const behind = having('');

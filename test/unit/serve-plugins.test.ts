@@ -151,6 +151,21 @@ test('header: flags of questions and replies', () => {
   assert.deepEqual(run({ on: 'query', action: 'clear', flags: ['rd'] }), [true, false, false, false]);
 });
 
+test("header: an error that no plugin has written is the server's: only what was done to the question shows", () => {
+  const rules = createHeader([
+    { on: 'query', action: 'clear', flags: ['rd'] },
+    { on: 'response', action: 'set', flags: ['aa', 'ra', 'rd'] },
+  ]);
+  const flags = (...handlers: Handler[]) => {
+    const { message } = ask(entryOf({ '.': [rules, ...handlers] }).entry, question('a.test', 'A'));
+    return [message.flag_aa, message.flag_ra, message.flag_rd];
+  };
+  // As CoreDNS 1.14.7 was seen to answer where the last plugin does not know the zone.
+  assert.deepEqual(flags(), [false, false, false]);
+  assert.deepEqual(flags({ name: 'last', handle: () => emptyReply(Rcode.REFUSED) }), [false, false, false]);
+  assert.deepEqual(flags(last({ rcode: Rcode.REFUSED })), [true, true, true]);
+});
+
 test('transfer: takes AXFR and IXFR, passes on what is not its business', () => {
   const asked: number[] = [];
   const transfer = createTransfer((request) => {

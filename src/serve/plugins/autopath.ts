@@ -10,7 +10,15 @@ import { Rcode, type ResourceRecord, RRType } from '../../dns/rrset.ts';
 import { OperatorError } from '../../errors.ts';
 import { createCounters } from '../../metrics.ts';
 import type { HandlerTools, ServingBlock } from '../blocks.ts';
-import type { Handler, MaybePromise, Next, Outcome, Reply, Request } from '../chain.ts';
+import {
+  type Handler,
+  isUnwritten,
+  type MaybePromise,
+  type Next,
+  type Outcome,
+  type Reply,
+  type Request,
+} from '../chain.ts';
 import { serverOf } from '../listen-point.ts';
 import { reasonOf } from '../watched-file.ts';
 import { searchListOf } from './search-list.ts';
@@ -96,7 +104,8 @@ function walk(
   const judge = (outcome: Outcome): Outcome | undefined => {
     first ??= outcome;
     if (outcome.kind !== 'reply') return outcome;
-    if (outcome.rcode !== Rcode.NOERROR) return undefined;
+    // What no plugin has answered says nothing of the candidate; an answer of another server counts, also an error.
+    if (outcome.rcode === Rcode.NXDOMAIN || isUnwritten(outcome)) return undefined;
     onFound();
     return withAlias(outcome, request);
   };

@@ -1,6 +1,6 @@
 /** `header`: flags of questions and replies set or cleared. */
 import type { BlockOptions } from '../../corefile/config.ts';
-import { type Handler, mapOutcome, type Reply, type Request } from '../chain.ts';
+import { type Handler, isUnwritten, mapOutcome, type Reply, type Request } from '../chain.ts';
 
 export type HeaderRules = NonNullable<BlockOptions['header']>;
 type HeaderFlag = HeaderRules[number]['flags'][number];
@@ -18,7 +18,7 @@ export function createHeader(rules: HeaderRules): Handler {
         if (done.kind !== 'reply') return done;
         // A reply copies RD from the question as the plugins saw it.
         const copied: Reply = isRecursionDesired === undefined ? done : { isRecursionDesired, ...done };
-        return withFlags(copied, response);
+        return isUnwritten(done) ? copied : withFlags(copied, response);
       });
     },
   };
