@@ -1,9 +1,11 @@
 /** `/health`, `/ready` and `/metrics` as the Corefile asks for them. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '../corefile/config.ts';
+import type { BlockOptions, Config } from '../corefile/config.ts';
 import { OperatorError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
 import { createCounters, type MetricsSnapshot, mergeSnapshots } from '../metrics.ts';
 import { createHttp, type HttpEndpoint, type Readiness } from '../serve/http.ts';
+import { readWebConfig } from '../serve/secure/web-config.ts';
 
 export interface HttpSideOptions {
   /** Everything that the threads counted. */
@@ -16,6 +18,7 @@ export interface HttpSideOptions {
   readonly isServing: () => boolean;
   /** Seconds, monotonic. */
   readonly now: () => number;
+  readonly logger: Logger;
 }
 
 export interface HttpSide {
@@ -50,6 +53,7 @@ export function createHttpSide(options: HttpSideOptions): HttpSide {
     readiness,
     metrics: async () => mergeSnapshots([await options.metrics(), servers.snapshot(), [reloads.family()]]),
     now: options.now,
+    logger: options.logger,
   });
   const probe = setInterval(() => void servers.probe(), PROBE_EVERY_MS);
   probe.unref();
@@ -78,8 +82,14 @@ function endpointsOf(config: Config): HttpEndpoint[] {
   const endpoints = config.serverBlocks.flatMap(({ options }): HttpEndpoint[] => [
     ...(options.health ? [{ kind: 'health' as const, address: options.health.address }] : []),
     ...(options.ready ? [{ kind: 'ready' as const, address: options.ready.address }] : []),
-    ...(options.prometheus ? [{ kind: 'metrics' as const, address: options.prometheus.address }] : []),
+    ...(options.prometheus ? [metricsEndpoint(options.prometheus)] : []),
   ]);
   const distinct = new Map(endpoints.map((endpoint) => [`${endpoint.kind} ${endpoint.address}`, endpoint]));
   return [...distinct.values()];
+}
+
+/** @throws OperatorError when the file of its `tls` can't be used */
+function metricsEndpoint({ address, webConfig }: NonNullable<BlockOptions['prometheus']>): HttpEndpoint {
+  const secure = webConfig === undefined ? undefined : readWebConfig(webConfig);
+  return { kind: 'metrics', address, ...(secure && { secure }) };
 }

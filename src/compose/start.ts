@@ -126,6 +126,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     troubles: () => troublesOf(writer.status),
     isServing: () => isServing,
     now: options.now,
+    logger,
   });
   const history = createHistorySide({
     database,

@@ -2,7 +2,10 @@
 import type { FastifyInstance } from 'fastify';
 import { splitHostPort } from '../corefile/config.ts';
 import { fail, ok, type Result } from '../errors.ts';
+import type { Logger } from '../logger.ts';
 import { type HistogramValue, type MetricsSnapshot, renderMetrics } from '../metrics.ts';
+import type { SecureHttp } from './secure/secure-http.ts';
+import type { WebConfig } from './secure/web-config.ts';
 
 export type EndpointKind = 'health' | 'ready' | 'metrics';
 
@@ -10,6 +13,8 @@ export type EndpointKind = 'health' | 'ready' | 'metrics';
 export interface HttpEndpoint {
   readonly kind: EndpointKind;
   readonly address: string;
+  /** Absent: plain HTTP. */
+  readonly secure?: WebConfig;
 }
 
 /** Who is ready. */
@@ -25,10 +30,14 @@ export interface HttpSources {
   metrics(): Promise<MetricsSnapshot>;
   /** Seconds, monotonic. */
   now(): number;
+  readonly logger: Logger;
 }
 
 export interface HttpServers {
-  /** Goes over to these endpoints; servers whose address stays are not touched. When it fails all is as before. */
+  /**
+   * Goes over to these endpoints; servers whose address stays are not touched. When it fails all is as before, but for a server that
+   * was to go from HTTP to HTTPS or back.
+   */
   configure(endpoints: readonly HttpEndpoint[]): Promise<Result<true, string>>;
   /** `/ready` is refused from now on: before the lameduck time begins. */
   closeReady(): Promise<void>;
@@ -51,6 +60,8 @@ interface HttpServer {
   readonly app: FastifyInstance;
   readonly kinds: Set<EndpointKind>;
   readonly port: number;
+  /** Of HTTPS. */
+  readonly secure: SecureHttp | undefined;
 }
 
 export function createHttp(sources: HttpSources): HttpServers {
@@ -64,19 +75,33 @@ export function createHttp(sources: HttpSources): HttpServers {
 
   async function configure(endpoints: readonly HttpEndpoint[]): Promise<Result<true, string>> {
     const wanted = Map.groupBy(endpoints, ({ address }) => address);
+    for (const [address, here] of wanted) {
+      const isMixed =
+        here.some(({ secure }) => secure !== undefined) && here.some(({ secure }) => secure === undefined);
+      if (isMixed) return fail(`${address} is wanted both with TLS and without`);
+    }
     const next = new Map<string, HttpServer>();
     for (const [address, here] of wanted) {
       const kept = servers.get(address);
-      if (kept) {
+      const config = here[0]?.secure;
+      if (kept && (config ? kept.secure?.fits(config) : kept.secure === undefined)) {
         next.set(address, kept);
         continue;
       }
-      const opened = await openServer(address, new Set(here.map(({ kind }) => kind)), sources);
+      // From HTTP to HTTPS, or back, or other clients are let in: the port is needed again.
+      if (kept) await kept.app.close();
+      const opened = await openServer(address, new Set(here.map(({ kind }) => kind)), sources, config);
       if (!opened.ok) {
+        if (kept) servers.delete(address);
         await Promise.all([...next].map(([a, server]) => (servers.has(a) ? undefined : server.app.close())));
         return opened;
       }
+      if (kept) servers.set(address, opened.value);
       next.set(address, opened.value);
+    }
+    for (const [address, { secure }] of next) {
+      const config = wanted.get(address)?.[0]?.secure;
+      if (config) secure?.use(config);
     }
     for (const [address, { kinds }] of next) {
       kinds.clear();
@@ -158,17 +183,22 @@ async function openServer(
   address: string,
   kinds: Set<EndpointKind>,
   sources: HttpSources,
+  config: WebConfig | undefined,
 ): Promise<Result<HttpServer, string>> {
   const split = splitHostPort(address);
   if (typeof split === 'string') return fail(split);
   // Only who has such a directive pays for loading it.
   const { fastify } = await import('fastify');
+  const secure =
+    config && (await import('./secure/secure-http.ts')).createSecureHttp(config, TIMEOUT_MS, sources.logger);
   const app = fastify({
     bodyLimit: 1024,
     connectionTimeout: TIMEOUT_MS,
     requestTimeout: TIMEOUT_MS,
     forceCloseConnections: true,
+    ...(secure && { serverFactory: secure.makeServer }),
   });
+  if (secure) app.addHook('onClose', async () => secure.close());
   app.server.maxConnections = MAX_CONNECTIONS;
   addRoutes(app, kinds, sources);
   try {
@@ -179,7 +209,7 @@ async function openServer(
     if (code === undefined) throw error;
     return fail(`listen tcp ${address}: bind: ${code === 'EADDRINUSE' ? 'address already in use' : code}`);
   }
-  return ok({ app, kinds, port: portOf(app) ?? split.port });
+  return ok({ app, kinds, port: portOf(app) ?? split.port, secure });
 }
 
 /** All addresses: those of both families, or of IPv4 where the host has no other. */

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { get } from 'node:https';
 import { createServer } from 'node:net';
 import { afterEach, test } from 'node:test';
+import { createLogger } from '../../src/logger.ts';
 import { createCounters } from '../../src/metrics.ts';
 import { createHttp, type HttpServers, type Readiness } from '../../src/serve/http.ts';
+import { readWebConfig } from '../../src/serve/secure/web-config.ts';
+import { CA, CERTIFICATE, KEY } from '../kit/certificates.ts';
+import { temporaryFolder } from '../kit/temporary.ts';
 
 const running: HttpServers[] = [];
 afterEach(async () => {
@@ -18,6 +23,7 @@ function make() {
     readiness: () => state.readiness,
     metrics: async () => [counters.family()],
     now: () => performance.now() / 1000,
+    logger: createLogger(() => {}),
   });
   running.push(http);
   const get = async (address: string, path: string) => {
@@ -129,4 +135,84 @@ test('the server asks itself, and counts what it hears', async () => {
     2,
   );
   assert.equal(failures?.samples[0]?.value, 0);
+});
+
+test('metrics over TLS, with the web configuration of Prometheus: plain questions and clients without a certificate get none', async (t) => {
+  const folder = temporaryFolder(t);
+  folder.write('cert.pem', CERTIFICATE);
+  folder.write('key.pem', KEY);
+  folder.write('ca.pem', CA);
+  const config = (more = '') =>
+    folder.write('web.yml', `tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n${more}`);
+  const { http } = make();
+  const wanted = () => {
+    const secure = readWebConfig(config());
+    assert.ok(secure);
+    return secure;
+  };
+  assert.deepEqual(await http.configure([{ kind: 'metrics', address: A, secure: wanted() }]), {
+    ok: true,
+    value: true,
+  });
+  const port = http.portOf(A) ?? assert.fail();
+  const body = await secureGet(port, '/metrics');
+  assert.match(body, /^zonelog_test_total 7$/m);
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/metrics`), 'HTTP where HTTPS is');
+
+  const mixed = await http.configure([
+    { kind: 'metrics', address: A, secure: wanted() },
+    { kind: 'health', address: A },
+  ]);
+  assert.ok(!mixed.ok && /both with TLS and without/.test(mixed.error));
+  assert.match(await secureGet(port, '/metrics'), /zonelog_test_total 7/, 'all is as before');
+
+  const strict = readWebConfig(config('  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.pem\n'));
+  assert.ok(strict && (await http.configure([{ kind: 'metrics', address: A, secure: strict }])).ok);
+  await assert.rejects(secureGet(http.portOf(A) ?? assert.fail(), '/metrics'), 'no certificate');
+});
+
+function secureGet(port: number, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = get({
+      host: '127.0.0.1',
+      port,
+      path,
+      ca: CA,
+      checkServerIdentity: () => undefined,
+      agent: false,
+    });
+    asked.on('error', reject);
+    asked.on('response', (response) => {
+      response.on('error', reject);
+      response
+        .setEncoding('utf8')
+        .toArray()
+        .then((parts) => resolve(parts.join('')), reject);
+    });
+  });
+}
+
+test('the web configuration: what it names is read or refused, and no certificate is plain HTTP', (t) => {
+  const folder = temporaryFolder(t);
+  folder.write('cert.pem', CERTIFICATE);
+  folder.write('key.pem', KEY);
+  const read = (text: string) => readWebConfig(folder.write('web.yml', text));
+  const pair = 'tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n';
+  assert.equal(read(pair)?.certificate.options.clientAuth, 'nocert');
+  assert.equal(read(`${pair}  client_auth_type: RequireAnyClientCert\n`)?.certificate.options.clientAuth, 'require');
+  assert.deepEqual([read(`${pair}  min_version: TLS13\n`)?.isOnlyTls13, read(pair)?.isOnlyTls13], [true, false]);
+  assert.equal(read('http_server_config:\n  http2: false\n'), undefined);
+  for (const [text, why] of [
+    ['tls_server_config:\n  cert_file: cert.pem\n', /missing one of key or key_file/],
+    ['tls_server_config:\n  key_file: key.pem\n', /missing one of cert or cert_file/],
+    [`${pair}  client_auth_type: Whatever\n`, /invalid ClientAuth: Whatever/],
+    [`${pair}  client_ca_file: cert.pem\n`, /without a Client Auth Policy/],
+    [`${pair}  cipher_suites: [A]\n`, /'cipher_suites' is not supported by zonelog/],
+    [`${pair}basic_auth_users:\n  a: b\n`, /'basic_auth_users' is not supported by zonelog/],
+    [`${pair}  max_version: TLS12\n`, /max_version TLS12 is not supported/],
+    ['tls_server_config: [', /plugin\/prometheus: .*web\.yml: /],
+    ['tls_server_config:\n  cert_file: no.pem\n  key_file: key.pem\n', /no such file/],
+  ] as const)
+    assert.throws(() => read(text), why);
+  assert.throws(() => readWebConfig('/nowhere/web.yml'), /plugin\/prometheus: open \/nowhere\/web\.yml: no such file/);
 });

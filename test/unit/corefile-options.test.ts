@@ -89,6 +89,10 @@ test('health, ready, prometheus', () => {
   const prometheus = options('prometheus [::1]:9153 {\n runtime_metrics\n}').prometheus;
   assert.deepEqual(prometheus, { address: '[::1]:9153', runtimeMetrics: true });
   assert.match(fault('prometheus\nprometheus'), ONCE);
+  assert.equal(options('prometheus {\n tls web.yml\n}').prometheus?.webConfig, 'web.yml');
+  assert.match(fault('prometheus {\n tls a\n tls b\n}'), /tls block already specified/);
+  assert.match(fault('prometheus {\n tls cert key\n}'), /Wrong argument count/);
+  assert.match(fault('prometheus {\n what\n}'), /unknown option: what/);
 });
 
 test('bind', () => {

@@ -16,10 +16,12 @@ export interface ReadyOptions {
   readonly monitor: 'until-ready' | 'continuously';
 }
 
-/** `prometheus [ADDR] { runtime_metrics }` */
+/** `prometheus [ADDR] { runtime_metrics; tls FILE }` */
 export interface PrometheusOptions {
   readonly address: string;
   readonly runtimeMetrics: boolean;
+  /** A web configuration of Prometheus' exporters; absent: plain HTTP. */
+  readonly webConfig?: string;
 }
 
 /** `reload [INTERVAL [JITTER]]` */
@@ -66,15 +68,18 @@ export function parsePrometheus(stanzas: readonly Directive[]): Outcome<Promethe
   const c = new Controller('prometheus', stanzas);
   let address = 'localhost:9153';
   let runtimeMetrics = false;
+  let webConfig: string | undefined;
   while (c.nextOnly()) {
     address = readListenAddress(c, address);
     while (c.nextBlock()) {
-      if (c.value !== 'runtime_metrics') c.unknownProperty();
-      c.noArgs();
-      runtimeMetrics = true;
+      if (c.value === 'runtime_metrics') runtimeMetrics = c.bare();
+      else if (c.value === 'tls') {
+        if (webConfig !== undefined) c.err('tls block already specified');
+        webConfig = c.oneArg();
+      } else c.err(`unknown option: ${c.value}`);
     }
   }
-  return c.finish({ address, runtimeMetrics });
+  return c.finish({ address, runtimeMetrics, ...(webConfig !== undefined && { webConfig }) });
 }
 
 export function parseReload(stanzas: readonly Directive[]): Outcome<ReloadOptions> {
