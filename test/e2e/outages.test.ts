@@ -15,6 +15,7 @@ import { clusterIPs, HTTP_PORT, namespace, service } from './objects.ts';
 const binaries = await ensureBinaries();
 const SHARED = 'shared.local.';
 const EAST = 'east.local.';
+/** Of a processor, milliseconds. */
 const RESTART_LIMIT = 3_000;
 
 describe('two real clusters', { skip: binaries ? false : 'no Go tool chain to build kube-apiserver with' }, () => {
@@ -214,7 +215,7 @@ describe('two real clusters', { skip: binaries ? false : 'no Go tool chain to bu
     const before = await Promise.all(names.map((name) => server.dns.data(name, 'A')));
     const zones = await Promise.all([SHARED, EAST].map((zone) => server.dns.axfr(zone)));
     await Promise.all([east.stopApi(), west.stopApi()]);
-    const took: number[] = [];
+    const [took, worked]: [number[], number[]] = [[], []];
     for (let i = 0; i < 3; i++) {
       await server.stop('SIGKILL');
       const began = performance.now();
@@ -222,12 +223,15 @@ describe('two real clusters', { skip: binaries ? false : 'no Go tool chain to bu
       await server.answers();
       assert.equal(await server.dns.data(names[0] ?? '', 'A'), before[0]);
       took.push(performance.now() - began);
+      worked.push(server.processorTime());
+      assert.doesNotMatch(server.stdout + server.stderr, /waiting for Kubernetes API|unsynced/);
       assert.deepEqual(await Promise.all(names.map((name) => server.dns.data(name, 'A'))), before);
       assert.deepEqual(await Promise.all([SHARED, EAST].map((zone) => server.dns.axfr(zone))), zones);
     }
-    t.diagnostic(`kill -9 to the first right answer: ${took.map((ms) => Math.round(ms)).join(', ')} ms`);
-    // What is slower than the quickest is what else the machine had to do.
-    assert.ok(Math.min(...took) < RESTART_LIMIT, `${took} ms`);
+    const rounded = (numbers: readonly number[]) => numbers.map((ms) => Math.round(ms)).join(', ');
+    t.diagnostic(`kill -9 to the first right answer: ${rounded(took)} ms, ${rounded(worked)} ms of it at work`);
+    // It waits for nobody: what took longer is what else the machine had to do.
+    assert.ok(Math.min(...worked) < RESTART_LIMIT, `${worked} ms`);
   });
 
   test('both API servers are followed again when they are back', async () => {

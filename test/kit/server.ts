@@ -55,6 +55,8 @@ const LONG = 120_000;
 /** Longer than a busy machine takes: who does not listen says so at once, milliseconds. */
 const HTTP_TIMEOUT = 20_000;
 const POLL_EVERY = 5;
+/** Of processor time in /proc. */
+const TICKS_PER_SECOND = 100;
 
 const running = new Set<ChildProcess>();
 const folders = new Set<string>();
@@ -297,6 +299,18 @@ export class TestServer {
   memory(): number {
     const pages = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1];
     return Number(pages) * 1024;
+  }
+
+  /** What the process has had of the processors, milliseconds: however much else the machine does. Linux only. */
+  processorTime(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
+    // The name of the program may have blanks; user and system time are the 14th and 15th field.
+    const [user = 0, system = 0] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 13)
+      .map(Number);
+    return (user + system) * (1000 / TICKS_PER_SECOND);
   }
 
   /** The folder of the database, as the server sees it. */
