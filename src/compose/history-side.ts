@@ -12,7 +12,16 @@ export interface HistorySideOptions {
   readonly live: () => Promise<LiveStatus>;
   readonly logger: Logger;
   readonly logFormat: LogFormat;
+  /** Default: a thread of its own. */
+  readonly makeThread?: MakeHistoryThread;
 }
+
+/** @param onDeath called when it ends by itself after it has listened */
+export type MakeHistoryThread = (
+  data: HistoryThreadData,
+  live: () => Promise<LiveStatus>,
+  onDeath: (why: string) => void,
+) => Pick<HistoryThread, 'listening' | 'ask' | 'stop'>;
 
 export interface HistorySide {
   /** Goes over to what a configuration asks for. @throws OperatorError; then all is as before */
@@ -33,30 +42,42 @@ const RESTART_AFTER = 5_000;
 
 export function createHistorySide(options: HistorySideOptions): HistorySide {
   const logger = options.logger.forPlugin('history');
-  let running: { readonly wanted: Wanted; readonly thread: HistoryThread } | undefined;
+  const makeThread = options.makeThread ?? ((...parts) => new HistoryThread(...parts));
+  /** What the configuration in force asks for. */
+  let wanted: Wanted | undefined;
+  let running: { readonly wanted: Wanted; readonly thread: ReturnType<MakeHistoryThread> } | undefined;
   let restart: NodeJS.Timeout | undefined;
+  /** Threads come and go one after the other: two at once would take the address from each other. */
+  let last: Promise<unknown> = Promise.resolve();
 
-  async function start(wanted: Wanted): Promise<void> {
-    const thread = new HistoryThread(
-      { ...wanted, file: options.database, logFormat: options.logFormat },
-      options.live,
-      (why) => {
-        if (running?.thread !== thread) return;
-        running = undefined;
-        logger.error(`its thread died, and is begun anew: ${why}`);
-        again(wanted);
-      },
-    );
+  function queue(work: () => Promise<void>): Promise<void> {
+    const done = last.then(work);
+    last = done.catch(() => undefined);
+    return done;
+  }
+
+  async function start(to: Wanted): Promise<void> {
+    const thread = makeThread({ ...to, file: options.database, logFormat: options.logFormat }, options.live, (why) => {
+      if (running?.thread !== thread) return;
+      running = undefined;
+      logger.error(`its thread died, and is begun anew: ${why}`);
+      again();
+    });
     const url = await thread.listening;
-    running = { wanted, thread };
+    running = { wanted: to, thread };
     logger.info(`listening on ${url}`);
   }
 
-  function again(wanted: Wanted): void {
+  function again(): void {
+    const startAgain = async () => {
+      // It may have been begun, or the configuration may ask for none, in the meantime.
+      if (wanted !== undefined && running === undefined) await start(wanted);
+    };
+    clearTimeout(restart);
     restart = setTimeout(() => {
-      start(wanted).catch((error: unknown) => {
+      queue(startAgain).catch((error: unknown) => {
         logger.error(error instanceof Error ? error.message : String(error));
-        again(wanted);
+        again();
       });
     }, RESTART_AFTER).unref();
   }
@@ -68,33 +89,43 @@ export function createHistorySide(options: HistorySideOptions): HistorySide {
     await thread?.stop();
   }
 
-  return {
-    async configure(config) {
-      const next = wantedOf(config);
-      const before = running;
-      if (JSON.stringify(next) === JSON.stringify(before?.wanted)) return;
-      if (next === undefined) return end();
-      if (before !== undefined && before.wanted.options.address !== next.options.address) {
-        running = undefined;
-        try {
-          await start(next);
-        } catch (error) {
-          running = before;
-          throw error;
-        }
-        return before.thread.stop();
-      }
-      // The address is to be had only once the thread before has given it up.
-      await end();
+  async function goOver(next: Wanted | undefined): Promise<void> {
+    const before = running;
+    if (next === undefined) return end();
+    if (JSON.stringify(next) === JSON.stringify(before?.wanted)) return;
+    if (before !== undefined && before.wanted.options.address !== next.options.address) {
+      running = undefined;
       try {
         await start(next);
       } catch (error) {
-        if (before !== undefined) await start(before.wanted);
+        running = before;
         throw error;
       }
-    },
+      return before.thread.stop();
+    }
+    // The address is to be had only once the thread before has given it up.
+    await end();
+    try {
+      await start(next);
+    } catch (error) {
+      if (wanted !== undefined) await start(wanted).catch(again);
+      throw error;
+    }
+  }
+
+  return {
+    configure: (config) =>
+      queue(async () => {
+        const next = wantedOf(config);
+        await goOver(next);
+        wanted = next;
+      }),
     ask: async (question) => running?.thread.ask(question),
-    stop: end,
+    stop: () =>
+      queue(async () => {
+        wanted = undefined;
+        await end();
+      }),
   };
 }
 

@@ -45,8 +45,11 @@ class Requests<T> {
   }
 }
 
+/** The part of a `Worker` that is needed here. */
+export type ThreadWorker = Pick<Worker, 'on' | 'postMessage'>;
+
 export class WriterThread {
-  readonly #worker: Worker;
+  readonly #worker: ThreadWorker;
   readonly #metrics = new Requests<MetricsSnapshot>();
   readonly #releases = new Requests<readonly string[]>();
   readonly #snapshots = new Requests<boolean>();
@@ -61,16 +64,27 @@ export class WriterThread {
   onExpiry: ((changed: readonly ZoneExpiry[]) => void) | undefined;
 
   /** @param onFatal the thread is lost */
-  constructor(data: WriterThreadData, onFatal: (message: string) => void) {
-    this.#worker = new Worker(new URL(`./writer-thread${EXTENSION}`, import.meta.url), { workerData: data });
+  constructor(
+    data: WriterThreadData,
+    onFatal: (message: string) => void,
+    worker: ThreadWorker = new Worker(new URL(`./writer-thread${EXTENSION}`, import.meta.url), { workerData: data }),
+  ) {
+    this.#worker = worker;
     let isOpen = false;
     const fail = (message: string) => {
-      const error = new OperatorError(message);
-      if (!isOpen) this.#opened.reject(error);
-      else if (this.#configured !== undefined) this.#configured.reject(error);
-      else onFatal(message);
+      if (!isOpen) this.#opened.reject(new OperatorError(message));
+      else if (this.#configured === undefined) onFatal(message);
+      else this.#refuse(message);
     };
-    this.#worker.on('error', (error) => fail(error instanceof Error ? (error.stack ?? error.message) : String(error)));
+    this.#worker.on('error', (error) => {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      if (!isOpen) this.#opened.reject(new OperatorError(text));
+      else {
+        // Also when it dies of a new configuration: there is nobody left to go back to the old one.
+        this.#refuse(text);
+        onFatal(text);
+      }
+    });
     this.#worker.on('exit', () => this.#stopped.resolve());
     this.#worker.on('message', (message: FromWriter) => {
       switch (message.kind) {
@@ -84,8 +98,7 @@ export class WriterThread {
           this.#configured = undefined;
           break;
         case 'refused':
-          this.#configured?.reject(new OperatorError(message.message));
-          this.#configured = undefined;
+          this.#refuse(message.message);
           break;
         case 'status':
           this.#setStatus(message.status);
@@ -164,6 +177,11 @@ export class WriterThread {
   async stop(): Promise<void> {
     this.#post({ kind: 'stop' });
     await this.#stopped.promise;
+  }
+
+  #refuse(why: string): void {
+    this.#configured?.reject(new OperatorError(why));
+    this.#configured = undefined;
   }
 
   #setStatus(status: WriterStatus): void {

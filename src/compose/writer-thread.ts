@@ -64,20 +64,27 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
     return;
   }
 
+  /** What is to be followed changes step by step: a reload may come while the start still goes on. */
+  let last: Promise<void> = Promise.resolve();
+  const inOrder = (step: () => Promise<void>) => {
+    last = last.then(step).catch(fail);
+  };
   main.on('message', (message: ToWriter) => {
     switch (message.kind) {
       case 'configure':
         isDebug = message.isDebug;
-        writer.configure(message).then(
-          () => post({ kind: 'configured', status: writer.status() }),
-          (error: unknown) => {
-            if (error instanceof OperatorError) post({ kind: 'refused', message: error.message });
-            else fail(error);
-          },
-        );
+        inOrder(async () => {
+          try {
+            await writer.configure(message);
+            post({ kind: 'configured', status: writer.status() });
+          } catch (error) {
+            if (!(error instanceof OperatorError)) throw error;
+            post({ kind: 'refused', message: error.message });
+          }
+        });
         break;
       case 'begin':
-        writer.begin().catch(fail);
+        inOrder(() => writer.begin());
         break;
       case 'notified':
         writer.notify(message.zone, message.address);
