@@ -94,6 +94,8 @@ function toPromClient(family: MetricFamily): object {
 export interface CounterSet {
   /** @param labels values in the order of the family's label names */
   add(labels: readonly string[], amount?: number): void;
+  /** Forgets the others: what comes and goes without end must not be counted without end. */
+  keepOnly(isKept: (labels: readonly string[]) => boolean): void;
   family(): MetricFamily;
 }
 
@@ -107,6 +109,9 @@ export function createCounters(name: string, help: string, labelNames: readonly 
       const sample = samples.get(key);
       if (sample) sample.value += amount;
       else samples.set(key, { labels, value: amount });
+    },
+    keepOnly(isKept) {
+      for (const [key, { labels }] of samples) if (!isKept(labels)) samples.delete(key);
     },
     family: () => ({
       name,

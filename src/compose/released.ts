@@ -1,4 +1,7 @@
 /** Which versions of the zones serving threads may show: serials, and the ZONEMD records that go with them. */
+import type { Serial } from '../dns/serial.ts';
+import type { Batch } from '../ingest/event.ts';
+import type { ZoneId } from '../ingest/plan.ts';
 import type { PublishedVersion } from '../projection/projector.ts';
 import type { Zone } from '../projection/zone.ts';
 import type { ReleasedVersions } from './messages.ts';
@@ -20,12 +23,42 @@ export function versionsOfZones(zones: readonly Zone[]): ReleasedVersions {
 }
 
 /** The last version of each zone: a new one takes the place of the old one, with or without a ZONEMD record. */
-export function mergeVersions(before: ReleasedVersions, newer: ReleasedVersions): ReleasedVersions {
-  if (newer.serials.length === 0) return before;
-  const isNew = new Set(newer.serials.map(([id]) => id));
-  const old = (before.zonemds ?? []).filter(([id]) => !isNew.has(id));
-  return {
-    serials: [...new Map([...before.serials, ...newer.serials])],
-    zonemds: [...old, ...(newer.zonemds ?? [])],
-  };
+export class LastVersions {
+  readonly #serials: Map<ZoneId, Serial>;
+  readonly #zonemds: Map<ZoneId, Uint8Array>;
+
+  constructor({ serials, zonemds }: ReleasedVersions) {
+    this.#serials = new Map(serials);
+    this.#zonemds = new Map(zonemds);
+  }
+
+  add({ serials, zonemds = [] }: ReleasedVersions): void {
+    for (const [id, serial] of serials) {
+      this.#serials.set(id, serial);
+      this.#zonemds.delete(id);
+    }
+    for (const [id, zonemd] of zonemds) this.#zonemds.set(id, zonemd);
+  }
+
+  /**
+   * Forgets the zones that a batch has taken away: they may come and go without end.
+   * @param zones all that there are after it, or after a later batch
+   */
+  forgetGone({ events }: Batch, zones: () => readonly Zone[]): void {
+    for (const event of events) {
+      if (event.kind === 'MemberZoneRemoved') this.#delete(event.apex);
+      if (event.kind !== 'PlanApplied') continue;
+      const kept = new Set([...event.plan.zones, ...zones()].map(({ id }) => id));
+      for (const id of this.#serials.keys()) if (!kept.has(id)) this.#delete(id);
+    }
+  }
+
+  all(): ReleasedVersions {
+    return { serials: [...this.#serials], zonemds: [...this.#zonemds] };
+  }
+
+  #delete(id: ZoneId): void {
+    this.#serials.delete(id);
+    this.#zonemds.delete(id);
+  }
 }

@@ -24,7 +24,7 @@ import { createGuard } from './guard.ts';
 import { createHostNeeds, type HostNeeds } from './host-needs.ts';
 import type { ClusterStatus, EventLogLimits, ReleasedVersions, WriterStatus } from './messages.ts';
 import { watchMissingDigests } from './missing-digests.ts';
-import { mergeVersions, versionsOf, versionsOfZones } from './released.ts';
+import { LastVersions, versionsOf, versionsOfZones } from './released.ts';
 import { createRetention, type Retention, type RetentionOptions } from './retention.ts';
 import { createRetryingStore } from './retrying-store.ts';
 import type { SecondarySide, ZoneExpiry } from './secondary-side.ts';
@@ -122,7 +122,7 @@ export function createWriter(options: WriterOptions): Writer {
     replayed += batch.events.length;
   }
   projector.seal();
-  let released = versionsOfZones(projector.zones());
+  const released = new LastVersions(versionsOfZones(projector.zones()));
   const served = createServedClusters();
   const noteSynced = (batch: number) => {
     const synced = clusters.filter((view) => isSynced(view, projector.world)).map(({ id }) => id);
@@ -148,7 +148,8 @@ export function createWriter(options: WriterOptions): Writer {
   function release(): void {
     while (published[0] !== undefined && published[0].batch.batch < store.firstWaiting) {
       const { batch, made } = published.shift() as (typeof published)[number];
-      released = mergeVersions(released, made);
+      released.forgetGone(batch, () => projector.zones());
+      released.add(made);
       for (const follower of followers) follower.send(batch, made);
       lastReleased = batch.batch;
       if (batch.events.some(isAboutStatus)) options.onStatus(status());
@@ -324,7 +325,7 @@ export function createWriter(options: WriterOptions): Writer {
     },
     notify: (zone, address) => secondaries?.notify(zone, address),
     follow(port) {
-      const follower = startFollower(port, () => ({ batch: lastReleased, ...released }), {
+      const follower = startFollower(port, () => ({ batch: lastReleased, ...released.all() }), {
         onFolded: reveal,
         onClose: () => {
           followers.delete(follower);

@@ -130,6 +130,12 @@ export class Notifier {
       this.secondaries.expect(definition.zone, definition.targets);
       if (zone.newest !== undefined) this.publish(definition.zone, zone.newest);
     }
+    // Secondaries that are pods have new addresses all the time.
+    const told = new Set<string>();
+    for (const { definition, targets } of this.#zones.values())
+      for (const state of targets.values()) told.add(`${definition.apex} ${nameOf(state)}`);
+    for (const counters of [this.#sent, this.#results])
+      counters.keepOnly(([zone, target]) => told.has(`${zone} ${target}`));
   }
 
   /** A version is there to be transferred. */

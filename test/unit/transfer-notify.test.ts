@@ -309,3 +309,18 @@ test('clients that are not told are remembered for what they took, the last hund
   assert.equal(all.at(-1)?.address, '198.51.100.149');
   assert.equal(all[1]?.address, '198.51.100.50');
 });
+
+test('targets that come and go leave no counters behind; those that stay go on counting', () => {
+  const { configure, publish, advance, notifier } = bench();
+  const counted = () =>
+    notifier
+      .snapshot()
+      .filter(({ name }) => name === 'zonelog_notify_sent_total')
+      .flatMap(({ samples }) => samples.map(({ labels, value }) => `${labels[1]} ${value}`));
+  for (let address = 1; address <= 3; address++) {
+    configure([one, { address: `192.0.2.${100 + address}`, port: 53 }]);
+    publish(address);
+    advance(200);
+  }
+  assert.deepEqual(counted(), ['192.0.2.1:53 3', '192.0.2.103:53 1']);
+});
