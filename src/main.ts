@@ -89,7 +89,7 @@ async function run(
   let server: RunningServer | undefined;
   logger = loggerOf(flags.logFormat);
   // First of all: the start may wait for a cluster, and answers are given before it has returned.
-  handleSignals(() => server, flags.pidfile);
+  const signals = handleSignals(() => server, flags.pidfile);
   server = await startServer({
     readCorefile: read,
     surroundings: surroundingsOf(file, process.env, (warning) => logger.warning(warning)),
@@ -114,12 +114,20 @@ async function run(
       process.exit(1);
     },
   });
+  signals.started();
   if (flags.pidfile !== undefined) writeFileSync(flags.pidfile, `${process.pid}\n`);
 }
 
-/** @param running the server, once it has started; ended before that, it has nothing that must be closed in order */
-function handleSignals(running: () => RunningServer | undefined, pidfile: string | undefined): void {
+/**
+ * @param running the server, once it has started; ended before that, it has nothing that must be closed in order
+ * @returns what is to be told when it has
+ */
+function handleSignals(
+  running: () => RunningServer | undefined,
+  pidfile: string | undefined,
+): { readonly started: () => void } {
   let isStopping = false;
+  let isReloadDue = false;
   const stop = (line: string) => {
     isStopping = true;
     logger.info(line);
@@ -151,8 +159,16 @@ function handleSignals(running: () => RunningServer | undefined, pidfile: string
   process.on('SIGHUP', () => {});
   process.on('SIGUSR1', () => {
     logger.info('SIGUSR1: Reloading');
-    void running()?.reload();
+    const server = running();
+    // The start has read the Corefile before, and can't go over to another one on its way.
+    if (server === undefined) isReloadDue = true;
+    else void server.reload();
   });
+  return {
+    started() {
+      if (isReloadDue) void running()?.reload();
+    },
+  };
 }
 
 // Whoever read our lines may be gone: that is no reason to end.

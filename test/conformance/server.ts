@@ -19,6 +19,8 @@ export class ServerProcess {
   /** That of `-dns.port`. */
   readonly port: number;
   #child: ChildProcess | undefined;
+  /** Where the log of the Corefile in force begins. */
+  #begin = 0;
 
   constructor(port: number) {
     this.port = port;
@@ -45,17 +47,22 @@ export class ServerProcess {
 
   /** Goes over to the Corefile that is in its folder now. @returns why that failed */
   async reload(): Promise<string | undefined> {
-    const begin = this.#logged().length;
+    this.#begin = this.#logged().length;
     const deadline = performance.now() + RELOAD_TIMEOUT;
     this.signal('SIGUSR1');
     for (;;) {
-      const said = this.#logged().slice(begin);
+      const said = this.#logged().slice(this.#begin);
       if (said.includes('Reloading complete')) return undefined;
       if (/Restart failed/.test(said)) return `the reload failed: ${said}`;
       if (this.exitCode !== undefined) return `the server exited with ${this.exitCode}: ${this.log}`;
       if (performance.now() > deadline) return `no reload within ${RELOAD_TIMEOUT} ms: ${this.log}`;
       await sleep(LOOK_EVERY);
     }
+  }
+
+  /** Did it not wait for its clusters any longer? Then what it answers may come right only later. */
+  get isUnsynced(): boolean {
+    return this.#logged().slice(this.#begin).includes('starting server with unsynced Kubernetes API');
   }
 
   /** The exit code, once it has ended; a signal counts as -1. */

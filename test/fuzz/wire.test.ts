@@ -141,8 +141,9 @@ test('header counts of 65535 make no lists: a bare header is refused at its firs
     rcode: 1,
     id: 1,
     opcode: 0,
-    isRecursionDesired: true,
-    isCheckingDisabled: false,
+    // RD, and nothing of a question that can't be read.
+    flags: 0x0100,
+    question: new Uint8Array(0),
   });
 });
 

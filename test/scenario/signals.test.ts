@@ -65,6 +65,28 @@ describe('a signal', () => {
     assert.equal(existsSync(`${server.database}-wal`), false);
   });
 
+  test('SIGUSR1 while the start waits for an API server: what the Corefile says now comes once it has started', async () => {
+    const [nobody] = await freePorts(1);
+    const server = await TestServer.prepare({
+      corefile: `
+.:{{dns}} {
+    bind 127.0.0.1
+    kubernetes ${CHURN_ZONE} {
+        endpoint http://127.0.0.1:${nobody}
+        startup_timeout 2s
+    }
+}
+`,
+    });
+    servers.push(server);
+    server.spawn();
+    await server.printed(/waiting for Kubernetes API/);
+    server.writeCorefile('.:{{dns}} {\n    bind 127.0.0.1\n    whoami\n}\n');
+    server.signal('SIGUSR1');
+    await server.becomes('www.example.', 'A', 'NODATA');
+    assert.deepEqual(await server.stop(), IN_ORDER, server.said());
+  });
+
   test('SIGHUP changes nothing', async () => {
     const server = await prepare(churn.api.url);
     server.spawn();
