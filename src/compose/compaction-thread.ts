@@ -6,6 +6,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { describeFailure, openBeside } from '../database.ts';
 import { OperatorError } from '../errors.ts';
 import { type CompactionOrder, compact } from '../retention/compaction.ts';
+import { lowerPriority } from './thread-priority.ts';
 
 export interface CompactionThreadData {
   readonly file: string;
@@ -27,6 +28,9 @@ export type FromCompaction =
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'stopped' };
 
+/** How much less this thread matters than those that answer. Not more: the writer waits while a step holds the database. */
+const NICE = 5;
+
 /** Milliseconds between steps, at least: as long as the step took, so that half of the time is everybody else's. */
 const PAUSE = 1;
 
@@ -42,6 +46,7 @@ function run(owner: MessagePort, { file, order, crashAt }: CompactionThreadData)
     const isBug = described instanceof Error && !(described instanceof OperatorError);
     post({ kind: 'failed', message: isBug ? (described.stack ?? text) : text });
   };
+  lowerPriority(NICE);
   let isStopped = false;
   owner.on('message', () => {
     isStopped = true;

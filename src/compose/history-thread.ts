@@ -4,7 +4,6 @@
  */
 import type { createServer, Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import { setPriority } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
@@ -22,6 +21,7 @@ import type { LiveStatus } from '../web/live.ts';
 import { readPageFiles } from '../web/page-files.ts';
 import { openTokenFile } from './history-token.ts';
 import { answerPast } from './past.ts';
+import { lowerPriority } from './thread-priority.ts';
 import { VERSION } from './version.ts';
 
 /** What main hands to the thread when it makes it. */
@@ -67,7 +67,7 @@ async function run(main: MessagePort, data: HistoryThreadData): Promise<void> {
   const style = logStyle(data.logFormat, () => Date.now() / 1000);
   const write = (line: string) => process.stdout.write(line);
   const logger = createLogger(write, { isDebug: () => data.isDebug, style }).forPlugin('history');
-  lowerPriority();
+  lowerPriority(NICE);
   const live = createLive((request) => post({ kind: 'live', request }));
   try {
     const { http, url, history } = await listen(data, live.ask, logger);
@@ -98,16 +98,6 @@ function answerOrLog(history: History, question: PastQuestion, logger: Logger): 
   } catch (error) {
     logger.error(`${question.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     return undefined;
-  }
-}
-
-/** Of this thread alone: on Linux the number 0 is the thread that asks. Elsewhere it would be the whole process. */
-function lowerPriority(): void {
-  if (process.platform !== 'linux') return;
-  try {
-    setPriority(0, NICE);
-  } catch {
-    // Not allowed: then it goes on as the others do.
   }
 }
 
