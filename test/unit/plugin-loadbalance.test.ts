@@ -38,6 +38,13 @@ test('loadbalance: CNAMEs stay in front, other records keep their order, address
   }
 });
 
+test('loadbalance: an alias comes before the DNAME that it was made of, as CoreDNS sends it', () => {
+  const answer = parseZoneText('d.test. 5 IN DNAME o.test.\nx.d.test. 5 IN CNAME x.o.test.');
+  const { entry } = entryOf({ '.': [createLoadbalance([], Math.random), last({ answer })] });
+  const types = ask(entry, question('x.d.test', 'TXT')).answer.map((line) => line.split(' ')[2]);
+  assert.deepEqual(types, ['CNAME', 'DNAME']);
+});
+
 test('loadbalance prefer: addresses of the networks first, and then nothing is kept in another order', () => {
   const zone = new ToyZone();
   zone.set('web', '10.0.0.1', '192.168.3.4', '10.9.9.9', '192.168.200.1');

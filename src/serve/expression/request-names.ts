@@ -5,6 +5,7 @@ import { classText, typeText } from '../../dns/type-text.ts';
 import type { Request } from '../chain.ts';
 import type { FindLabel } from '../labels.ts';
 import { isInNetwork, octetsOf } from '../networks.ts';
+import type { Signature, Type } from './types.ts';
 import { asText, ExpressionError, type Names, type Scope, type Value } from './values.ts';
 
 type RequestFunction = (request: Request, findLabel: FindLabel, ...args: readonly Value[]) => Value;
@@ -27,7 +28,15 @@ const FUNCTIONS: ReadonlyMap<string, RequestFunction> = new Map<string, RequestF
   ['metadata', (request, findLabel, key) => findLabel(request, asText(key, 'a label')) ?? ''],
 ]);
 
-export const REQUEST_NAMES: ReadonlySet<string> = new Set(FUNCTIONS.keys());
+const RESULTS: Readonly<Record<string, Type>> = { size: 'int', id: 'int', opcode: 'int', bufsize: 'int', do: 'bool' };
+const SIGNATURES: Readonly<Record<string, Signature>> = {
+  incidr: { args: ['string', 'string'], result: 'bool' },
+  metadata: { args: ['string'], result: 'string' },
+};
+
+export const REQUEST_NAMES: ReadonlyMap<string, Signature> = new Map(
+  [...FUNCTIONS.keys()].map((name) => [name, SIGNATURES[name] ?? { args: [], result: RESULTS[name] ?? 'string' }]),
+);
 
 /** @param more functions and variables beside these */
 export function requestScope(request: Request, findLabel: FindLabel, more: Names = new Map<string, Value>()): Scope {

@@ -114,7 +114,7 @@ function isAddress({ type }: ResourceRecord): boolean {
 }
 
 function isWorthIt(answer: readonly ResourceRecord[]): boolean {
-  return answer.length > 1 && answer.some(({ type }) => isBalanced(type));
+  return answer.length > 1 && answer.some(({ type }, at) => isBalanced(type) || (type === RRType.CNAME && at > 0));
 }
 
 /** CNAMEs, then the rest, then addresses, then MX; the last two shuffled. */

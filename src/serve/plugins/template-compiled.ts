@@ -8,6 +8,7 @@ import { fail, OperatorError, ok, type Result } from '../../errors.ts';
 import type { Request } from '../chain.ts';
 import { compileExpression } from '../expression/parse.ts';
 import { plainAddress, REQUEST_NAMES, requestScope } from '../expression/request-names.ts';
+import type { Signature, Type } from '../expression/types.ts';
 import { ExpressionError, type Value as ExpressionValue, type Names } from '../expression/values.ts';
 import { executeTemplate } from '../go-template/execute.ts';
 import { type Node, parseTemplate } from '../go-template/parse.ts';
@@ -62,11 +63,12 @@ export function compileTemplate(options: TemplateOptions): CompiledTemplate {
 
 function compileConditions({ variables, expressions }: TemplateOptions): CompiledTemplate['evaluate'] {
   if (variables.length === 0 && expressions.length === 0) return (question) => ({ ...question, variables: new Map() });
-  const known = new Set([...REQUEST_NAMES, 'group']);
+  // What a variable is, is not looked at.
+  const known = new Map<string, Signature | Type>([...REQUEST_NAMES, ['group', { args: ['any'], result: 'string' }]]);
   const compiled = variables.map(({ name, text }) => {
     if (known.has(name)) throw new OperatorError(`var ${name}: the name is taken`);
     const evaluate = compileExpression(text, known);
-    known.add(name);
+    known.set(name, 'any');
     return { name, evaluate };
   });
   const conditions = expressions.map((text) => compileExpression(text, known));
