@@ -8,6 +8,7 @@ import type { Taken } from '../transfer/respond.ts';
 import type { FoundAddresses } from './found.ts';
 import type { FromServer, FromWriter, ServerConfiguration, ToServer, ToWriter, WriterStatus } from './messages.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
+import { Requests } from './requests.ts';
 import type { CompactionOutcome } from './retention.ts';
 import type { ZoneExpiry } from './secondary-side.ts';
 import type { ServerThreadData } from './server-thread.ts';
@@ -16,34 +17,10 @@ import type { WriterThreadData } from './writer-thread.ts';
 /** The build renames imports, but not the file name of a thread. */
 const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 
-/** How long a thread may take to hand over its counters, milliseconds. */
-const METRICS_TIMEOUT = 2_000;
+/** How long a thread may take to hand over its counters, milliseconds: less than Prometheus waits for all of them. */
+const METRICS_TIMEOUT = 5_000;
 
 type Settle<T> = PromiseWithResolvers<T>;
-
-/** Requests to a thread that wait for their answers, by number. */
-class Requests<T> {
-  readonly #waiting = new Map<number, (answer: T) => void>();
-  #last = 0;
-
-  /** @param late what is taken for the answer after METRICS_TIMEOUT; absent: it is waited for */
-  ask(post: (request: number) => void, late?: T): Promise<T> {
-    const request = ++this.#last;
-    return new Promise((resolve) => {
-      const timeout = late === undefined ? undefined : setTimeout(() => this.answer(request, late), METRICS_TIMEOUT);
-      this.#waiting.set(request, (answer) => {
-        clearTimeout(timeout);
-        resolve(answer);
-      });
-      post(request);
-    });
-  }
-
-  answer(request: number, answer: T): void {
-    this.#waiting.get(request)?.(answer);
-    this.#waiting.delete(request);
-  }
-}
 
 /** The part of a `Worker` that is needed here. */
 export type ThreadWorker = Pick<Worker, 'on' | 'postMessage'>;
@@ -170,8 +147,7 @@ export class WriterThread {
   }
 
   metrics(): Promise<MetricsSnapshot> {
-    // A thread that is busy for so long is left out of this scrape.
-    return this.#metrics.ask((request) => this.#post({ kind: 'metrics', request }), []);
+    return this.#metrics.askWithin(METRICS_TIMEOUT, [], (request) => this.#post({ kind: 'metrics', request }));
   }
 
   async stop(): Promise<void> {
@@ -302,8 +278,7 @@ export class ServerThread {
   }
 
   metrics(): Promise<MetricsSnapshot> {
-    // A thread that is busy for so long is left out of this scrape.
-    return this.#metrics.ask((request) => this.#post({ kind: 'metrics', request }), []);
+    return this.#metrics.askWithin(METRICS_TIMEOUT, [], (request) => this.#post({ kind: 'metrics', request }));
   }
 
   async stop(): Promise<void> {
