@@ -13,8 +13,27 @@ export interface KubectlTarget {
 /** Far more than it takes, also beside API servers that are just starting. */
 const TIMEOUT_MS = 180_000;
 
+/**
+ * Before its own question kubectl asks what kinds there are, and gives up after half a minute; an API server that has just
+ * been given definitions may take longer for that, on a busy machine.
+ */
+const GAVE_UP = /Client\.Timeout exceeded|TLS handshake timeout/;
+const ATTEMPTS = 4;
+/** What may be said twice. */
+const REPEATABLE: ReadonlySet<string | undefined> = new Set(['apply', 'auth', 'get', 'label', 'patch', 'wait']);
+
 /** What kubectl printed; rejects with what it complained about. */
 export async function runKubectl(target: KubectlTarget, args: readonly string[], stdin = ''): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runOnce(target, args, stdin);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !REPEATABLE.has(args[0]) || !GAVE_UP.test(String(error))) throw error;
+    }
+  }
+}
+
+async function runOnce(target: KubectlTarget, args: readonly string[], stdin: string): Promise<string> {
   const all = ['--kubeconfig', target.kubeconfig, '--cache-dir', join(target.dir, 'kubectl-cache'), ...args];
   const child = spawn(target.program, all, { stdio: 'pipe', timeout: TIMEOUT_MS });
   let output = '';
