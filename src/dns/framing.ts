@@ -45,10 +45,12 @@ export function frameMessages(messages: readonly Uint8Array[]): Buffer {
   for (const message of messages) length += message.length + 2;
   const framed = Buffer.allocUnsafe(length);
   let at = 0;
-  for (const message of messages) {
-    at = framed.writeUInt16BE(message.length, at);
-    framed.set(message, at);
-    at += message.length;
-  }
+  for (const message of messages) at = putFramed(framed, at, message);
   return framed;
+}
+
+/** Copies a message with its length into the buffer, where there is room. @returns the offset after it */
+export function putFramed(buffer: Buffer, at: number, message: Uint8Array): number {
+  buffer.set(message, buffer.writeUInt16BE(message.length, at));
+  return at + 2 + message.length;
 }

@@ -324,13 +324,19 @@ class ServicePart implements PartBelow {
   readonly #zone: Zone;
   readonly #namespace: string;
   readonly #service: string;
-  readonly facts: readonly unknown[];
+  readonly #entries: readonly unknown[];
 
   constructor(zone: Zone, namespace: string, service: string, entries: readonly unknown[]) {
     this.#zone = zone;
     this.#namespace = namespace;
     this.#service = service;
-    this.facts = [zone.definition, namespace, service, ...entries];
+    this.#entries = entries;
+  }
+
+  get facts(): readonly unknown[] {
+    // Not spread: a list that grows while it is made has room for sixteen more, and many are kept.
+    const own: unknown[] = [this.#zone.definition, this.#namespace, this.#service];
+    return own.concat(this.#entries);
   }
 
   get key(): string {

@@ -3,7 +3,7 @@
  * by message as the client reads them. All that a client can make us keep is bounded.
  */
 import type { Socket } from 'node:net';
-import { FrameReader, frameMessages } from '../dns/framing.ts';
+import { FrameReader, frameMessages, putFramed } from '../dns/framing.ts';
 import type { ReplyStream } from './chain.ts';
 import type { Outgoing, Remote } from './entry.ts';
 import type { Pump } from './pump.ts';
@@ -28,6 +28,8 @@ const WRITE_SIZE = 16 * 1024;
 /** What is written of a transfer in one turn: no more than so many octets, and what takes no longer than that to make. */
 const PULL_SIZE = 64 * 1024;
 const PULL_MS = 0.25;
+/** Room for that, the last message being as long as can be. */
+const PULL_ROOM = PULL_SIZE + 2 + 65_535;
 /** A client that leaves more than this unread is cut off, octets. */
 const MAX_UNREAD = 1024 * 1024;
 /** Octets of a header: nothing shorter is a message. */
@@ -64,6 +66,8 @@ export class TcpConnection {
   #output: Uint8Array[] = [];
   #outputSize = 0;
   readonly #streams: ReplyStream[] = [];
+  /** For the next part of a transfer: one is used again and again, as buffers of which there are many are dear to collect. */
+  #room: Buffer | undefined;
   /** Since when: the client has not taken what was written; a message has begun; nothing happened. */
   #blockedSince: number | undefined;
   #messageSince: number | undefined;
@@ -198,9 +202,10 @@ export class TcpConnection {
     this.#write(framed);
   }
 
-  #write(framed: Buffer): void {
+  /** @param onTaken called when the octets are needed no more */
+  #write(framed: Buffer, onTaken?: () => void): void {
     if (this.#isClosed || this.#socket.destroyed || this.#socket.writableEnded) return;
-    if (!this.#socket.write(framed)) this.#blockedSince ??= this.#hooks.now();
+    if (!this.#socket.write(framed, onTaken)) this.#blockedSince ??= this.#hooks.now();
     if (this.#socket.writableLength > MAX_UNREAD) this.destroy();
   }
 
@@ -237,15 +242,16 @@ export class TcpConnection {
     const stream = this.#streams[0];
     if (!stream || this.#isClosed || this.#blockedSince !== undefined) return;
     const began = this.#hooks.now();
-    const messages: Uint8Array[] = [];
+    const room = this.#room ?? Buffer.allocUnsafeSlow(PULL_ROOM);
+    this.#room = undefined;
+    let size = 0;
     let isDone = false;
     try {
-      for (let size = 0; size < PULL_SIZE && (size === 0 || this.#hooks.now() - began < PULL_MS); ) {
+      while (size < PULL_SIZE && (size === 0 || this.#hooks.now() - began < PULL_MS)) {
         const step = stream.messages.next();
         isDone = step.done === true;
         if (step.done) break;
-        messages.push(step.value);
-        size += step.value.length;
+        size = putFramed(room, size, step.value);
       }
     } catch (error) {
       this.#hooks.onFailure(error);
@@ -253,7 +259,11 @@ export class TcpConnection {
       return;
     }
     this.#lastActive = began;
-    if (messages.length > 0) this.#write(frameMessages(messages));
+    if (size > 0) {
+      this.#write(room.subarray(0, size), () => {
+        if (this.#streams.length > 0) this.#room = room;
+      });
+    }
     if (isDone) {
       this.#streams.shift();
       this.#inFlight -= 1;

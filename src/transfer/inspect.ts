@@ -31,6 +31,9 @@ export interface Findings {
   readonly servers: readonly DomainName[];
 }
 
+/** Of most parts: one object for all of them. */
+export const NOTHING_FOUND: Findings = { counts: noCounts(), lines: [], servers: [] };
+
 /** Looks at the sets of a part: those of one owner, and the parts of one set, one after the other. A SOA set tells nothing. */
 export class PartInspection {
   readonly #apex: DomainName;
@@ -61,6 +64,7 @@ export class PartInspection {
 
   end(): Findings {
     this.#endOwner();
+    if (this.#lines.length === 0 && this.#servers.size === 0) return NOTHING_FOUND;
     return { counts: this.#counts, lines: this.#lines, servers: [...this.#servers] };
   }
 

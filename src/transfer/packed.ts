@@ -8,7 +8,7 @@
  */
 import type { DomainName } from '../dns/name.ts';
 import type { ZonePart } from '../projection/zone.ts';
-import { type Findings, PartInspection } from './inspect.ts';
+import { type Findings, NOTHING_FOUND, PartInspection } from './inspect.ts';
 import type { MessageFiller } from './pack.ts';
 
 /** Octets of messages that are kept in one thread. */
@@ -79,40 +79,45 @@ export class PackedZones {
   *messages(packing: Packing): Generator<Buffer> {
     const { key, version, parts, onWhole } = packing;
     const zone: KeptZone = (key === undefined ? undefined : this.#use(key)) ?? { chunks: new Map() };
-    const chunks: Chunk[] = [];
-    if (version !== undefined && zone.whole?.version.deref() === version) {
-      for (const chunk of zone.whole.chunks) {
-        chunks.push(chunk);
-        yield* chunk.messages;
-      }
-    } else {
-      const queue = new PartQueue(parts);
-      const visited = new Map<string, Chunk>();
-      let added = 0;
-      try {
-        for (let first = queue.peek(0); first !== undefined; first = queue.peek(0)) {
-          let chunk = findKept(zone, queue, this.#sizes);
-          if (chunk !== undefined) {
-            queue.drop(chunk.facts.length);
-            yield* chunk.messages;
-          } else {
-            const room = key === undefined ? 0 : Math.min(this.#most, this.#sizes.added - added);
-            chunk = yield* pack(zone, queue, packing, room, this.#sizes);
-            added += chunk.octets;
-            if (key !== undefined && added <= this.#sizes.added) this.#keep(key, zone, first.key, chunk);
-          }
-          visited.set(first.key, chunk);
-          chunks.push(chunk);
-        }
-      } finally {
-        queue.close();
-      }
-      for (const [at, chunk] of zone.chunks) if (!visited.has(at)) this.#drop(zone, at, chunk);
-      const isKept =
-        visited.size === chunks.length && [...visited].every(([at, chunk]) => zone.chunks.get(at) === chunk);
-      if (version !== undefined && isKept) zone.whole = { version: new WeakRef(version), chunks };
+    const { whole } = zone;
+    if (version !== undefined && whole?.version.deref() === version) {
+      for (const { messages } of whole.chunks) yield* messages;
+      onWhole?.(whole.chunks.map(({ findings }) => findings));
+      return;
     }
-    onWhole?.(chunks.map(({ findings }) => findings));
+    const queue = new PartQueue(parts);
+    const chunks: Chunk[] = [];
+    const findings: Findings[] = [];
+    const visited = new Map<string, Chunk | undefined>();
+    let room = key === undefined ? 0 : Math.min(this.#most, this.#sizes.added);
+    let isKept = true;
+    try {
+      for (let first = queue.peek(0); first !== undefined; first = queue.peek(0)) {
+        const { key: at } = first;
+        let chunk = findKept(zone, queue, this.#sizes);
+        let found = chunk?.findings;
+        if (chunk !== undefined) {
+          queue.drop(chunk.facts.length);
+          yield* chunk.messages;
+        } else {
+          const packed = yield* pack(zone, queue, packing, room, this.#sizes);
+          room = packed.chunk === undefined ? 0 : room - packed.chunk.octets;
+          found = packed.found;
+          // What is not kept is let go at once: held until the end, it would be old by then, and dear to collect.
+          if (packed.chunk !== undefined && this.#keep(key, zone, at, packed.chunk)) chunk = packed.chunk;
+        }
+        isKept &&= chunk !== undefined && !visited.has(at);
+        visited.set(at, chunk);
+        if (chunk !== undefined) chunks.push(chunk);
+        if (found !== undefined && found !== NOTHING_FOUND) findings.push(found);
+      }
+    } finally {
+      queue.close();
+    }
+    for (const [at, chunk] of zone.chunks) if (!visited.has(at)) this.#drop(zone, at, chunk);
+    isKept &&= [...visited].every(([at, chunk]) => zone.chunks.get(at) === chunk);
+    if (version !== undefined && isKept) zone.whole = { version: new WeakRef(version), chunks };
+    onWhole?.(findings);
   }
 
   #use(key: string): KeptZone {
@@ -122,20 +127,22 @@ export class PackedZones {
     return zone;
   }
 
-  #keep(key: string, zone: KeptZone, at: string, chunk: Chunk): void {
+  /** @returns whether there was room for it */
+  #keep(key: string | undefined, zone: KeptZone, at: string, chunk: Chunk): boolean {
     const before = zone.chunks.get(at);
     if (before !== undefined) this.#drop(zone, at, before);
     // Given way to something else meanwhile: what a slow client still takes of it is not kept.
-    if (this.#zones.get(key) !== zone) return;
+    if (key === undefined || this.#zones.get(key) !== zone) return false;
     for (const [other, old] of this.#zones) {
       if (this.#octets + chunk.octets <= this.#most) break;
       if (old === zone) continue;
       for (const [place, one] of old.chunks) this.#drop(old, place, one);
       this.#zones.delete(other);
     }
-    if (this.#octets + chunk.octets > this.#most) return;
+    if (this.#octets + chunk.octets > this.#most) return false;
     zone.chunks.set(at, chunk);
     this.#octets += chunk.octets;
+    return true;
   }
 
   #drop(zone: KeptZone, at: string, chunk: Chunk): void {
@@ -145,28 +152,36 @@ export class PackedZones {
   }
 }
 
-/** Makes a chunk of the next parts: until a message has enough, or what follows is kept. */
+/**
+ * Packs the next parts: until a message has enough, or what follows is kept.
+ * @param most octets that may be kept of them; with more there is no chunk, and nothing is held longer than it takes
+ */
 function* pack(
   zone: KeptZone,
   queue: PartQueue,
   { filler, apex }: Packing,
   most: number,
   { enough, small }: ChunkSizes,
-): Generator<Buffer, Chunk> {
+): Generator<Buffer, { readonly chunk: Chunk | undefined; readonly found: Findings }> {
   const facts: ZonePart['facts'][] = [];
   const messages: Buffer[] = [];
   const inspection = new PartInspection(apex);
   let octets = 0;
+  let isKept = most > 0;
+  const count = (more: number) => {
+    octets += more;
+    isKept &&= octets <= most;
+  };
   const finish = () => {
     const message = filler.finish();
-    octets += message.length;
-    if (octets <= most) messages.push(message);
-    else messages.length = 0;
+    count(message.length);
+    if (isKept) messages.push(message);
     return message;
   };
   do {
     const part = queue.take();
-    facts.push(part.facts);
+    count(PART_OCTETS);
+    if (isKept) facts.push(part.facts);
     for (const set of part.sets()) {
       const { owner, type, ttl, rdatas } = set;
       inspection.look(set);
@@ -178,7 +193,8 @@ function* pack(
     }
   } while (filler.length < enough && queue.peek(0) !== undefined && (keptAt(zone, queue, 0)?.octets ?? 0) < small);
   if (filler.isOpen) yield finish();
-  return { facts, messages, findings: inspection.end(), octets: octets + facts.length * PART_OCTETS };
+  const found = inspection.end();
+  return { chunk: isKept ? { facts, messages, findings: found, octets } : undefined, found };
 }
 
 /** The chunk of the next parts; a small one only where what follows it is kept too. */

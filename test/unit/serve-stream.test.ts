@@ -170,3 +170,54 @@ test('however many connections ask at once, a turn has room for a few of their q
   // What came in with the turn, and those that waited: a millisecond for each.
   assert.ok(most <= 8, `${most} questions in one turn`);
 });
+
+test('each octet of a transfer arrives as it was, however late the client reads', async () => {
+  const count = 16_000;
+  const size = 1000;
+  let made = 0;
+  /** One buffer for all messages, as long transfers have it: what is in it is good until the next turn. */
+  const shared = Buffer.alloc(size);
+  function* messages(): Generator<Buffer> {
+    for (; made < count; made++) yield shared.fill(made % 251).fill(made >> 8, 0, 12);
+  }
+  let time = 0;
+  const listener = await listenTcp(
+    {
+      address: '127.0.0.1',
+      port: 0,
+      isV6: false,
+      reusePort: false,
+      limits: { ...DEFAULT_TCP_LIMITS, idleMs: 1e9, readMs: 1e9, writeMs: 1e9 },
+      pump: createPump(() => time),
+      // Each look at the clock costs a millisecond: a turn has room for one message, of which many are under way at a time.
+      now: () => ++time,
+      onFailure: (error) => assert.fail(String(error)),
+    },
+    { answer: () => ({ messages: messages() }) } as unknown as Entry,
+  );
+  const client = connect(listener.port, '127.0.0.1');
+  client.pause();
+  client.write(frameMessages([Buffer.alloc(12, 1)]));
+  // Until the system takes no more, and the server waits for the client.
+  for (let before = -1; before !== made || made === 0; ) {
+    before = made;
+    for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+  }
+  const reader = new FrameReader();
+  let read = 0;
+  try {
+    for await (const chunk of client as AsyncIterable<Buffer>) {
+      reader.push(chunk);
+      for (let message = reader.next(); message; message = reader.next()) {
+        const isRight = message[0] === ((read >> 8) & 255) && message[size - 1] === read % 251;
+        assert.ok(isRight && message.length === size, `message ${read} is not what was sent`);
+        read += 1;
+      }
+      if (read === count) break;
+    }
+    assert.equal(read, count);
+  } finally {
+    client.destroy();
+    await listener.stop(0);
+  }
+});
