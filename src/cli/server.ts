@@ -1,7 +1,7 @@
 /** The commands that ask a running server: `release`, `status`, `transfers`, `snapshot`. */
 import type { Command } from 'commander';
 import { askServer } from '../compose/control-client.ts';
-import { type TransferStatus, transferLines } from '../compose/transfer-status.ts';
+import { type Transfers, transferLines } from '../compose/transfer-status.ts';
 import { type CliContext, type DatabaseOption, databaseFile, Exit, onDatabase } from './context.ts';
 
 export function addServerCommands(program: Command, context: CliContext): void {
@@ -26,15 +26,17 @@ export function addServerCommands(program: Command, context: CliContext): void {
       print(JSON.stringify(await askServer(databaseFile(options, context), 'GET', '/status'), null, 2)),
     );
   onDatabase(
-    program.command('transfers').description('the zones of the running server, and which version each secondary has'),
+    program
+      .command('transfers')
+      .description('which version each secondary of the running server has, and what it takes in itself'),
   )
     .option('-o, --output <format>', 'table or json', 'table')
     .addHelpText('after', '\nExample: zonelog transfers -db zonelog.db')
     .action(async (options: DatabaseOption & { readonly output: string }) => {
       const answer = await askServer(databaseFile(options, context), 'GET', '/transfers');
-      const zones = answer as readonly TransferStatus[];
-      if (options.output === 'json') print(JSON.stringify(zones, null, 2));
-      else for (const line of transferLines(zones)) print(line);
+      const transfers = answer as Transfers;
+      if (options.output === 'json') print(JSON.stringify(transfers, null, 2));
+      else for (const line of transferLines(transfers)) print(line);
     });
   onDatabase(program.command('snapshot').description('have the running server write a snapshot now'))
     .addHelpText('after', '\nExample: zonelog snapshot -db zonelog.db')

@@ -8,11 +8,11 @@ import { createServer, type RequestListener } from 'node:http';
 import { controlPath } from './control-path.ts';
 import type { WriterStatus } from './messages.ts';
 import type { CompactionOutcome } from './retention.ts';
-import type { TransferStatus } from './transfer-status.ts';
+import type { Transfers } from './transfer-status.ts';
 
 export interface ControlActions {
-  readonly status: () => WriterStatus;
-  readonly transfers: () => readonly TransferStatus[];
+  readonly status: () => Promise<WriterStatus>;
+  readonly transfers: () => Promise<Transfers>;
   /** Lets held deletions happen. @returns the clusters that were held */
   readonly release: (cluster: string | undefined) => Promise<readonly string[]>;
   /** @returns false when a snapshot can't be written at the moment */

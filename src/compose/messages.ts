@@ -38,6 +38,8 @@ export type ToWriter =
   /** A serving thread follows the log through this port. */
   | { readonly kind: 'follow'; readonly port: MessagePort }
   | { readonly kind: 'metrics'; readonly request: number }
+  /** How do things stand now? What is sent by itself is of the last event that is about clusters. */
+  | { readonly kind: 'look'; readonly request: number }
   | { readonly kind: 'release'; readonly request: number; readonly cluster: string | undefined }
   | { readonly kind: 'snapshot'; readonly request: number }
   /** Remove what is older than `keep` milliseconds. */
@@ -75,6 +77,13 @@ export interface WriterStatus {
   readonly logFailure?: string;
 }
 
+/** How all stands at one moment. */
+export interface WriterLook {
+  readonly status: WriterStatus;
+  /** Zones that other servers are the primaries of, members of catalogs too. */
+  readonly incoming: readonly SecondaryZoneStatus[];
+}
+
 /** The writer to main. */
 export type FromWriter =
   /** The database is open and its schema is up to date. */
@@ -85,6 +94,7 @@ export type FromWriter =
   | { readonly kind: 'status'; readonly status: WriterStatus }
   /** Until when zones of other servers are good. */
   | { readonly kind: 'expiry'; readonly changed: readonly ZoneExpiry[] }
+  | { readonly kind: 'looked'; readonly request: number; readonly look: WriterLook }
   | { readonly kind: 'released'; readonly request: number; readonly clusters: readonly string[] }
   | { readonly kind: 'snapshotted'; readonly request: number; readonly isWritten: boolean }
   | { readonly kind: 'compacted'; readonly request: number; readonly outcome: CompactionOutcome }

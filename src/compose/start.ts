@@ -358,8 +358,8 @@ async function openControlOf(
   const { openControl } = await import('./control.ts');
   try {
     return await openControl(database, {
-      status: () => writer.status,
-      transfers: () => notify.status(),
+      status: async () => (await writer.look()).status,
+      transfers: async () => ({ outgoing: notify.status(), incoming: (await writer.look()).incoming }),
       release: (cluster) => writer.release(cluster),
       snapshot: () => writer.snapshot(),
       compact: (keep, reason) => writer.compact(keep, reason),

@@ -6,7 +6,15 @@ import type { MetricsSnapshot } from '../metrics.ts';
 import type { PastQuestion, PastReply } from '../serve/plugins/asof.ts';
 import type { Taken } from '../transfer/respond.ts';
 import type { FoundAddresses } from './found.ts';
-import type { FromServer, FromWriter, ServerConfiguration, ToServer, ToWriter, WriterStatus } from './messages.ts';
+import type {
+  FromServer,
+  FromWriter,
+  ServerConfiguration,
+  ToServer,
+  ToWriter,
+  WriterLook,
+  WriterStatus,
+} from './messages.ts';
 import type { OfferedPlace, OfferedVersion } from './offered.ts';
 import { Requests } from './requests.ts';
 import type { CompactionOutcome } from './retention.ts';
@@ -28,6 +36,7 @@ export type ThreadWorker = Pick<Worker, 'on' | 'postMessage'>;
 export class WriterThread {
   readonly #worker: ThreadWorker;
   readonly #metrics = new Requests<MetricsSnapshot>();
+  readonly #looks = new Requests<WriterLook>();
   readonly #releases = new Requests<readonly string[]>();
   readonly #snapshots = new Requests<boolean>();
   readonly #compactions = new Requests<CompactionOutcome>();
@@ -86,6 +95,9 @@ export class WriterThread {
         case 'expiry':
           this.onExpiry?.(message.changed);
           break;
+        case 'looked':
+          this.#looks.answer(message.request, message.look);
+          break;
         case 'released':
           this.#releases.answer(message.request, message.clusters);
           break;
@@ -103,6 +115,11 @@ export class WriterThread {
           break;
       }
     });
+  }
+
+  /** How all stands now; `status` is as of the last event about clusters. */
+  look(): Promise<WriterLook> {
+    return this.#looks.ask((request) => this.#post({ kind: 'look', request }));
   }
 
   /** Lets held deletions happen, of one cluster or of all. @returns the clusters that were held */

@@ -1,6 +1,7 @@
 /** What `zonelog transfers` shows. */
 import type { Serial } from '../dns/serial.ts';
 import type { ZoneId } from '../ingest/plan.ts';
+import type { SecondaryZoneStatus } from '../ingest/secondary/secondaries.ts';
 import type { LastTransfer, Reached, SecondaryStatus } from '../transfer/secondaries.ts';
 import type { Behind } from '../transfer/version-times.ts';
 
@@ -16,10 +17,25 @@ export interface TransferStatus {
   readonly secondaries: readonly SecondaryNow[];
 }
 
-const HEAD = ['ZONE', 'SERIAL', 'SECONDARY', 'ACKNOWLEDGED', 'TAKEN', 'BEHIND', 'LAST TRANSFER'];
+/** Transfers of both directions. */
+export interface Transfers {
+  /** Zones that are handed out, and their secondaries. */
+  readonly outgoing: readonly TransferStatus[];
+  /** Zones that are taken from other servers. */
+  readonly incoming: readonly SecondaryZoneStatus[];
+}
 
-/** A table with a line for each secondary; zones without any have one too. */
-export function transferLines(zones: readonly TransferStatus[]): string[] {
+const OUTGOING = ['ZONE', 'SERIAL', 'SECONDARY', 'ACKNOWLEDGED', 'TAKEN', 'BEHIND', 'LAST TRANSFER'];
+const INCOMING = ['ZONE', 'SERIAL', 'PRIMARY', 'REFRESHED', 'NEXT', 'EXPIRES', 'FAILURES', 'LAST TRANSFER'];
+
+/** A table of what is handed out, and one of what is taken in, where anything is. */
+export function transferLines({ outgoing, incoming }: Transfers): string[] {
+  if (incoming.length === 0) return outgoingLines(outgoing);
+  return [...(outgoing.length > 0 ? [...outgoingLines(outgoing), ''] : []), ...incomingLines(incoming)];
+}
+
+/** A line for each secondary; zones without any have one too. */
+function outgoingLines(zones: readonly TransferStatus[]): string[] {
   const rows = zones.flatMap(({ zone, serial, secondaries }) => {
     const head = [zone, String(serial)];
     if (secondaries.length === 0) return [[...head, '-', '-', '-', '-', '-']];
@@ -32,8 +48,30 @@ export function transferLines(zones: readonly TransferStatus[]): string[] {
       lastText(one.last),
     ]);
   });
-  const table = [HEAD, ...rows];
-  const widths = HEAD.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  return tableLines([OUTGOING, ...rows]);
+}
+
+function incomingLines(zones: readonly SecondaryZoneStatus[]): string[] {
+  const rows = zones.map(({ zone, serial, primaries, refreshedAt, nextRefreshAt, expiresAt, isExpired, ...rest }) => [
+    zone,
+    serial === undefined ? '-' : String(serial),
+    rest.last?.primary ?? primaries.join(','),
+    momentText(refreshedAt),
+    nextRefreshAt === undefined ? 'now' : momentText(nextRefreshAt),
+    isExpired ? 'has expired' : momentText(expiresAt),
+    String(rest.failures),
+    rest.last === undefined ? '-' : `${lastText(rest.last)} at ${momentText(rest.last.time)}`,
+  ]);
+  return tableLines([INCOMING, ...rows]);
+}
+
+/** @param milliseconds Unix time */
+function momentText(milliseconds: number | undefined): string {
+  return milliseconds === undefined ? '-' : timeText(Math.floor(milliseconds / 1000));
+}
+
+function tableLines(table: readonly (readonly string[])[]): string[] {
+  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   return table.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -63,7 +101,7 @@ function behindText(behind: Behind | undefined): string {
 }
 
 /** `incremental, 12 records, 1.3 kB in 4 ms`. */
-function lastText(last: LastTransfer | undefined): string {
+function lastText(last: Pick<LastTransfer, 'kind' | 'records' | 'octets' | 'seconds'> | undefined): string {
   if (last === undefined) return '-';
   const { kind, records, octets, seconds } = last;
   return `${kind}, ${records} records, ${sizeText(octets)} in ${Math.round(seconds * 1000)} ms`;

@@ -95,6 +95,11 @@ function run(main: MessagePort, { file, logFormat, crashAt, visible }: WriterThr
       case 'metrics':
         post({ kind: 'metrics', request: message.request, snapshot: [...writerMetrics(writer), ...threadMetrics()] });
         break;
+      case 'look': {
+        const look = { status: writer.status(), incoming: writer.secondaries?.status() ?? [] };
+        post({ kind: 'looked', request: message.request, look });
+        break;
+      }
       case 'release':
         post({
           kind: 'released',

@@ -81,7 +81,7 @@ export interface Writer {
   /** Writes a snapshot now. @returns false when one can't be written at the moment */
   snapshot(): Promise<boolean>;
   readonly ingest: Ingest | undefined;
-  readonly secondaries: Pick<SecondarySide, 'metrics'> | undefined;
+  readonly secondaries: Pick<SecondarySide, 'metrics' | 'status'> | undefined;
   readonly projector: Projector;
   /** Hosts that too many objects name, by cluster. */
   crowdedHosts(): readonly (readonly [ClusterId, number])[];

@@ -111,7 +111,7 @@ describe('NOTIFY of a server with two serving threads', () => {
   test('shows who has acknowledged and taken what', async () => {
     const program = server.command()[0] as string;
     const args = ['transfers', '-o', 'json', '-db', server.database];
-    const wanted = async () => JSON.parse((await promisify(execFile)(program, args)).stdout)[0];
+    const wanted = async () => JSON.parse((await promisify(execFile)(program, args)).stdout).outgoing[0];
     // Changes from before may still be on their way.
     const { status } = await eventually(
       async () => {

@@ -5,7 +5,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import type { TransferStatus } from '../../src/compose/transfer-status.ts';
+import type { Transfers } from '../../src/compose/transfer-status.ts';
 import { TransferRefused } from '../kit/dns-client.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
@@ -130,8 +130,8 @@ describe('zones of file and auto', () => {
         '-o',
         'json',
       ]);
-      const zones = JSON.parse(stdout) as readonly TransferStatus[];
-      return zones.find(({ zone }) => zone === 'example.org.')?.secondaries[0]?.last;
+      const { outgoing } = JSON.parse(stdout) as Transfers;
+      return outgoing.find(({ zone }) => zone === 'example.org.')?.secondaries[0]?.last;
     };
     const before = await last();
     assert.deepEqual([before?.serial, before?.kind, before?.records], [2, 'full', 5]);

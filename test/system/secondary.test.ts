@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import type { WriterStatus } from '../../src/compose/messages.ts';
+import type { Transfers } from '../../src/compose/transfer-status.ts';
 import { RRType } from '../../src/dns/rrset.ts';
 import { DnsClient } from '../kit/dns-client.ts';
 import { TestPrimary } from '../kit/primary.ts';
@@ -100,11 +102,29 @@ describe('a secondary zone', () => {
     );
   });
 
+  const run = async (...args: readonly string[]) => {
+    const { stdout } = await promisify(execFile)(server.command()[0] as string, [...args, '--db', server.database]);
+    return stdout;
+  };
+
+  test('is shown as it is now, with its primary and its last transfer', async () => {
+    const from = `127.0.0.2:${primary.port}`;
+    const { incoming } = JSON.parse(await run('transfers', '-o', 'json')) as Transfers;
+    const [zone] = incoming;
+    assert.deepEqual([incoming.length, zone?.zone, zone?.serial, zone?.failures], [1, 'example.org.', 12, 0]);
+    const { primary: source, kind, serial, records, octets = 0, seconds = -1 } = zone?.last ?? {};
+    assert.deepEqual([source, kind, serial, records], [from, 'incremental', 12, 9]);
+    assert.ok(octets > 100 && seconds >= 0);
+    assert.ok((zone?.expiresAt ?? 0) > (zone?.refreshedAt ?? Number.POSITIVE_INFINITY));
+    assert.match(await run('transfers'), /^ZONE +SERIAL +PRIMARY .*\nexample\.org\. +12 +127\.0\.0\.2:\d+ /m);
+    const { secondaries } = JSON.parse(await run('status')) as WriterStatus;
+    assert.deepEqual(
+      secondaries.map(({ zone, serial }) => [zone, serial]),
+      [['example.org.', 12]],
+    );
+  });
+
   test('has a history like any other zone', async () => {
-    const run = async (...args: readonly string[]) => {
-      const { stdout } = await promisify(execFile)(server.command()[0] as string, [...args, '--db', server.database]);
-      return stdout;
-    };
     const difference = await run('diff', 'example.org', '10', '12');
     assert.match(difference, /^-mail\.example\.org\.\t60\tIN\tA\t192\.0\.2\.11$/m);
     assert.match(difference, /^\+mail2\.example\.org\.\t60\tIN\tA\t192\.0\.2\.11$/m);

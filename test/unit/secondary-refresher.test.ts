@@ -134,6 +134,26 @@ test('a zone that was never transferred is asked for at once, then ever later up
   assert.equal(world.lines.length, 1, 'the same trouble is told once');
 });
 
+test('it tells how often it has failed in a row, and when it is asked for next', async () => {
+  const world = new World({}, undefined, 1);
+  const stands = () => {
+    const { failures, nextAt } = world.refresher.status;
+    return [failures, nextAt === undefined ? undefined : Math.round((nextAt - world.clock.now() * 1000) / SECOND)];
+  };
+  world.serials.set(FIRST.address, undefined);
+  world.serials.set(SECOND_PRIMARY.address, undefined);
+  world.refresher.start();
+  assert.deepEqual(stands(), [0, undefined]);
+  await world.settle();
+  assert.deepEqual(stands(), [1, 1800]);
+  await world.pass(1800);
+  assert.deepEqual(stands(), [2, 1800]);
+  world.serials.set(FIRST.address, 1);
+  world.refresher.refresh();
+  await world.settle();
+  assert.deepEqual(stands(), [0, 7200]);
+});
+
 test('primaries are asked in their order, the next one when one has no answer or only what is older', async () => {
   const world = new World({}, undefined, 5);
   world.serials.set(FIRST.address, 4);

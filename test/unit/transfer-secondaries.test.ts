@@ -116,16 +116,46 @@ test('a client that finds that it has the version keeps what is known of its las
 });
 
 test('the table has a line for each secondary, and one for a zone without any', () => {
-  const lines = transferLines([
+  const outgoing = [
     { zone: 'z.', serial: toSerial(7), secondaries: [{ ...status, behind: { versions: 1, seconds: 9.6 } }] },
     { zone: 'y.', serial: toSerial(1), secondaries: [] },
+  ];
+  const lines = transferLines({ outgoing, incoming: [] });
+  assert.deepEqual(lines.map(columns), [
+    'ZONE|SERIAL|SECONDARY|ACKNOWLEDGED|TAKEN|BEHIND|LAST TRANSFER',
+    'z.|7|192.0.2.53:53|7 at 1970-01-01T00:01:40Z|6 at 1970-01-01T00:01:30Z|1 version, 10 s|incremental, 12 records, 1.3 kB in 4 ms',
+    'y.|1|-|-|-|-|-',
   ]);
-  assert.deepEqual(
-    lines.map((line) => line.replaceAll(/ {2,}/g, '|')),
-    [
-      'ZONE|SERIAL|SECONDARY|ACKNOWLEDGED|TAKEN|BEHIND|LAST TRANSFER',
-      'z.|7|192.0.2.53:53|7 at 1970-01-01T00:01:40Z|6 at 1970-01-01T00:01:30Z|1 version, 10 s|incremental, 12 records, 1.3 kB in 4 ms',
-      'y.|1|-|-|-|-|-',
-    ],
-  );
 });
+
+test('a second table has what is taken from other servers', () => {
+  const primaries = ['192.0.2.1:53', '192.0.2.2:53'];
+  const last = {
+    primary: '192.0.2.2:53',
+    kind: 'full' as const,
+    serial: 7,
+    records: 3,
+    octets: 200,
+    seconds: 0.004,
+    time: 100_900,
+  };
+  const times = { refreshedAt: 101_000, expiresAt: 200_000 };
+  const incoming = [
+    { zone: 'a.', primaries, serial: 7, ...times, nextRefreshAt: 150_000, isExpired: false, failures: 0, last },
+    { zone: 'b.', primaries, isExpired: false, failures: 3, trouble: 'no answer' },
+    { zone: 'c.', primaries: ['192.0.2.1:53'], serial: 1, ...times, isExpired: true, failures: 1 },
+  ];
+  const second = [
+    'ZONE|SERIAL|PRIMARY|REFRESHED|NEXT|EXPIRES|FAILURES|LAST TRANSFER',
+    'a.|7|192.0.2.2:53|1970-01-01T00:01:41Z|1970-01-01T00:02:30Z|1970-01-01T00:03:20Z|0|full, 3 records, 200 B in 4 ms at 1970-01-01T00:01:40Z',
+    'b.|-|192.0.2.1:53,192.0.2.2:53|-|now|-|3|-',
+    'c.|1|192.0.2.1:53|1970-01-01T00:01:41Z|now|has expired|1|-',
+  ];
+  assert.deepEqual(transferLines({ outgoing: [], incoming }).map(columns), second);
+  const outgoing = [{ zone: 'y.', serial: toSerial(1), secondaries: [] }];
+  assert.deepEqual(transferLines({ outgoing, incoming }).map(columns).slice(1), ['y.|1|-|-|-|-|-', '', ...second]);
+});
+
+function columns(line: string): string {
+  return line.replaceAll(/ {2,}/g, '|');
+}

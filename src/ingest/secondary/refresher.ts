@@ -46,6 +46,10 @@ export interface RefresherWorld {
 export interface RefreshStatus {
   readonly times: ZoneTimes | undefined;
   readonly isRunning: boolean;
+  /** When primaries are asked next, Unix milliseconds; undefined: they are being asked. */
+  readonly nextAt: number | undefined;
+  /** Refreshes that failed one after the other, up to now. */
+  readonly failures: number;
   /** Why the last refresh failed; undefined: it did not. */
   readonly trouble: string | undefined;
 }
@@ -63,6 +67,7 @@ export class Refresher {
   readonly #stopping = new AbortController();
   #times: ZoneTimes | undefined;
   #cancelNext: () => void = () => {};
+  #nextAt: number | undefined;
   #cancelExpiry: () => void = () => {};
   #running: Promise<void> | undefined;
   /** Somebody wants a refresh after the one that runs: first from that address. */
@@ -79,7 +84,9 @@ export class Refresher {
   }
 
   get status(): RefreshStatus {
-    return { times: this.#times, isRunning: this.#running !== undefined, trouble: this.#trouble };
+    const isRunning = this.#running !== undefined;
+    const nextAt = isRunning ? undefined : this.#nextAt;
+    return { times: this.#times, isRunning, nextAt, failures: this.#failures, trouble: this.#trouble };
   }
 
   /** Begins: at once, as nobody knows what has happened since the last start. */
@@ -134,6 +141,7 @@ export class Refresher {
     if (this.#stopping.signal.aborted) return;
     this.#failures = isRefreshed ? 0 : this.#failures + 1;
     const wait = this.#isWanted ? NOTIFY_GAP : this.#waitAfter(isRefreshed);
+    this.#nextAt = this.#world.clock.now() + wait;
     this.#cancelNext = this.#world.clock.after(wait, () => this.#run());
   }
 

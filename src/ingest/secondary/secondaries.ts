@@ -45,6 +45,21 @@ export interface SecondariesOptions {
   readonly logger: Logger;
 }
 
+/** The last transfer of a zone since the start that counted. */
+export interface LastInTransfer {
+  /** Who it came from. */
+  readonly primary: string;
+  readonly kind: 'full' | 'incremental';
+  readonly serial: number;
+  /** Received, SOA records too. */
+  readonly records: number;
+  readonly octets: number;
+  /** From the first question for it until it was stored. */
+  readonly seconds: number;
+  /** When it was stored, Unix milliseconds. */
+  readonly time: number;
+}
+
 /** How a zone stands, for operators. */
 export interface SecondaryZoneStatus {
   readonly zone: ZoneId;
@@ -55,7 +70,12 @@ export interface SecondaryZoneStatus {
   readonly expiresAt?: number;
   readonly isExpired: boolean;
   readonly memberOf?: ZoneId;
+  /** When primaries are asked next, Unix milliseconds; absent: they are being asked. */
+  readonly nextRefreshAt?: number;
+  /** Refreshes that failed one after the other, up to now. */
+  readonly failures: number;
   readonly trouble?: string;
+  readonly last?: LastInTransfer;
 }
 
 export interface Secondaries {
@@ -80,6 +100,9 @@ interface RunningZone {
   readonly source: SecondarySource;
   readonly memberOf: SecondarySource | undefined;
   readonly refresher: Refresher;
+  /** When the transfer that goes on, or was the last, began; Unix milliseconds. */
+  began: number;
+  last: LastInTransfer | undefined;
 }
 
 export function createSecondaries({ store, clock, random, logger }: SecondariesOptions): Secondaries {
@@ -109,13 +132,18 @@ export function createSecondaries({ store, clock, random, logger }: SecondariesO
             askVersion({ apex: source.apex, primary, source: source.source, clock, random, signal }),
           )) ?? fail('stopped'),
         transfer: async (primary, known, signal) => {
-          const result = await transfers.run(primary.address, signal, () =>
-            transfer(source, label, primary, known, signal),
-          );
+          const result = await transfers.run(primary.address, signal, () => {
+            running.began = clock.now();
+            return transfer(source, label, primary, known, signal);
+          });
           if (result?.ok !== true) counters.transfers.add([label, 'failed']);
           return result ?? fail('stopped');
         },
-        store: (result, primary) => storeVersion(source, label, result, primary),
+        async store(result, primary) {
+          const stored = await storeVersion(source, label, result, primary);
+          if (stored.ok) running.last = lastOf(result, primary, running.began);
+          return stored;
+        },
         mark(kind, primary) {
           const events: TransferEvent[] =
             kind === 'expired'
@@ -130,8 +158,20 @@ export function createSecondaries({ store, clock, random, logger }: SecondariesO
       },
       store.times(source.zone),
     );
-    zones.set(source.zone, { source, memberOf, refresher });
+    const running: RunningZone = { source, memberOf, refresher, began: 0, last: undefined };
+    zones.set(source.zone, running);
     refresher.start();
+  }
+
+  function lastOf(
+    { version, octets }: TransferResult & { kind: 'transferred' },
+    primary: Primary,
+    began: number,
+  ): LastInTransfer {
+    const { kind, soa, received: records } = version;
+    const time = clock.now();
+    const seconds = (time - began) / 1000;
+    return { primary: nameOfPrimary(primary), kind, serial: soa.rdata.serial, records, octets, seconds, time };
   }
 
   function transfer(
@@ -278,8 +318,8 @@ export function createSecondaries({ store, clock, random, logger }: SecondariesO
       }
     },
     status: () =>
-      [...zones.values()].map(({ source, memberOf, refresher }): SecondaryZoneStatus => {
-        const { times, trouble } = refresher.status;
+      [...zones.values()].map(({ source, memberOf, refresher, last }): SecondaryZoneStatus => {
+        const { times, trouble, nextAt, failures } = refresher.status;
         const known = store.known(source.zone);
         const serial = known?.records.soa()?.rdata.serial;
         return {
@@ -289,7 +329,10 @@ export function createSecondaries({ store, clock, random, logger }: SecondariesO
           ...times,
           isExpired: known?.isExpired ?? false,
           ...(memberOf && { memberOf: memberOf.zone }),
+          ...(nextAt !== undefined && { nextRefreshAt: nextAt }),
+          failures,
           ...(trouble !== undefined && { trouble }),
+          ...(last && { last }),
         };
       }),
     metrics() {
