@@ -54,8 +54,8 @@ export async function openControl(database: string, actions: ControlActions): Pr
 
 function actionsByRequest(actions: ControlActions): ReadonlyMap<string, Action> {
   return new Map<string, Action>([
-    ['GET /status', () => [200, actions.status()]],
-    ['GET /transfers', () => [200, actions.transfers()]],
+    ['GET /status', async () => [200, await actions.status()]],
+    ['GET /transfers', async () => [200, await actions.transfers()]],
     ['POST /release', async (query) => [200, { released: await actions.release(query.get('cluster') ?? undefined) }]],
     ['POST /snapshot', async () => [200, { isWritten: await actions.snapshot() }]],
     [
