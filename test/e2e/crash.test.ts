@@ -31,7 +31,7 @@ describe(`a server that is killed again and again (ZONELOG_TEST_SEED=${SEED})`, 
     });
   }
 
-  test(`at ${KILLS} random moments loses nothing`, { timeout: 600_000 }, async (t) => {
+  test(`at ${KILLS} random moments loses nothing`, async (t) => {
     const random = seededRandom(SEED);
     for (let i = 0; i < KILLS; i++) {
       await run.killAfter(random() * LONGEST);

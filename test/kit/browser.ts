@@ -22,6 +22,9 @@ export const SIZES = {
 export type Size = keyof typeof SIZES;
 export type Scheme = 'light' | 'dark';
 
+/** For whatever is waited for, milliseconds: waited out only where a test fails. */
+const PATIENCE = 60_000;
+
 export function launch(): Promise<Browser> {
   return chromium.launch({
     executablePath: PROGRAM ?? '',
@@ -54,7 +57,7 @@ export async function openTab(
 ): Promise<Tab> {
   const context = await browser.newContext({ ...SIZES[size], colorScheme: scheme, timezoneId: 'UTC' });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PATIENCE);
   const offences: string[] = [];
   page.on('pageerror', (error) => offences.push(`error: ${error.stack ?? error.message}`));
   page.on('dialog', (dialog) => {
