@@ -101,7 +101,7 @@ describe('a database that', () => {
       const { stderr, status } = spawnSync(
         'setpriv',
         [...(hasRights ? ['--bounding-set=-all', '--inh-caps=-all'] : []), '--', ...server.command()],
-        { encoding: 'utf8', timeout: 20_000, cwd: folder },
+        { encoding: 'utf8', timeout: 120_000, cwd: folder },
       );
       assert.equal(status, 1, stderr);
       assert.match(stderr, /needs to read and write the file and its directory/);
