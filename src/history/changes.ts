@@ -1,5 +1,6 @@
 /** Changes of zones in the order in which they were published: what follows a cursor, for those who watch. */
 import { ok } from '../errors.ts';
+import { windowStart } from '../ingest/log-window.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { ChangePage, TextRecord, ZoneChange } from './answers.ts';
 import { eventsOfBatch } from './log-events.ts';
@@ -7,7 +8,7 @@ import { quote } from './moment.ts';
 import { limitOf } from './paging.ts';
 import { namePattern } from './pattern.ts';
 import { type Answered, problem } from './problem.ts';
-import { type HistorySource, type Version, versionRef } from './source.ts';
+import { type HistorySource, iso, type Version, versionRef } from './source.ts';
 import { textRecord } from './text.ts';
 import { zoneIdOf } from './zone-at.ts';
 
@@ -38,7 +39,9 @@ export function changes(source: HistorySource, query: ChangeQuery): Answered<Cha
   const newest = source.db.prepare<[], number>('SELECT max(batch) FROM projection_position').pluck().get() ?? 0;
   const since = query.since === undefined ? ok({ batch: newest }) : source.placeBefore(query.since, only.value);
   if (!since.ok) return since;
-  const after = cursorOf(query.after, since.value.batch);
+  const asked = cursorOf(query.after, since.value.batch);
+  if (!asked.ok) return asked;
+  const after = inWindow(source, only.value, asked.value, query.after !== undefined && query.after !== 'start');
   if (!after.ok) return after;
   const versions = versionsAfter(source, only.value, after.value, limit.value);
   const items: ZoneChange[] = [];
@@ -66,6 +69,27 @@ function cursorOf(text: string | undefined, start: number): Answered<Cursor> {
   return ok({ batch: Number(match[1]), ...(match[2] !== undefined && { zone: match[2] }) });
 }
 
+/**
+ * Where a cursor leads in what is left of the log. Who has come back to a cut log is told when it lost a version that it has
+ * not seen: of each zone the last one before the cut is still known.
+ */
+function inWindow(source: HistorySource, zones: readonly ZoneId[], cursor: Cursor, hasSeen: boolean): Answered<Cursor> {
+  const window = windowStart(source.db);
+  if (cursor.batch >= window.batch) return ok(cursor);
+  const isMissed = (zone: ZoneId) => {
+    const last = source.journal.lastVersion(zone, window.batch + 1);
+    return last !== undefined && isAfter({ zone, version: last }, cursor);
+  };
+  if (!hasSeen || !zones.some(isMissed)) return ok({ batch: window.batch });
+  const begins = `the log was cut and now begins at ${iso(window.time)}`;
+  return problem('beforeLog', `what followed ${cursorText(cursor)} is not all known any more: ${begins}`);
+}
+
+function isAfter({ zone, version }: { zone: ZoneId; version: { readonly batch: number } }, cursor: Cursor): boolean {
+  if (version.batch !== cursor.batch) return version.batch > cursor.batch;
+  return cursor.zone !== undefined && zone > cursor.zone;
+}
+
 function cursorText({ batch, zone }: Cursor): string {
   return zone === undefined ? String(batch) : `${batch}-${zone}`;
 }
@@ -82,7 +106,7 @@ function versionsAfter(source: HistorySource, zones: readonly ZoneId[], after: C
   );
   return zones
     .flatMap((zone) => read.all(zone, after.batch, limit + 1).map((version) => ({ zone, version })))
-    .filter(({ zone, version }) => version.batch > after.batch || (after.zone !== undefined && zone > after.zone))
+    .filter((change) => isAfter(change, after))
     .sort((a, b) => a.version.batch - b.version.batch || (a.zone < b.zone ? -1 : 1))
     .slice(0, limit);
 }

@@ -1,5 +1,6 @@
 /** The raw log, filtered. */
 import { ok } from '../errors.ts';
+import { windowStart } from '../ingest/log-window.ts';
 import type { LoggedEvent, Page } from './answers.ts';
 import { type EventRow, KIND_NAMES, loggedEvent, SELECT_EVENTS } from './log-events.ts';
 import { quote } from './moment.ts';
@@ -96,7 +97,8 @@ function positionsOf(source: HistorySource, { from, to }: EventQuery): Answered<
     'SELECT first, count FROM batch WHERE batch = ?',
   );
   const newest = edge.get(end.value.batch);
-  const oldest = edge.get(begin.value.batch + 1);
+  // The batch that a log was cut at is not in it any more, or not for long.
+  const oldest = edge.get(Math.max(begin.value.batch, windowStart(source.db).batch) + 1);
   if (oldest === undefined || newest === undefined) return ok({ first: 1, last: 0 });
   return ok({ first: oldest.first, last: newest.first + newest.count - 1 });
 }

@@ -23,6 +23,9 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
+/** As far back as RFC 3339 can tell; a Date ends before what `-9999999999w` would be. */
+const EARLIEST = -62_167_219_200_000;
+
 /** What the forms are, for messages. */
 export const MOMENT_FORMS = `RFC 3339 (2026-11-21T02:45:00Z), how long ago (-15m, -1h30m, -2d) or a serial`;
 
@@ -39,7 +42,7 @@ export function parseMoment(text: string | undefined, now: number): Answered<Mom
     let ms = 0;
     for (const [, amount, unit = ''] of ago.matchAll(/(\d+)(ms|[smhdw])/g))
       ms += Number(amount) * (UNIT_MS[unit] as number);
-    return ok({ kind: 'time', time: Math.floor(now - ms) });
+    return ok({ kind: 'time', time: Math.max(EARLIEST, Math.floor(now - ms)) });
   }
   if (/^\d{1,10}$/.test(word) && Number(word) < 2 ** 32) return ok({ kind: 'serial', serial: toSerial(Number(word)) });
   const time = parseTime(word);
@@ -76,8 +79,10 @@ export function parseTime(text: string): number | undefined {
   ];
   const [y, mo, d, h, mi, s] = fields;
   // A leap second is the second before it.
-  const time = Date.UTC(y, mo - 1, d, h, mi, Math.min(s, 59), Number(`${fraction}000`.slice(0, 3)));
-  const date = new Date(time);
+  const date = new Date(Date.UTC(2000, mo - 1, 1, h, mi, Math.min(s, 59), Number(`${fraction}000`.slice(0, 3))));
+  // Years before 100 would be taken for those of the twentieth century.
+  date.setUTCFullYear(y, mo - 1, d);
+  const time = date.getTime();
   const isReal = date.getUTCMonth() === mo - 1 && date.getUTCDate() === d && h < 24 && mi < 60 && s <= 60;
   if (!isReal || Number(offsetHours) > 23 || Number(offsetMinutes) > 59) return undefined;
   const offset = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000;

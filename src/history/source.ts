@@ -224,6 +224,11 @@ export class HistorySource {
     return Math.abs(high.serial - high.time / 1000) < OWN_SERIAL_DRIFT ? high : undefined;
   }
 
+  /** The batch of the version that a zone had when what is left of the log begins; 0 where there was none, or all is left. */
+  firstKept(zone: ZoneId): number {
+    return this.journal.lastVersion(zone, windowStart(this.db).batch + 1)?.batch ?? 0;
+  }
+
   /** The version that a zone had after a batch; none where it had been given up since, and was not complete again. */
   versionAt(zone: ZoneId, batch: number): Version | undefined {
     const version = this.journal.lastVersion(zone, batch + 1);

@@ -40,7 +40,7 @@ export function timeline(source: HistorySource, query: TimelineQuery): Answered<
     )
     .all(
       id.value,
-      begin.value.batch,
+      Math.max(begin.value.batch, source.firstKept(id.value) - 1),
       Math.min(end.value.batch, (cursor.value ?? Infinity) - 1, Number.MAX_SAFE_INTEGER),
       limit.value + 1,
     );

@@ -100,7 +100,9 @@ export async function follow(query: Query, { onChange, onState }: FeedHandlers, 
     } catch (error) {
       if (signal.aborted) return;
       onState(error instanceof Error ? error.message : String(error));
-      if (error instanceof ApiProblem && error.status >= 400 && error.status < 500) return;
+      // What came meanwhile has been removed from the log: it goes on with what comes from now on.
+      if (error instanceof ApiProblem && error.status === 410 && lastId !== '') lastId = '';
+      else if (error instanceof ApiProblem && error.status >= 400 && error.status < 500) return;
     }
     await new Promise((resolve) => setTimeout(resolve, RECONNECT_AFTER));
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { parseTime } from '../../src/history/moment.ts';
 import { type History, openHistory } from '../../src/history/questions.ts';
 import type { ClusterEvent } from '../../src/ingest/event.ts';
 import {
@@ -296,6 +297,10 @@ test('what can not be answered is a problem of a kind, in one line', (t) => {
   };
   assert.equal(kindOf(history.zoneAt(ZONE, '2099-01-01T00:00:00Z')), 'future');
   assert.equal(kindOf(history.zoneAt(ZONE, '2020-01-01T00:00:00Z')), 'beforeLog');
+  // Farther back than a Date reaches; and a year that is not 1901.
+  assert.equal(kindOf(history.zoneAt(ZONE, '-9999999999w')), 'beforeLog');
+  assert.equal(kindOf(history.zoneAt(ZONE, '0001-01-01T00:00:00Z')), 'beforeLog');
+  assert.deepEqual(parseTime('0001-01-01T00:00:00Z'), Date.parse('0001-01-01T00:00:00Z'));
   assert.equal(kindOf(history.zoneAt(ZONE, '17')), 'neverPublished');
   assert.equal(kindOf(history.zoneAt(ZONE, new Date(START).toISOString())), 'notComplete');
   assert.equal(kindOf(history.zoneAt('nowhere.example')), 'unknownZone');
