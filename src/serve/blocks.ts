@@ -140,13 +140,16 @@ export function buildBlock(
   const view = handlers.find((handler) => handler.view !== undefined)?.view;
   const running: RunningBlock = {
     view: view?.name ?? '',
-    run: chain.length > 0 ? composeChain(chain) : undefined,
+    // A block with nothing but a view has a chain, as the peer has it: one that nobody answers at the end of.
+    run: chain.length > 0 ? composeChain(chain) : view && composeChain([NOBODY]),
     observers: handlers.filter((handler) => handler.observe !== undefined),
     isPure: handlers.every((handler) => handler.isPure === true),
     ...(view && { isChosen: (request: Request) => view.isChosen(request) }),
   };
   return ok({ block, running, handlers });
 }
+
+const NOBODY: Handler = { name: 'view', handle: (request, next) => next(request) };
 
 function makeHandler(
   name: string,

@@ -178,6 +178,17 @@ test('view: a block is chosen when all its expressions are true, and not when on
   assert.equal(isChosen('"a"'), false);
 });
 
+test('view: a block with nothing else answers SERVFAIL, as CoreDNS 1.14.7 does, one without a plugin REFUSED', async () => {
+  const { tools } = toolsOf();
+  const options = optionsOf('view v {\nexpr true\n}');
+  const built = buildBlock(loopbackBlock(['view'], { options }), PLUGINS, tools, tools.logger);
+  assert.ok(built.ok);
+  const outcome = await built.value.running.run?.(requestOf('a', 'A'));
+  assert.equal(outcome?.kind === 'reply' && outcome.rcode, 2);
+  const bare = buildBlock(loopbackBlock([], { options: optionsOf('') }), PLUGINS, tools, tools.logger);
+  assert.ok(bare.ok && bare.value.running.run === undefined);
+});
+
 test('view: it is no part of the chain, names the block, and shows its label', () => {
   const options = optionsOf("metadata\nwhoami\nview inside {\nexpr type() == 'A'\n}");
   const { tools } = toolsOf();

@@ -3,7 +3,7 @@ import type { Dns64Options } from '../../corefile/config.ts';
 import { textOfIPv6, unmapAddress } from '../../dns/address.ts';
 import { Rcode, type ResourceRecord, RRClass, RRType } from '../../dns/rrset.ts';
 import { createCounters } from '../../metrics.ts';
-import type { Handler, MaybePromise, Outcome, Reply, Request } from '../chain.ts';
+import { type Handler, isUnwritten, type MaybePromise, type Outcome, type Reply, type Request } from '../chain.ts';
 import { serverOf } from '../listen-point.ts';
 import { octetsOf } from '../networks.ts';
 import type { AskServer } from '../static-zone/answer.ts';
@@ -25,7 +25,8 @@ export function createDns64(options: Dns64Options, askServer: AskServer): Handle
     return options.allowIpv4 || unmapAddress(request.remote.address).includes(':');
   };
   const translate = (reply: Reply, request: Request): MaybePromise<Outcome> => {
-    if (reply.rcode === Rcode.NXDOMAIN) return reply;
+    // Where no plugin has written anything there is nothing to be translated.
+    if (reply.rcode === Rcode.NXDOMAIN || isUnwritten(reply)) return reply;
     if (!options.translateAll && reply.answer.some(isRealAddress)) return reply;
     const { packet: _, ...rest } = request;
     const asked = askServer({ ...rest, question: { ...request.question, type: RRType.A } });
