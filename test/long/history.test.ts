@@ -8,7 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { checkHistory, script } from '../kit/history-run.ts';
 
-const PARTS = 4;
+const PARTS = 8;
 /** Octets. */
 const MOST_MEMORY = 1024 ** 3;
 const RUNS = Math.ceil(Number(process.env.ZONELOG_TEST_HISTORIES ?? 1_000) / PARTS);
