@@ -231,16 +231,19 @@ export function testPeer(kind: PeerKind): void {
 
     test('gets nothing with a wrong key, and all with the right one', async () => {
       const copies = () => Promise.all(ZONES.map((zone) => run.peer.zone(zone)));
-      const before = await copies();
+      const before = await eventually(copies, (zones) => !zones.includes(undefined), 'it has its zones', CONVERGENCE);
+      // A zone that it has not got at this moment, as it loads or writes, may come; one that has changed does not come back.
+      const hasWhatItHad = () =>
+        eventually(
+          async () => isDeepStrictEqual(await copies(), before),
+          (isSame) => isSame,
+          'it has what it had',
+          CONVERGENCE,
+        );
       await run.peer.stop();
       run.peer.setSecret(WRONG_SECRET);
       await run.peer.start();
-      await eventually(
-        async () => isDeepStrictEqual(await copies(), before),
-        (isSame) => isSame,
-        'it has what it had',
-        CONVERGENCE,
-      );
+      await hasWhatItHad();
       // It asks and is refused, or refuses what it is told; while it loaded its zones it may have refused too.
       const wrong = async () => [
         await run.server.metric('zonelog_tsig_requests_total', { result: 'BADSIG' }),
@@ -254,7 +257,7 @@ export function testPeer(kind: PeerKind): void {
         'a signature was found wrong',
         CONVERGENCE,
       );
-      assert.deepEqual(await copies(), before);
+      await hasWhatItHad();
       await run.peer.stop();
       run.peer.setSecret(SECRET);
       await run.peer.start();
