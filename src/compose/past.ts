@@ -21,7 +21,7 @@ export function answerPast(history: History, question: PastQuestion): PastReply 
 
 /** What was answered then. */
 function answerThen(history: History, { zone: id, name, type, at }: PastQuestion): PastReply {
-  const zone = history.zoneForName(id, name, at);
+  const zone = history.zoneForName(id, name, type, at);
   if (!zone.ok) return problemReply(zone.error);
   return replyFrom(zone.value, name, type);
 }

@@ -6,7 +6,8 @@ import type { ZoneId } from '../ingest/plan.ts';
 import type { Zone } from '../projection/zone.ts';
 import { findOrMake } from '../serve/synth.ts';
 import { type Answered, problem } from './problem.ts';
-import { type HistorySource, iso } from './source.ts';
+import { type AskedPlace, type HistorySource, iso } from './source.ts';
+import { withDigest } from './with-digest.ts';
 import { worldAt, zoneIn } from './worlds.ts';
 import { worldForNames } from './worlds-of-names.ts';
 
@@ -14,21 +15,30 @@ import { worldForNames } from './worlds-of-names.ts';
 const MOST_ALIASES = 11;
 const MOST_LEADS = 64;
 
-/** @param at a moment */
+/**
+ * @param type of records that the answer is to have
+ * @param at a moment
+ */
 export function zoneForName(
   source: HistorySource,
   id: ZoneId,
   name: DomainName,
+  type: RRType,
   at: string | undefined,
 ): Answered<Zone> {
   const place = source.place(at, [id]);
   if (!place.ok) return place;
-  const { batch } = place.value;
+  const found = zoneWithNames(source, id, name, place.value);
+  return found.ok ? ok(withDigest(source, found.value, name, type, place.value.batch)) : found;
+}
+
+function zoneWithNames(source: HistorySource, id: ZoneId, name: DomainName, place: AskedPlace): Answered<Zone> {
+  const { batch } = place;
   const names = [name];
   for (;;) {
     const world = worldForNames(source, id, names, batch);
     const zone = zoneIn(source, world, id, batch);
-    if (zone === undefined) return problem('unknownZone', `there was no zone ${id} at ${iso(place.value.asked)}`);
+    if (zone === undefined) return problem('unknownZone', `there was no zone ${id} at ${iso(place.asked)}`);
     if (zone.definition.kind === 'gateway') {
       const leads = new Set(names.flatMap((one) => leadsOf(zone, one)));
       const more = [...leads].filter((lead) => !names.includes(lead));

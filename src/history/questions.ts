@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs';
 import { openReadOnly } from '../database.ts';
 import type { DomainName } from '../dns/name.ts';
+import type { RRType } from '../dns/rrset.ts';
 import { OperatorError, ok } from '../errors.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Zone } from '../projection/zone.ts';
@@ -55,7 +56,7 @@ export interface History {
   /** A zone as a transfer gave it then. The records may be walked after other questions were asked. */
   zoneAt(zone: string, at?: string): Answered<ZoneAt>;
   /** A zone to answer questions about one name from, as it was then: of other names it may know nothing. */
-  zoneForName(zone: ZoneId, name: DomainName, at?: string): Answered<Zone>;
+  zoneForName(zone: ZoneId, name: DomainName, type: RRType, at?: string): Answered<Zone>;
   /** What an incremental transfer between two versions brings. */
   diff(zone: string, from: string, to?: string): Answered<ZoneDifference>;
   /** Every name, service and pod that held an address. */
@@ -98,7 +99,7 @@ export function openHistory(file: string, { now }: HistoryOptions): Answered<His
     recordHistory: (query) => source.ask(() => recordHistory(source, query)),
     why: (query) => source.ask(() => why(source, query)),
     zoneAt: (zone, at) => source.ask(() => zoneAt(source, zone, at)),
-    zoneForName: (zone, name, at) => source.ask(() => zoneForName(source, zone, name, at)),
+    zoneForName: (zone, name, type, at) => source.ask(() => zoneForName(source, zone, name, type, at)),
     diff: (zone, from, to) => source.ask(() => diff(source, zone, from, to)),
     who: (address, at) => source.ask(() => who(source, address, at)),
     changes: (query) => source.ask(() => changes(source, query)),

@@ -39,6 +39,7 @@ export function recordHistory(source: HistorySource, query: RecordQuery): Answer
   if (!name.ok) return name;
   const type = typeOf(query.type);
   if (!type.ok) return type;
+  if (type.value === Types.SOA) return ofVersions(type.value);
   const limit = limitOf(query.limit);
   if (!limit.ok) return limit;
   const cursor = numberCursor(query.cursor);
@@ -60,11 +61,19 @@ export function recordHistory(source: HistorySource, query: RecordQuery): Answer
     const teller = new ValueTeller(source, states, zone, name.value, type.value);
     return teller.newest(range, limit.value);
   });
+  // Zones of other servers have digests among their records.
+  if (type.value === Types.ZONEMD && values.length === 0 && query.cursor === undefined) return ofVersions(type.value);
   values.sort((a, b) => b.from.batch - a.from.batch);
   // A page ends with a whole batch, so that the cursor is a batch.
   const last = values[limit.value - 1]?.from.batch;
   const items = last === undefined ? values : values.filter(({ from }) => from.batch >= last);
   return ok({ items, ...(last !== undefined && items.length < values.length && { next: String(last) }) });
+}
+
+/** They change with everything else: a list of them would be that of all versions. */
+function ofVersions(type: RRType): Answered<never> {
+  const text = `${typeText(type)} records are of each version of a zone, and no part of a name's history`;
+  return problem('badInput', `${text}: tail, diff and zone tell of versions`);
 }
 
 export function nameOf(text: string): Answered<DomainName> {

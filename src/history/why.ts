@@ -14,6 +14,7 @@ import { nameOf, typeOf, zonesFor } from './record-history.ts';
 import { type AskedPlace, type HistorySource, iso } from './source.ts';
 import { reasonsOf } from './stanza-reasons.ts';
 import { textRecords } from './text.ts';
+import { withDigest } from './with-digest.ts';
 import { zoneIn } from './worlds.ts';
 import { worldForNames } from './worlds-of-names.ts';
 
@@ -38,9 +39,11 @@ export function why(source: HistorySource, query: WhyQuery): Answered<readonly E
   const explanations: Explanation[] = [];
   for (const id of ids.value) {
     const world = worldForNames(source, id, [name.value], place.value.batch);
-    const zone = zoneIn(source, world, id, place.value.batch);
-    if (zone === undefined) continue;
-    const explanation = explain(source, world, zone, name.value, type.value ?? Types.A, place.value);
+    const found = zoneIn(source, world, id, place.value.batch);
+    if (found === undefined) continue;
+    const asked = type.value ?? Types.A;
+    const zone = withDigest(source, found, name.value, asked, place.value.batch);
+    const explanation = explain(source, world, zone, name.value, asked, place.value);
     explanations.push(explanation);
     if (explanation.outcome !== 'passedOn') break;
   }

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { RRType } from '../../src/dns/rrset.ts';
+import { recordText } from '../../src/dns/zonefile.ts';
 import { parseTime } from '../../src/history/moment.ts';
 import { type History, openHistory } from '../../src/history/questions.ts';
 import type { ClusterEvent } from '../../src/ingest/event.ts';
+import { type Zone, zonemdRecord } from '../../src/projection/zone.ts';
 import {
   EAST,
+  name,
   namespace,
   planApplied,
   remove,
@@ -310,4 +314,52 @@ test('what can not be answered is a problem of a kind, in one line', (t) => {
   assert.equal(kindOf(history.recordHistory({ name: 'example.org' })), 'unknownZone');
   assert.equal(kindOf(history.who('web')), 'badInput');
   assert.equal(kindOf(openHistory(`${file}.not`, { now: () => NOW })), 'noLog');
+});
+
+test('the digest of a version is told as it was handed out then, and is no part of a history', (t) => {
+  const file = path.join(temporaryFolder(t).path, 'zonelog.db');
+  const recording = recordTo(file);
+  const zonemd = { hash: 'sha384', most: 100 } as const;
+  recording.record([planApplied(zoneDefinition(ZONE, [stanza(EAST)], { zonemd })), namespace(EAST, 'apps')]);
+  recording.record([...synced(EAST), service(EAST, 'apps/web', ['10.0.0.1'])]);
+  const handedOut = () => {
+    const zone = recording.projector.zones()[0] as Zone;
+    const record = zonemdRecord(zone);
+    return record && recordText(record);
+  };
+  const first = handedOut();
+  recording.record([service(EAST, 'apps/web', ['10.0.0.2'])]);
+  const second = handedOut();
+  recording.record([planApplied(zoneDefinition(ZONE, [stanza(EAST)]))]);
+  assert.ok(first !== undefined && second !== undefined && first !== second);
+  const opened = openHistory(file, { now: () => NOW });
+  assert.ok(opened.ok);
+  const history = opened.value;
+  t.after(() => {
+    history.close();
+    recording.database.close();
+  });
+  const told = (type: string, second: number) => {
+    const why = history.why({ name: ZONE, type, at: new Date(START + second * 1000).toISOString() });
+    assert.ok(why.ok);
+    return why.value.map(({ outcome, records }) => [
+      outcome,
+      ...records
+        .filter(({ type }) => type === 'ZONEMD')
+        .map(({ owner, ttl, type, data }) => [owner, ttl, 'IN', type, data].join('\t')),
+    ]);
+  };
+  assert.deepEqual(told('ZONEMD', 1), [['answer', first]]);
+  assert.deepEqual(told('ANY', 1), [['answer', first]]);
+  assert.deepEqual(told('ZONEMD', 2), [['answer', second]]);
+  assert.deepEqual(told('ZONEMD', 3), [['nodata']]);
+  const asked = history.zoneForName(ZONE, name(ZONE), RRType.ZONEMD, new Date(START + 1000).toISOString());
+  assert.ok(asked.ok);
+  const then = zonemdRecord(asked.value);
+  assert.equal(then && recordText(then), first);
+  for (const type of ['ZONEMD', 'SOA']) {
+    const values = history.recordHistory({ name: ZONE, type });
+    assert.ok(!values.ok);
+    assert.match(values.error.message, /of each version of a zone/);
+  }
 });
