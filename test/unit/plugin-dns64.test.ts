@@ -54,6 +54,9 @@ test('dns64: a name without any address gets the reply to the question for IPv4 
   const handler = createDns64(optionsOf('dns64').dns64 ?? assert.fail(), () => ({
     ...emptyReply(0),
     isAuthoritative: true,
+    isRecursionAvailable: true,
+    isRecursionDesired: false,
+    isTruncated: true,
     authority: soa,
   }));
   const own = { authority: soa, isAuthoritative: true };
@@ -61,6 +64,8 @@ test('dns64: a name without any address gets the reply to the question for IPv4 
   assert.ok(outcome.kind === 'reply');
   assert.deepEqual([outcome.rcode, outcome.isAuthoritative, outcome.isLowerCase], [0, false, true]);
   assert.deepEqual(outcome.authority, soa);
+  const { isRecursionAvailable, isRecursionDesired, isTruncated } = outcome;
+  assert.deepEqual([isRecursionAvailable, isRecursionDesired, isTruncated], [undefined, undefined, true]);
   // RFC 6147 §5.1.2: an error other than NXDOMAIN counts as no IPv6 addresses.
   const written = { rcode: 2, isRecursionAvailable: true };
   assert.equal((await ask('dns64', V6, written, { authority: soa })).text.rcode, 'NOERROR');

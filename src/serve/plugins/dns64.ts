@@ -3,7 +3,15 @@ import type { Dns64Options } from '../../corefile/config.ts';
 import { textOfIPv6, unmapAddress } from '../../dns/address.ts';
 import { Rcode, type ResourceRecord, RRClass, RRType } from '../../dns/rrset.ts';
 import { createCounters } from '../../metrics.ts';
-import { type Handler, isUnwritten, type MaybePromise, type Outcome, type Reply, type Request } from '../chain.ts';
+import {
+  emptyReply,
+  type Handler,
+  isUnwritten,
+  type MaybePromise,
+  type Outcome,
+  type Reply,
+  type Request,
+} from '../chain.ts';
 import { serverOf } from '../listen-point.ts';
 import { octetsOf } from '../networks.ts';
 import type { AskServer } from '../static-zone/answer.ts';
@@ -76,8 +84,9 @@ function synthesize(original: Reply, found: Reply, { prefix }: Dns64Options): Re
     const address = embed(rdata.address, prefix.bytes, prefix.prefix);
     return { owner, type: RRType.AAAA, ttl: Math.min(ttl, most), rdata: { type: 'AAAA', address } };
   });
-  const { source: _, aging: __, encoded: ___, ...rest } = found;
-  return { ...rest, isAuthoritative: false, isLowerCase: true, answer };
+  const { authority, additional, isTruncated = false } = found;
+  // Nobody's own answer: of the flags only TC is taken over, as the peer has it.
+  return { ...emptyReply(Rcode.NOERROR), isTruncated, isLowerCase: true, answer, authority, additional };
 }
 
 /**
