@@ -39,7 +39,7 @@ export function reasonsOf(
     const { verdict, code, text } = end === undefined ? verdictOf(world, zone, at, name, subject) : NOT_ASKED[end];
     if (verdict === 'has') end = 'earlierStanza';
     else if (!handsOn(zone, at, name)) end ??= 'noFallthrough';
-    const lost = Object.entries(cluster.lost).map(([kind, reason]) => `${kind}: ${reason}`);
+    const lost = lostText(cluster.lost);
     const objects = verdict === 'notAsked' ? [] : objectsOf(world, zone, at, name, subject);
     const held = heldText(source, stanza.cluster, cluster.held, objects, place);
     return {
@@ -49,7 +49,7 @@ export function reasonsOf(
       verdict,
       code,
       text,
-      ...(lost.length > 0 && { lost: lost.join('; ') }),
+      ...(lost !== '' && { lost }),
       ...(held !== undefined && { held }),
       events: eventsOf(source, objects, stanza, place),
     };
@@ -57,6 +57,12 @@ export function reasonsOf(
 }
 
 /** A zone of another server has what its primary sent last. */
+/** What contact was lost with, and why: kinds that have a reason in common together. */
+function lostText(lost: ClusterState['lost']): string {
+  const kinds = Map.groupBy(Object.entries(lost), ([, reason]) => reason);
+  return [...kinds].map(([reason, of]) => `${of.map(([kind]) => kind).join(', ')}: ${reason}`).join('; ');
+}
+
 function transferReason(source: HistorySource, zone: Zone, name: DomainName, place: Place): StanzaReason {
   const { content } = zone;
   const primary = content?.primary ?? zone.definition.primaries?.[0] ?? '';

@@ -176,7 +176,8 @@ function explanationBlock({ zone, type, at, outcome, records, stanzas }: Explana
         ` stanza ${reason.stanza}, ${reason.plugin}, `,
         h('span', { class: 'mono breakable' }, reason.cluster),
         h('div', {}, reason.text),
-        reason.lost !== undefined && h('div', { class: 'note warn' }, reason.lost),
+        reason.lost !== undefined &&
+          h('div', { class: 'note warn' }, `This cluster could not be reached then: ${reason.lost}`),
         reason.held !== undefined && h('div', { class: 'note warn' }, reason.held),
         reason.events.length > 0 && eventList(reason.events, true),
       ),

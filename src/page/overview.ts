@@ -90,8 +90,9 @@ function table(
   columns: readonly string[],
   rows: readonly (readonly Child[])[],
   numbers: readonly number[],
+  wide?: number,
 ): HTMLElement {
-  const kind = (i: number) => (i === 0 ? 'main' : numbers.includes(i) ? 'number' : undefined);
+  const kind = (i: number) => (i === 0 ? 'main' : numbers.includes(i) ? 'number' : i === wide ? 'wide' : undefined);
   return h(
     'table',
     { class: 'cards' },
@@ -137,12 +138,27 @@ function clusterTable({ clusters }: Answer, now: number): HTMLElement {
       cluster.silentSeconds === undefined ? '–' : `${spanText(cluster.silentSeconds * 1000)} ago`,
     ]),
     [2, 3],
+    1,
   );
+}
+
+/** `Service: refused` and `Pod: refused` are one: `Service, Pod: refused`. */
+function groupReasons(lost: readonly string[]): string[] {
+  const kinds = new Map<string, string[]>();
+  for (const text of lost) {
+    const [, kind = '', reason = text] = /^(\w+): (.*)$/s.exec(text) ?? [];
+    kinds.set(reason, [...(kinds.get(reason) ?? []), kind]);
+  }
+  return [...kinds].map(([reason, of]) => (of.join('') === '' ? reason : `${of.join(', ')}: ${reason}`));
 }
 
 function stateOf({ isFollowed, isSynced, lost, kinds }: Answer['clusters'][number]): Child {
   if (lost.length > 0) {
-    return [h('span', { class: 'badge bad' }, 'lost'), h('div', { class: 'muted breakable' }, lost.join('; '))];
+    return [
+      h('span', { class: 'badge bad' }, 'lost'),
+      ' answers are from the log',
+      groupReasons(lost).map((text) => h('div', { class: 'muted breakable' }, text)),
+    ];
   }
   const waiting = kinds.filter(({ state }) => state === 'never').map(({ kind }) => kind);
   if (!isSynced) return [h('span', { class: 'badge warn' }, 'not synced'), ` ${waiting.join(', ')}`];
