@@ -204,7 +204,9 @@ export class TestServer {
       (serial) => serial > 0,
       `the server has ${zone}`,
       START_TIMEOUT,
-    );
+    ).catch((error: unknown) => {
+      throw new Error(`${error instanceof Error ? error.message : error}\n${this.said()}`);
+    });
   }
 
   /** Waits until the start is over: commands reach the server, and the past can be asked, only after the first answers. */
