@@ -51,6 +51,13 @@ test('hosts: addresses by name, names by address', async (t) => {
   assert.deepEqual((await ask(handler, 'x.wild.test', 'A')).answer, ['x.wild.test. 3600 IN A 192.0.2.3']);
 });
 
+test('hosts: a mapped address is an IPv4 address, as CoreDNS 1.14.7 answers it', async (t) => {
+  const { handler } = hostsOf(t, '', '', '::ffff:192.0.2.33 mapped.test');
+  assert.deepEqual((await ask(handler, 'mapped.test', 'A')).answer, ['mapped.test. 3600 IN A 192.0.2.33']);
+  assert.deepEqual((await ask(handler, 'mapped.test', 'AAAA')).answer, []);
+  assert.deepEqual((await ask(handler, '33.2.0.192.in-addr.arpa', 'PTR')).answer.length, 1);
+});
+
 test('hosts: a name without that type is NODATA, an unknown one SERVFAIL', async (t) => {
   const { handler } = hostsOf(t);
   for (const type of ['TXT', 'SRV']) assert.equal((await ask(handler, 'web.test', type)).rcode, 'NOERROR');

@@ -1,5 +1,5 @@
 /** The text of a hosts file as a table: addresses by name, names by address. */
-import { canonicalAddress } from '../../dns/address.ts';
+import { canonicalAddress, unmapAddress } from '../../dns/address.ts';
 import { type DomainName, isSubdomain, parentOf, parseName } from '../../dns/name.ts';
 import { reverseName } from './reverse-name.ts';
 
@@ -31,8 +31,10 @@ export function* addHosts(
     count += 1;
     if (count % PIECE === 0) yield;
     const [word = '', ...words] = line.replace(/#.*/s, '').trim().split(/\s+/);
-    const address = canonicalAddress(word.split('%', 1)[0] as string);
-    if (address === undefined) continue;
+    const read = canonicalAddress(word.split('%', 1)[0] as string);
+    if (read === undefined) continue;
+    // `::ffff:192.0.2.1` is an IPv4 address, as the peer has it.
+    const address = unmapAddress(read);
     const forward = address.includes(':') ? table.v6 : table.v4;
     for (const text of words) {
       const name = parseName(text);
