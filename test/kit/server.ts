@@ -203,7 +203,8 @@ export class TestServer {
       () => this.dns.serial(zone),
       (serial) => serial > 0,
       `the server has ${zone}`,
-      START_TIMEOUT,
+      // A kubeconfig is read by a thread of its own, which has much to load.
+      LONG,
     ).catch((error: unknown) => {
       throw new Error(`${error instanceof Error ? error.message : error}\n${this.said()}`);
     });
