@@ -91,6 +91,10 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
     onTransferred: (zone, address, taken) => post({ kind: 'transferred', zone, address, taken }),
     logger: logger.forPlugin('transfer'),
     now,
+    after: (milliseconds, callback) => {
+      const timer = setTimeout(callback, milliseconds).unref();
+      return () => clearTimeout(timer);
+    },
   });
   const past = createPastAsker((request, question) => post({ kind: 'past', request, question }));
   const serving = createServing({
@@ -193,6 +197,7 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
       const version = replica?.zone(zone);
       if (version !== undefined) show(version);
       serving.invalidate(zone, slots);
+      transfers.changed(zone);
     }
     followMembers(stale);
     announce(stale.map(({ zone }) => zone));
@@ -214,6 +219,7 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
     if (result.ok) {
       isDebug = blocks.some(({ plugins }) => plugins.includes('debug'));
       post({ kind: 'serving', lines: result.value.lines });
+      transfers.configured(blocks);
       announceOffered();
       announceFound();
     } else {
@@ -223,6 +229,7 @@ function run(main: MessagePort, { writer, threads, index, logFormat, seed, visib
   };
 
   const stop = async () => {
+    transfers.stop();
     await serving.stop();
     // Who reads our lines may have stopped reading.
     await Promise.race([lines.flush(), sleep(FLUSH_MS, undefined, { ref: false })]);

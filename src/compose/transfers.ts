@@ -16,6 +16,7 @@ import type { Handler, OfferedZone, Outcome, Request } from '../serve/chain.ts';
 import { createTransfer } from '../serve/plugins/transfer.ts';
 import { transferOptions } from '../serve/zone-version.ts';
 import type { FindAddresses } from '../transfer/access.ts';
+import { PackingAhead } from '../transfer/packing-ahead.ts';
 import {
   type ChangesetSource,
   finishPlan,
@@ -48,17 +49,26 @@ export interface TransferOptions {
   readonly logger: Logger;
   /** Seconds, monotonic. */
   readonly now: () => number;
+  /** Calls back once after so many milliseconds; returns what takes it back. Absent: nothing is packed ahead. */
+  readonly after?: (milliseconds: number, callback: () => void) => () => void;
 }
 
 export interface TransferSide {
   readonly factory: HandlerFactory;
   snapshot(): MetricsSnapshot;
+  /** Of the zones that these blocks hand out, the newest versions are packed ahead. */
+  configured(blocks: Iterable<ServingBlock>): void;
+  /** There is a newer version of the zone. */
+  changed(zone: ZoneId): void;
+  /** Nothing is packed ahead any more. */
+  stop(): void;
 }
 
 export function createTransferSide(options: TransferOptions): TransferSide {
   const { journal, zoneOf, zonesOf, expiresIn, addressesOf, nameOf, onTransferred, logger, now } = options;
   const transfers = new Transfers(logger, now);
   const encoder = new MessageEncoder();
+  const ahead = options.after && createPackingAhead(options, options.after, transfers);
   let reading: Promise<unknown> = Promise.resolve();
   return {
     factory: (block, { siblings }) => {
@@ -97,6 +107,8 @@ export function createTransferSide(options: TransferOptions): TransferSide {
           limits: findStanza(stanzas, apex)?.limits,
           onTaken: (taken) => onTransferred(id, unmapAddress(request.remote.address), taken),
         });
+        const isKept = plan.kind === 'full' && request.question.spelling === apex;
+        if (isKept && done?.kind === 'stream' && typeof id === 'string') ahead?.taken(id);
         return done?.kind === 'reply' && soa !== undefined ? { ...done, zoneVersion: { apex, soa } } : done;
       };
       const handler = createTransfer((request) => {
@@ -110,7 +122,37 @@ export function createTransferSide(options: TransferOptions): TransferSide {
       return withCatalogs(handler, block, catalogs, { zoneOf, find: findAddresses });
     },
     snapshot: () => transfers.snapshot(),
+    configured(blocks) {
+      const ids = new Map<DomainName, ZoneId>();
+      for (const block of blocks) {
+        for (const { apex, id } of transferredZones(zonesOf(block))) {
+          // Messages are kept by the apex.
+          if (findStanza(block.options.transfer ?? [], apex) !== undefined && !ids.has(apex)) ids.set(apex, id);
+        }
+      }
+      ahead?.configure(ids.values());
+    },
+    changed: (zone) => ahead?.changed(zone),
+    stop: () => ahead?.stop(),
   };
+}
+
+function createPackingAhead(
+  { zoneOf, logger, now }: TransferOptions,
+  after: NonNullable<TransferOptions['after']>,
+  transfers: Transfers,
+): PackingAhead {
+  const encoder = new MessageEncoder();
+  return new PackingAhead({
+    pack: (id) => {
+      const zone = zoneOf(id);
+      const outgoing = zone && outgoingZone(zone);
+      return outgoing === undefined || outgoing === 'incomplete' ? undefined : transfers.packAhead(outgoing, encoder);
+    },
+    after,
+    now: () => now() * 1000,
+    onFailure: (id, error) => logger.error(`Zone ${id} can't be packed: ${error}`),
+  });
 }
 
 /** A zone that a plugin of the block has written down: the first plugin's. */

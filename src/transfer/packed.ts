@@ -54,6 +54,8 @@ export interface Packing {
   readonly version?: object | undefined;
   /** To make messages with. */
   readonly filler: MessageFiller;
+  /** Nobody asked for it: it is packed as far as it can be kept beside all else, and no further. */
+  readonly isAhead?: boolean;
   /** Called when all messages were taken, with what there is to say of the parts. */
   readonly onWhole?: (findings: readonly Findings[]) => void;
 }
@@ -75,15 +77,19 @@ export class PackedZones {
     return this.#octets;
   }
 
-  /** The messages of a zone, each made or found when it is taken. Of their octets only those that depend on who asks may be changed. */
-  *messages(packing: Packing): Generator<Buffer> {
-    const { key, version, parts, onWhole } = packing;
-    const zone: KeptZone = (key === undefined ? undefined : this.#use(key)) ?? { chunks: new Map() };
+  /**
+   * The messages of a zone, each made or found when it is taken. Of their octets only those that depend on who asks may be
+   * changed.
+   * @returns whether these were all
+   */
+  *messages(packing: Packing): Generator<Buffer, boolean> {
+    const { key, version, parts, isAhead = false, onWhole } = packing;
+    const zone: KeptZone = (key === undefined ? undefined : this.#use(key, isAhead)) ?? { chunks: new Map() };
     const { whole } = zone;
     if (version !== undefined && whole?.version.deref() === version) {
       for (const { messages } of whole.chunks) yield* messages;
       onWhole?.(whole.chunks.map(({ findings }) => findings));
-      return;
+      return true;
     }
     const queue = new PartQueue(parts);
     const chunks: Chunk[] = [];
@@ -104,7 +110,8 @@ export class PackedZones {
           room = packed.chunk === undefined ? 0 : room - packed.chunk.octets;
           found = packed.found;
           // What is not kept is let go at once: held until the end, it would be old by then, and dear to collect.
-          if (packed.chunk !== undefined && this.#keep(key, zone, at, packed.chunk)) chunk = packed.chunk;
+          if (packed.chunk !== undefined && this.#keep(packing, zone, at, packed.chunk)) chunk = packed.chunk;
+          if (isAhead && chunk === undefined) return false;
         }
         isKept &&= chunk !== undefined && !visited.has(at);
         visited.set(at, chunk);
@@ -118,23 +125,26 @@ export class PackedZones {
     isKept &&= [...visited].every(([at, chunk]) => zone.chunks.get(at) === chunk);
     if (version !== undefined && isKept) zone.whole = { version: new WeakRef(version), chunks };
     onWhole?.(findings);
+    return true;
   }
 
-  #use(key: string): KeptZone {
-    const zone = this.#zones.get(key) ?? { chunks: new Map() };
+  #use(key: string, isAhead: boolean): KeptZone {
+    const known = this.#zones.get(key);
+    if (known !== undefined && isAhead) return known;
+    const zone = known ?? { chunks: new Map() };
     this.#zones.delete(key);
     this.#zones.set(key, zone);
     return zone;
   }
 
   /** @returns whether there was room for it */
-  #keep(key: string | undefined, zone: KeptZone, at: string, chunk: Chunk): boolean {
+  #keep({ key, isAhead }: Packing, zone: KeptZone, at: string, chunk: Chunk): boolean {
     const before = zone.chunks.get(at);
     if (before !== undefined) this.#drop(zone, at, before);
     // Given way to something else meanwhile: what a slow client still takes of it is not kept.
     if (key === undefined || this.#zones.get(key) !== zone) return false;
     for (const [other, old] of this.#zones) {
-      if (this.#octets + chunk.octets <= this.#most) break;
+      if (isAhead || this.#octets + chunk.octets <= this.#most) break;
       if (old === zone) continue;
       for (const [place, one] of old.chunks) this.#drop(old, place, one);
       this.#zones.delete(other);
@@ -159,7 +169,7 @@ export class PackedZones {
 function* pack(
   zone: KeptZone,
   queue: PartQueue,
-  { filler, apex }: Packing,
+  { filler, apex, isAhead }: Packing,
   most: number,
   { enough, small }: ChunkSizes,
 ): Generator<Buffer, { readonly chunk: Chunk | undefined; readonly found: Findings }> {
@@ -188,6 +198,7 @@ function* pack(
       for (const rdata of rdatas) {
         if (filler.add(owner, type, ttl, rdata)) continue;
         yield finish();
+        if (isAhead && !isKept) return { chunk: undefined, found: NOTHING_FOUND };
         filler.add(owner, type, ttl, rdata);
       }
     }

@@ -3,9 +3,9 @@
  */
 
 import type { TransferLimits } from '../corefile/config.ts';
-import { type Edns, MAX_MESSAGE, udpLimit, withOpt } from '../dns/encode.ts';
+import { type Edns, MAX_MESSAGE, type MessageEncoder, udpLimit, withOpt } from '../dns/encode.ts';
 import type { DomainName } from '../dns/name.ts';
-import { Rcode, type ResourceRecord, type RRset, RRType } from '../dns/rrset.ts';
+import { Rcode, type ResourceRecord, RRClass, type RRset, RRType } from '../dns/rrset.ts';
 import type { Serial } from '../dns/serial.ts';
 import { typeText } from '../dns/type-text.ts';
 import { LimitedLines } from '../log-limit.ts';
@@ -23,7 +23,7 @@ import {
   type TransferQuery,
 } from './pack.ts';
 import { PackedZones } from './packed.ts';
-import type { TransferPlan, TransferRequest } from './plan.ts';
+import type { OutgoingZone, TransferPlan, TransferRequest } from './plan.ts';
 
 /** One message back. */
 export interface TransferReply {
@@ -174,6 +174,18 @@ export class Transfers {
     }
   }
 
+  /**
+   * Makes the messages of a whole zone before a client asks for it, one at each step, as far as they can be kept.
+   * @returns whether these were all; undefined: it is a zone whose messages are not kept
+   */
+  packAhead({ soa, parts, version }: OutgoingZone, encoder: MessageEncoder): Generator<unknown, boolean> | undefined {
+    if (parts === undefined) return undefined;
+    const { owner: name } = soa;
+    const question = { name, spelling: name, type: RRType.AXFR, class: RRClass.IN };
+    const filler = fillerFor({ id: 0, isRecursionDesired: false, question }, encoder);
+    return this.#packed.messages({ apex: name, key: name, parts: axfr(soa, parts()), version, filler, isAhead: true });
+  }
+
   /** All changes in one message, or the SOA alone: then the client comes back over TCP (RFC 1995 §2). */
   #datagram(
     soa: ResourceRecord & { readonly rdata: { readonly serial: Serial } },
@@ -208,8 +220,7 @@ export class Transfers {
       key: plan.parts && spelling,
       parts: axfr(soa, parts),
       version: plan.version,
-      // One message for all who ask: its OPT record and signature come later, and have room.
-      filler: new MessageFiller(request, { encoder, limit: TRANSFER_MESSAGE - ADDED_LATER }),
+      filler: fillerFor(request, encoder),
       onWhole: (findings) => this.#inspector.conclude(name, findings, plan.hasAddress ?? addressesIn(rrsets)),
     });
     return addressed(messages, request, edns, seal);
@@ -292,6 +303,11 @@ interface Tally {
 
 /** Octets of a message that are left for an OPT record and a signature. */
 const ADDED_LATER = 512;
+
+/** Fills messages for all who ask: the OPT record and signature of each come later, and have room. */
+function fillerFor(query: TransferQuery, encoder: MessageEncoder): MessageFiller {
+  return new MessageFiller(query, { encoder, limit: TRANSFER_MESSAGE - ADDED_LATER });
+}
 
 /**
  * Messages that are kept, as answers to this request: copies where something is added, else the messages themselves, to be

@@ -158,6 +158,52 @@ test('one transfer adds no more than a part to what is kept, and the next one ad
   assert.deepEqual(take(packed, zone).made, [], 'in the end all is kept');
 });
 
+/** Packs the zone as for nobody. @returns whether that was all of it, and the parts that were made for it */
+function packAhead(packed: PackedZones, zone: TestZone, key = 'z.') {
+  zone.made.length = 0;
+  const filler = new MessageFiller(query, { encoder });
+  const steps = packed.messages({ apex: APEX, key, parts: zone.parts(), version: zone, filler, isAhead: true });
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return { isWhole: step.value, made: [...zone.made] };
+  }
+}
+
+test('what was packed ahead is what the first client gets', () => {
+  const packed = new PackedZones();
+  const zone = zoneOf({ a: 600, b: 600, c: 600 });
+  assert.deepEqual(packAhead(packed, zone), { isWhole: true, made: ['a', 'b', 'c'] });
+  const { messages, made } = take(packed, zone);
+  assert.deepEqual(made, []);
+  assert.deepEqual(messages, take(new PackedZones(), zone).messages);
+  const next = zoneOf({ a: 600, b: [600, 1], c: 600 }, 2);
+  packAhead(packed, next);
+  assert.deepEqual(take(packed, next).made, []);
+});
+
+test('packed ahead is only what can be kept beside all else: nothing gives way, and nothing else is made', () => {
+  const packed = new PackedZones(60_000);
+  const other = zoneOf({ o: 1000 });
+  take(packed, other, 'other.');
+  const large = zoneOf({ a: 1000, b: 1000, c: 1000, d: 1000, e: 1000, f: 1000 });
+  const { isWhole, made } = packAhead(packed, large);
+  assert.equal(isWhole, false);
+  assert.ok(!made.includes('f'), `${made}`);
+  assert.ok(packed.octets <= 60_000);
+  assert.deepEqual(take(packed, other, 'other.').made, []);
+  take(packed, large);
+  // One part that is too large alone.
+  const bounded = new PackedZones(1 << 20, { enough: 1000, small: 300, added: 20_000 });
+  const single = zoneOf({ a: 5000 });
+  let messages = 0;
+  const filler = new MessageFiller(query, { encoder });
+  for (const { length } of bounded.messages({ apex: APEX, key: 'z.', parts: single.parts(), filler, isAhead: true })) {
+    messages += length;
+  }
+  assert.ok(messages < 60_000, `${messages} octets were made`);
+  take(bounded, single);
+});
+
 test('a transfer that breaks off leaves only what is whole, and one without a key nothing', () => {
   const packed = new PackedZones();
   const zone = zoneOf({ a: 600, b: 600, c: 600 });
@@ -178,11 +224,15 @@ test('whatever changes, and in whatever order versions are taken, each is sent a
   fc.assert(
     fc.property(
       fc.array(version, { minLength: 1, maxLength: 8 }),
-      fc.array(fc.nat(7), { maxLength: 12 }),
+      fc.array(fc.tuple(fc.nat(7), fc.boolean()), { maxLength: 12 }),
       (list, order) => {
         const packed = new PackedZones(4000, { enough: 300, small: 120, added: 2500 });
         const zones = list.map((parts, i) => zoneOf(parts, i + 1));
-        for (const i of order) take(packed, zones[i % zones.length] as TestZone);
+        for (const [i, isAhead] of order) {
+          const zone = zones[i % zones.length] as TestZone;
+          if (isAhead) packAhead(packed, zone);
+          else take(packed, zone);
+        }
         assert.ok(packed.octets <= 4000);
       },
     ),
