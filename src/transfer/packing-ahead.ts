@@ -6,9 +6,10 @@ import type { ZoneId } from '../ingest/plan.ts';
 
 /** Milliseconds for which a version has to have been the newest: of many in a row only the last is packed. */
 const QUIET_MS = 100;
-/** Milliseconds of work at a time, for which an answer may have to wait, besides one message; and of the pause after it. */
+/** Milliseconds of work at a time, besides a message that was begun: so long an answer may have to wait. */
 const SLICE_MS = 0.5;
-const PAUSE_MS = 2;
+/** The pause after some work, as a multiple of the time that it took: all other time is for others. */
+const PAUSES = 5;
 /** Versions that are begun for nobody; then no more of the zone are until a client takes it whole. */
 const MOST_UNUSED = 20;
 
@@ -95,8 +96,10 @@ export class PackingAhead {
     this.#cancel ??= this.#options.after(milliseconds, () => {
       this.#cancel = undefined;
       this.#packing ??= this.#next();
-      if (this.#packing !== undefined) this.#work(this.#packing);
-      if (this.#packing !== undefined) this.#wake(PAUSE_MS);
+      const { now } = this.#options;
+      const began = now();
+      if (this.#packing !== undefined) this.#work(this.#packing, began + SLICE_MS);
+      if (this.#packing !== undefined) this.#wake(PAUSES * (now() - began));
       else if (this.#waiting.size > 0) this.#wake(QUIET_MS);
     });
   }
@@ -116,16 +119,15 @@ export class PackingAhead {
     return undefined;
   }
 
-  #work({ zone, steps }: Run): void {
+  #work({ zone, steps }: Run, until: number): void {
     const { now, onFailure } = this.#options;
-    const began = now();
     try {
       do {
         const step = steps.next();
         if (!step.done) continue;
         this.#end(zone, step.value);
         break;
-      } while (now() - began < SLICE_MS);
+      } while (now() < until);
     } catch (error) {
       this.#end(zone, false);
       onFailure(zone, error);
