@@ -21,6 +21,7 @@ for (const kind of [BIND_CATALOG, KNOT_CATALOG, NSD_CATALOG, POWERDNS_CATALOG]) 
     let server: TestServer;
     let peer: Peer;
     let view: DnsClient;
+    let primary: DnsClient;
     let writeCorefile: (zones: string) => void;
 
     before(async () => {
@@ -29,7 +30,7 @@ for (const kind of [BIND_CATALOG, KNOT_CATALOG, NSD_CATALOG, POWERDNS_CATALOG]) 
       server = await TestServer.prepare({ corefile: '' });
       writeFileSync(path.join(server.folder, 'transfer.key'), docFile('transfer.key'));
       writeCorefile = (zones) => {
-        const primary = adapt(docFile('Corefile-catalog'), {
+        const catalog = adapt(docFile('Corefile-catalog'), {
           '.:53 {': `.:${primaryPort} {\n    bind 127.0.0.1`,
           'kubernetes cluster.local 10.in-addr.arpa': `kubernetes ${zones}`,
           'kubeconfig /etc/zonelog/kubeconfig': `endpoint ${url}`,
@@ -40,13 +41,14 @@ for (const kind of [BIND_CATALOG, KNOT_CATALOG, NSD_CATALOG, POWERDNS_CATALOG]) 
         });
         const ours = `kubernetes ${zones} {\n endpoint ${url}\n }\n transfer {\n to *\n }`;
         server.writeCorefile(
-          `${primary}\n.:${viewPort} {\n bind 127.0.0.1\n ${ours}\n}\n.:{{dns}} {\n bind 127.0.0.1\n}\n`,
+          `${catalog}\n.:${viewPort} {\n bind 127.0.0.1\n ${ours}\n}\n.:{{dns}} {\n bind 127.0.0.1\n}\n`,
         );
       };
       writeCorefile('cluster.local 10.in-addr.arpa');
       server.spawn();
       await server.answers();
       view = new DnsClient(viewPort);
+      primary = new DnsClient(primaryPort);
       peer = new Peer(kind, primaryPort, peerPort);
       await peer.start();
     });
@@ -65,19 +67,54 @@ for (const kind of [BIND_CATALOG, KNOT_CATALOG, NSD_CATALOG, POWERDNS_CATALOG]) 
         timeout: TIMEOUT,
       });
     const reload = async (zones: string) => {
+      const reloads = () => (server.stdout + server.stderr).split('Reloading complete').length;
+      const before = reloads();
       writeCorefile(zones);
       server.signal('SIGUSR1');
-      await server.printed(/Reloading complete|Restart failed/);
-      assert.doesNotMatch(server.said(), /Restart failed/);
+      await eventually(
+        () => {
+          assert.doesNotMatch(server.said(), /Restart failed/);
+          return reloads();
+        },
+        (times) => times > before,
+        'reloaded',
+      );
+    };
+    /**
+     * PowerDNS leaves a catalog's changes out when another of its threads has SQLite locked, and makes up for them with the
+     * catalog's next version: it gets one, with a zone more, as long as it says that it did so.
+     */
+    const isTakenByPowerDns = async (zones: string) => {
+      if (kind !== POWERDNS_CATALOG) return;
+      let wanted = zones;
+      for (let extra = 1; extra <= 10; extra++) {
+        const { serial } = await eventually(
+          () => primary.axfr('catalog.zonelog.'),
+          ({ records }) => isCatalogOf(records, wanted.split(' ')),
+          `the catalog has ${wanted}`,
+        );
+        const said = await eventually(
+          () => peer.saidUntil(`'catalog.zonelog', primary: '127.0.0.1', zone committed with serial ${serial}\n`),
+          (text) => text !== undefined,
+          `PowerDNS has version ${serial} of the catalog`,
+          TIMEOUT,
+        );
+        const outcomes = said?.match(/Catalog-Zone (backend transaction committed|update failed)/g);
+        if (outcomes?.at(-1) !== 'Catalog-Zone update failed') return;
+        wanted = `${zones} extra${extra}.local`;
+        await reload(wanted);
+      }
     };
 
     test('its members are there from the start', async () => {
+      await isTakenByPowerDns('cluster.local 10.in-addr.arpa');
       await hasCopy('cluster.local.');
       await hasCopy('10.in-addr.arpa.');
     });
 
     test('a zone that is added appears', async () => {
       await reload('cluster.local fluster.local 10.in-addr.arpa');
+      await isTakenByPowerDns('cluster.local fluster.local 10.in-addr.arpa');
       await hasCopy('fluster.local.');
     });
 
@@ -98,15 +135,8 @@ for (const kind of [BIND_CATALOG, KNOT_CATALOG, NSD_CATALOG, POWERDNS_CATALOG]) 
       writeCorefile('cluster.local fluster.local');
       server.spawn();
       await server.answers();
-      // PowerDNS can't take a zone out of SQLite while anything is read there, and does not try again.
-      if (kind === POWERDNS_CATALOG) {
-        await eventually(
-          () => peer.hasSaid(/Catalog-Zone delete zone '10\.in-addr\.arpa'[\s\S]*transaction committed/),
-          (isDone) => isDone,
-          'PowerDNS says that it has taken the zone away',
-          TIMEOUT,
-        );
-      }
+      // Nobody else reads its database before it has taken the zone out.
+      await isTakenByPowerDns('cluster.local fluster.local');
       // What answers by UDP may know of it before what answers by TCP does.
       await eventually(
         async () => [await peer.dns.ask('10.in-addr.arpa.', 'SOA'), await peer.zone('10.in-addr.arpa.')] as const,
@@ -120,4 +150,10 @@ for (const kind of [BIND_CATALOG, KNOT_CATALOG, NSD_CATALOG, POWERDNS_CATALOG]) 
       await hasCopy('fluster.local.');
     });
   });
+}
+
+/** Are these the catalog's members, and no others (RFC 9432 section 4.1)? */
+function isCatalogOf(records: readonly string[], zones: readonly string[]): boolean {
+  const members = records.flatMap((record) => /\.zones\.catalog\.zonelog\.\t.*\tPTR\t(\S+)\.$/.exec(record)?.[1] ?? []);
+  return members.sort().join() === zones.toSorted().join();
 }

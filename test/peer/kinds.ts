@@ -139,7 +139,8 @@ const powerDns = (name: string, script: string): PeerKind => ({
       const [program = '', ...args] = line.split(' ');
       if (program === 'sqlite3') {
         const database = new Sqlite(args[0]);
-        database.exec(readFileSync(args[2] as string, 'utf8'));
+        const [, statement] = /'(.*)'$/.exec(line) ?? [];
+        database.exec(statement ?? readFileSync(args[2] as string, 'utf8'));
         database.close();
       } else runPdnsutil(place, args);
     }

@@ -146,6 +146,12 @@ export class Peer {
     return pattern.test(this.#said);
   }
 
+  /** What it printed up to this, and this; undefined: it has not said it. */
+  saidUntil(text: string): string | undefined {
+    const place = this.#said.indexOf(text);
+    return place < 0 ? undefined : this.#said.slice(0, place + text.length);
+  }
+
   /** The end of what it printed. */
   said(): string {
     return this.#said.split('\n').slice(-40).join('\n');
