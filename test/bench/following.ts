@@ -23,13 +23,28 @@ export interface FollowingOptions {
   readonly say: (line: string) => void;
 }
 
+/** How long changes took with Knot as it is configured in docs/secondaries.md, and with its own defaults. */
+export interface Following {
+  readonly asDocumented: EventLatencies;
+  readonly byDefault: EventLatencies;
+}
+
 /** @returns undefined without Knot */
-export async function measureFollowing(
-  subject: Contestant,
-  { seconds, folder, isQuick, say }: FollowingOptions,
-): Promise<EventLatencies | undefined> {
+export async function measureFollowing(subject: Contestant, options: FollowingOptions): Promise<Following | undefined> {
   const program = findProgram('knotd');
   if (program === undefined) return undefined;
+  return {
+    asDocumented: await measureWith(program, true, subject, options),
+    byDefault: await measureWith(program, false, subject, options),
+  };
+}
+
+async function measureWith(
+  program: string,
+  isLast: boolean,
+  subject: Contestant,
+  { seconds, folder, isQuick, say }: FollowingOptions,
+): Promise<EventLatencies> {
   const size = isQuick ? QUICK : SIZE;
   const api = await startApi(size);
   const asked = samples(size, 20);
@@ -37,14 +52,16 @@ export async function measureFollowing(
   const { server } = await startSynced(subject, api, asked, (port) => corefile(port, api.url, secondaryPort));
   const own = mkdtempSync(path.join(folder, 'knot-'));
   const knot: Contestant = { label: 'Knot', command: `${program} -c {conf}`, hasLog: false };
-  const conf = knotSecondary(server.port, own);
+  const conf = knotSecondary(server.port, own, isLast);
   const secondary = await startServer(knot, () => conf(secondaryPort));
   const asker = await openAsker(secondaryPort);
   await asker.waitUntilRight(asked, 60_000, secondary.isRunning);
   asker.close();
   say(`${ZONE} is on the secondary`);
   const result = await measureEvents({ port: secondaryPort }, api, { changesPerSecond: CHANGES_PER_SECOND, seconds });
-  say(`change → secondary: p99 ${result.p99.toFixed(0)} ms, ${result.lost} never seen`);
+  say(
+    `change → secondary${isLast ? ', without secondaries of its own' : ''}: p99 ${result.p99.toFixed(0)} ms, ${result.lost} never seen`,
+  );
   await secondary.end();
   await server.end();
   await api.end();

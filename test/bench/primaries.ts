@@ -89,8 +89,11 @@ export function findPrimaries(): FilePrimary[] {
   });
 }
 
-/** Knot as a secondary of a server on that port. */
-export function knotSecondary(primaryPort: number, folder: string): (port: number) => string {
+/**
+ * Knot as a secondary of a server on that port.
+ * @param isLast It has no secondaries of its own and is told so: what it plans to tell them makes it wait (docs/secondaries.md).
+ */
+export function knotSecondary(primaryPort: number, folder: string, isLast: boolean): (port: number) => string {
   return (port) => `
 server:
     rundir: ${folder}
@@ -100,6 +103,7 @@ database:
 remote:
   - id: primary
     address: 127.0.0.1@${primaryPort}
+    block-notify-after-transfer: ${isLast ? 'on' : 'off'}
 acl:
   - id: told
     address: 127.0.0.1
