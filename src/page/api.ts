@@ -60,6 +60,8 @@ async function send(
     });
     if (response.ok) return response;
     if (response.status !== 401) throw await problemOf(response);
+    // Given to another question while this one was on its way: whether it is right is not known from this answer.
+    if (sessionStorage.getItem(TOKEN) !== token) continue;
     sessionStorage.setItem(TOKEN, await askToken(token !== null));
   }
 }

@@ -171,4 +171,32 @@ describe('the page', { skip: !hasBrowser && 'needs chromium' }, () => {
     await tab.page.getByText('connected', { exact: true }).waitFor();
     assert.deepEqual(tab.offences, []);
   });
+
+  it('asks for the token once, however late the refusal of another question comes', async (t) => {
+    const token = 'correct-horse-battery-staple';
+    const access = { token: () => token, hasCertificates: false, host: '' };
+    const [tab, origin] = await open(t, { access }, recordShop);
+    const given = Promise.withResolvers<void>();
+    const isLate = Promise.withResolvers<void>();
+    await tab.page.route(
+      '**/density?*',
+      async (route) => {
+        const response = await route.fetch();
+        assert.equal(response.status(), 401);
+        isLate.resolve();
+        await given.promise;
+        await route.fulfill({ response });
+      },
+      { times: 1 },
+    );
+    await goTo(tab, origin, '#/zone/west.local.');
+    await isLate.promise;
+    await tab.page.getByLabel('The bearer token of this server').fill(token);
+    await tab.page.keyboard.press('Enter');
+    await tab.page.locator('.extent .row').first().waitFor();
+    given.resolve();
+    await tab.page.locator('.chart').waitFor();
+    assert.equal(await tab.page.getByRole('dialog').count(), 0);
+    assert.deepEqual(tab.offences, []);
+  });
 });
