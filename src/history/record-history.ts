@@ -309,9 +309,17 @@ interface SetChange {
 function changesBetween(before: Sets, after: Sets): SetChange[] {
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((type) => {
     const [was, is] = [before.get(type) ?? [], after.get(type) ?? []];
+    if (isSame(was, is)) return [];
     const [removed, added] = [without(was, is), without(is, was)];
     return removed.length === 0 && added.length === 0 ? [] : [{ type, is, removed, added }];
   });
+}
+
+function isSame(some: readonly TextRecord[], others: readonly TextRecord[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ ttl, data }, i) => ttl === others[i]?.ttl && data === others[i]?.data)
+  );
 }
 
 function without(records: readonly TextRecord[], others: readonly TextRecord[]): TextRecord[] {

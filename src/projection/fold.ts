@@ -58,6 +58,9 @@ export function foldEvents(world: World, events: readonly ClusterEvent[], touche
       clusters.set(id, foldCluster(before, event, touched));
     }
   }
+  const isWider =
+    plan !== world.plan || transferred !== world.transferred || [...clusters.values()].includes(undefined);
+  if (!isWider) return withClusters(world, clusters);
   return produce(world, (draft: Draft) => {
     draft.plan = plan;
     draft.transferred = transferred;
@@ -66,6 +69,12 @@ export function foldEvents(world: World, events: readonly ClusterEvent[], touche
       else draft.clusters[id] = state;
     }
   });
+}
+
+/** Most batches change some clusters and nothing else. Questions about the past fold hundreds of them, an event each. */
+function withClusters(world: World, changed: ReadonlyMap<ClusterId, ClusterState | undefined>): World {
+  const isSame = [...changed].every(([id, state]) => world.clusters[id] === state);
+  return isSame ? world : { ...world, clusters: { ...world.clusters, ...Object.fromEntries(changed) } };
 }
 
 type Draft = { -readonly [K in keyof World]: World[K] } & { clusters: Record<ClusterId, ClusterState> };
