@@ -1,4 +1,5 @@
 /** Copies of zones, record by record. */
+import { CHURN_ZONE, type Churn } from '../kit/churn.ts';
 import type { DnsClient, TransferredZone } from '../kit/dns-client.ts';
 import { eventually } from '../kit/wait.ts';
 
@@ -26,6 +27,20 @@ export interface Copying {
 
 /** Milliseconds. */
 const LOOK_EVERY = 100;
+
+/**
+ * Waits until the zone of a changing cluster is what the cluster is. Before that a copy of what the zone was is a copy too.
+ * @param look gives CHURN_ZONE as it is served
+ */
+export async function waitForChanges(churn: Churn, look: () => Promise<TransferredZone>): Promise<void> {
+  const wanted = churn.expected();
+  const isOfService = (line: string) => line.includes(`.svc.${CHURN_ZONE}`) && !line.includes('PTR');
+  await eventually(
+    async () => (await look()).records.filter(isOfService),
+    (lines) => lines.length === wanted.length && lines.every((line, i) => line === wanted[i]),
+    'our zone is the cluster',
+  );
+}
 
 /**
  * Waits until the copy is what the original is then: there may still come a version of a change that was long made. The

@@ -8,17 +8,17 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { Churn, seededRandom } from '../kit/churn.ts';
+import { CHURN_ZONE, Churn, seededRandom } from '../kit/churn.ts';
 import { DnsClient, type TransferredZone } from '../kit/dns-client.ts';
 import { freePorts } from '../kit/free-ports.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
-import { sideOf, waitForCopy } from './copies.ts';
+import { sideOf, waitForChanges, waitForCopy } from './copies.ts';
 import { adapt, docFile } from './doc.ts';
 import { hasProgram, Peer, type PeerKind, SECRET, WRONG_SECRET } from './peer.ts';
 import { Relay } from './relay.ts';
 
-const ZONES = ['cluster.local.', '10.in-addr.arpa.'];
+const ZONES = [CHURN_ZONE, '10.in-addr.arpa.'];
 /** Changes of the cluster in the longest phase; `ZONELOG_PEER_CHANGES=60` for a quick look. */
 const CHANGES = Number(process.env.ZONELOG_PEER_CHANGES ?? 500);
 const STEP_EVERY = 20;
@@ -97,14 +97,8 @@ class PeerRun {
   }
 
   /** Waits until our zone is the cluster. */
-  async published(): Promise<void> {
-    const wanted = this.churn.expected();
-    const isOfService = (line: string) => line.includes(`.svc.${ZONES[0]}`) && !line.includes('PTR');
-    await eventually(
-      async () => (await this.#look('cluster.local.')).records.filter(isOfService),
-      (lines) => lines.length === wanted.length && lines.every((line, i) => line === wanted[i]),
-      'our zone is the cluster',
-    );
+  published(): Promise<void> {
+    return waitForChanges(this.churn, () => this.#look(CHURN_ZONE));
   }
 
   /** Waits until the copies are the zones as they are in the end. @returns milliseconds */
@@ -116,7 +110,7 @@ class PeerRun {
         zone,
         original: { serial: () => this.#view.serial(zone), zone: () => this.#look(zone) },
         copy: sideOf(this.peer.dns, zone),
-        said: () => [this.peer.said(), this.server.said()],
+        said: () => [this.said()],
         timeout: CONVERGENCE,
       });
     }
@@ -147,6 +141,11 @@ class PeerRun {
     const found = await this.#view.axfr(zone);
     this.#looks += 1;
     return found;
+  }
+
+  /** What the secondary and zonelog have said, for messages. */
+  said(): string {
+    return [`--- ${this.peer.name}:`, this.peer.said(), '--- zonelog:', this.server.said()].join('\n');
   }
 
   note(text: string): void {
@@ -186,7 +185,7 @@ export function testPeer(kind: PeerKind): void {
       );
       assert.ok(made >= 2, `${made} incremental transfers`);
       // Both zones were taken whole at the start.
-      assert.ok((await run.wholeUnasked()) <= ZONES.length, `only differences were taken:\n${run.server.said()}`);
+      assert.ok((await run.wholeUnasked()) <= ZONES.length, `only differences were taken:\n${run.said()}`);
       assert.ok((await run.server.metric('zonelog_notify_results_total', { result: 'acknowledged' })) > 0);
     });
 
@@ -203,7 +202,7 @@ export function testPeer(kind: PeerKind): void {
       await run.startServer();
       await changing;
       await run.converge();
-      assert.equal(await run.wholeUnasked(), 0, `only differences were taken:\n${run.server.said()}`);
+      assert.equal(await run.wholeUnasked(), 0, `only differences were taken:\n${run.said()}`);
     });
 
     test('goes on from what it had after a stop of its own', async () => {
@@ -211,7 +210,7 @@ export function testPeer(kind: PeerKind): void {
       await run.change(20);
       await run.peer.start();
       await run.converge();
-      assert.equal(await run.wholeUnasked(), 0, `only differences were taken:\n${run.server.said()}`);
+      assert.equal(await run.wholeUnasked(), 0, `only differences were taken:\n${run.said()}`);
     });
 
     test('takes the whole zone when the journal no longer reaches back', async () => {

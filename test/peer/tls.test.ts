@@ -4,17 +4,17 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { CA, CERTIFICATE, KEY, SECOND_CERTIFICATE, SECOND_KEY } from '../kit/certificates.ts';
-import { Churn } from '../kit/churn.ts';
+import { CHURN_ZONE, Churn } from '../kit/churn.ts';
 import { DnsClient } from '../kit/dns-client.ts';
 import { freePorts } from '../kit/free-ports.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
-import { sideOf, waitForCopy } from './copies.ts';
+import { sideOf, waitForChanges, waitForCopy } from './copies.ts';
 import { adapt, docFile } from './doc.ts';
 import { BIND_TLS, KNOT_TLS, NSD_TLS } from './kinds.ts';
 import { hasProgram, Peer } from './peer.ts';
 
-const ZONES = ['cluster.local.', '10.in-addr.arpa.'];
+const ZONES = [CHURN_ZONE, '10.in-addr.arpa.'];
 const CHANGES = Number(process.env.ZONELOG_PEER_CHANGES ?? 500) / 5;
 /** NSD 4.6 shows its certificate from its second connection on, which is up to a minute after the first. */
 const TIMEOUT = 120_000;
@@ -76,6 +76,7 @@ for (const kind of [BIND_TLS, NSD_TLS, KNOT_TLS]) {
       peer.write('key.pem', key);
     };
     const converge = async () => {
+      await waitForChanges(churn, () => view.axfr(CHURN_ZONE));
       for (const zone of ZONES) {
         await waitForCopy({
           zone,

@@ -12,6 +12,7 @@ import type { TransferredZone } from '../kit/dns-client.ts';
 import { freePorts } from '../kit/free-ports.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
+import { waitForChanges } from './copies.ts';
 import { adapt, docFile } from './doc.ts';
 import { KNOT } from './kinds.ts';
 import { hasProgram, Peer, type PeerKind } from './peer.ts';
@@ -125,14 +126,7 @@ describe('digests are right for', { skip: !hasProgram('knotd') && 'needs knotd' 
 
   /** Until Knot's copies are our zones, ZONEMD records among them. */
   async function converge(): Promise<void> {
-    const wanted = churn.expected();
-    const isOfService = (line: string) => line.includes(`.svc.${CHURN_ZONE}`);
-    await eventually(
-      async () => (await server.dns.axfr(CHURN_ZONE)).records.filter(isOfService),
-      (lines) => JSON.stringify(lines) === JSON.stringify(wanted),
-      'our zone is the cluster',
-      CONVERGENCE,
-    );
+    await waitForChanges(churn, () => server.dns.axfr(CHURN_ZONE));
     for (const zone of ZONES) {
       try {
         await eventually(
