@@ -11,6 +11,8 @@ const MOST_LOST = 3;
 export class Relay {
   /** Share of the datagrams that are lost, in each direction, but not more than the first three of the same message. */
   loss = 0;
+  /** Everything is lost. */
+  isCut = false;
   /** NOTIFY messages (opcode 4) that came, and answers that went back. */
   asked = 0;
   answered = 0;
@@ -26,7 +28,7 @@ export class Relay {
     this.#random = random;
     this.#front.on('message', (packet, { address, port }) => {
       this.asked += 1;
-      if (this.#isLost() && this.#mayLose(packet)) return;
+      if (this.isCut || (this.#isLost() && this.#mayLose(packet))) return;
       this.#backOf(address, port).send(packet, this.#to, '127.0.0.1');
     });
   }
