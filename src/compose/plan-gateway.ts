@@ -57,18 +57,24 @@ function kindsOf(resource: GatewayResource): readonly WatchedKind[] {
 
 function planOf(options: GatewayOptions, apex: DomainName): GatewayPlan {
   const { ingressClasses, gatewayClasses, externalDns } = options;
-  const servers = [options.apex, ...(options.secondary ? [options.secondary] : [])];
   return {
     resources: options.resources,
     ...(ingressClasses.length > 0 && { ingressClasses }),
     ...(gatewayClasses.length > 0 && { gatewayClasses }),
     nodeAddressType: options.nodeAddressType,
-    servers: servers.flatMap((server) => serverIn(server, apex) ?? []),
+    servers: serversIn(options, apex),
     zones: options.zones,
     ...(options.cname && { isAliased: true }),
     ...(options.listenerHostnames && { inheritsHosts: true }),
     ...(externalDns.length > 0 && { externalDns }),
   };
+}
+
+/** One that is named twice is one. */
+function serversIn({ apex: first, secondary }: GatewayOptions, apex: DomainName): GatewayServer[] {
+  const one = serverIn(first, apex);
+  const other = secondary && serverIn(secondary, apex);
+  return [one, other?.name === one?.name ? undefined : other].filter((server) => server !== undefined);
 }
 
 /** @returns undefined for one whose name would be too long in this zone */

@@ -143,6 +143,8 @@ export interface NodeFacts {
 export interface ResolvedHostFacts {
   /** Canonical text, sorted. */
   readonly addresses: readonly string[];
+  /** Of the addresses, seconds; absent where they have none. */
+  readonly ttl?: number;
 }
 
 /** A namespace has no facts but that it exists. */

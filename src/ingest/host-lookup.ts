@@ -15,6 +15,8 @@ export type FamilyLookup =
 export interface HostLookup {
   readonly v4: FamilyLookup;
   readonly v6: FamilyLookup;
+  /** The machine knows it by itself: the TTL says when to look again, and is not one of the addresses. */
+  readonly isOwn?: true;
 }
 
 export type Ask = (server: ServerAddress, name: DomainName, type: RRType) => Promise<Exchanged>;

@@ -67,7 +67,7 @@ function ownLookup(addresses: readonly string[]): HostLookup {
     addresses: addresses.filter((address) => address.includes(':') === isIpv6),
     ttl: OWN_TTL,
   });
-  return { v4: family(false), v6: family(true) };
+  return { v4: family(false), v6: family(true), isOwn: true };
 }
 
 function isHostFacts(facts: FactsOf[ObjectKind] | undefined): facts is ResolvedHostFacts {

@@ -9,6 +9,7 @@ import type { Clock } from './clock.ts';
 import { equalJson } from './delta.ts';
 import type { ClusterEvent, ClusterId, ResolvedHostFacts } from './event.ts';
 import type { FamilyLookup, HostLookup } from './host-lookup.ts';
+import { type HostTtl, knownTtl, learnTtl } from './host-ttl.ts';
 
 export interface HostResolverOptions {
   readonly clock: Clock;
@@ -55,6 +56,8 @@ interface Entry {
   readonly host: string;
   /** As last given to be logged. */
   addresses: readonly string[] | undefined;
+  /** Of the addresses; undefined: they have none. */
+  ttl: HostTtl | undefined;
   /** In a row. */
   failures: number;
   trouble: string | undefined;
@@ -142,10 +145,12 @@ export class HostResolver {
       this.#refused += 1;
       return;
     }
+    const facts = this.#forgotten.has(name) ? undefined : this.#options.known.get(cluster, host);
     const entry: Entry = {
       cluster,
       host,
-      addresses: this.#forgotten.has(name) ? undefined : this.#options.known.get(cluster, host)?.addresses,
+      addresses: facts?.addresses,
+      ttl: facts?.ttl === undefined ? undefined : knownTtl(facts.ttl),
       failures: 0,
       trouble: undefined,
       isGone: false,
@@ -193,12 +198,13 @@ export class HostResolver {
   }
 
   /** A family that could not be asked for keeps what was known of it. */
-  #take(entry: Entry, { v4, v6 }: HostLookup): void {
+  #take(entry: Entry, lookup: HostLookup): void {
+    const { v4, v6 } = lookup;
     const [least, most] = this.#tuning.refresh;
     const failed = [v4, v6].find((family) => family.status === 'failed');
     const ttls = [v4, v6].flatMap((family) => (family.status === 'found' ? [family.ttl * 1000] : []));
     let delay = Math.min(most, Math.max(least, ...(ttls.length > 0 ? [Math.min(...ttls)] : [])));
-    if (ttls.length > 0) this.#publish(entry, v4, v6);
+    if (ttls.length > 0) this.#publish(entry, lookup);
     if (failed === undefined) {
       entry.failures = 0;
       this.#note(entry, undefined);
@@ -214,16 +220,20 @@ export class HostResolver {
     entry.cancel = this.#options.clock.after(delay, () => this.#enqueue(entry));
   }
 
-  #publish(entry: Entry, v4: FamilyLookup, v6: FamilyLookup): void {
-    const before = entry.addresses ?? [];
+  #publish(entry: Entry, { v4, v6, isOwn }: HostLookup): void {
+    const known = entry.addresses ?? [];
     const of = (family: FamilyLookup, isIpv6: boolean) =>
-      family.status === 'found' ? family.addresses : before.filter((address) => address.includes(':') === isIpv6);
+      family.status === 'found' ? family.addresses : known.filter((address) => address.includes(':') === isIpv6);
     const found = new Set([...of(v4, false), ...of(v6, true)]);
     const addresses = [...found].sort().slice(0, this.#tuning.addresses);
-    if (equalJson(entry.addresses, addresses)) return;
+    const before = entry.addresses && factsOf(entry.addresses, entry.ttl);
     entry.addresses = addresses;
+    const seen = [v4, v6].flatMap((one) => (one.status === 'found' && one.addresses.length > 0 ? [one.ttl] : []));
+    if (isOwn === true || addresses.length === 0) entry.ttl = undefined;
+    else if (seen.length > 0) entry.ttl = learnTtl(entry.ttl, Math.min(...seen));
+    const facts = factsOf(addresses, entry.ttl);
+    if (equalJson(before, facts)) return;
     const { cluster, host } = entry;
-    const facts: ResolvedHostFacts = { addresses };
     this.#options.push([
       {
         kind: 'ResolvedHostUpserted',
@@ -262,6 +272,10 @@ export class HostResolver {
 
 /** Names in trouble at a time that have lines of their own. */
 const MAX_LINES = 10;
+
+function factsOf(addresses: readonly string[], ttl: HostTtl | undefined): ResolvedHostFacts {
+  return { addresses, ...(ttl !== undefined && { ttl: ttl.ttl }) };
+}
 
 function nameOf(cluster: ClusterId, host: string): string {
   return `${cluster} ${host}`;

@@ -101,8 +101,13 @@ export const gatewayEvent: fc.Arbitrary<ClusterEvent> = fc.oneof(
       upsert(c, 'Node', n, { hosts: h, internal: [internal], external: [external] }),
     ),
   fc
-    .tuple(cluster, fc.constantFrom(...LB), fc.uniqueArray(address, { maxLength: 2 }))
-    .map(([c, lb, addresses]) => upsert(c, 'ResolvedHost', lb, { addresses })),
+    .tuple(
+      cluster,
+      fc.constantFrom(...LB),
+      fc.uniqueArray(address, { maxLength: 2 }),
+      fc.constantFrom(undefined, 5, 30, 300),
+    )
+    .map(([c, lb, addresses, ttl]) => upsert(c, 'ResolvedHost', lb, { addresses, ...(ttl !== undefined && { ttl }) })),
   fc.tuple(cluster, fc.constantFrom(...LB)).map(([c, lb]) => remove(c, 'ResolvedHost', lb)),
   fc.tuple(cluster, fc.constantFrom('n1', 'n2')).map(([c, n]) => remove(c, 'Node', n)),
   fc.tuple(cluster, key).map(([c, k]) => remove(c, 'EndpointSlice', `${k}-1`)),

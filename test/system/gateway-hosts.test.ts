@@ -39,7 +39,14 @@ const answer: Answerer = (asked) => {
   if (entry === undefined) return undefined;
   if (entry === 'none') return replyTo(asked, { rcode: 3 });
   if (entry === 'refused') return replyTo(asked, { rcode: 5 });
-  return replyTo(asked, { answers: (entry[type] ?? []).map((data) => ({ name, type: type as 'A', ttl: 300, data })) });
+  return replyTo(asked, {
+    answers: (entry[type] ?? []).map((data) => ({
+      name,
+      type: type as 'A',
+      ttl: name === 'lb-2.cloud.test' ? 20 : 300,
+      data,
+    })),
+  });
 };
 
 describe('load balancers with host names', () => {
@@ -112,6 +119,10 @@ describe('load balancers with host names', () => {
         .map((address) => `www.${ZONE}\t60\tIN\tA\t${address}`)
         .concat(`www.${ZONE}\t60\tIN\tAAAA\t2001:db8::1`),
     );
+    const both = records
+      .filter((line) => line.startsWith('both.'))
+      .map((line) => line.split('\t').slice(1, 4).join(' '));
+    assert.deepEqual(new Set(both), new Set(['20 IN A', '20 IN AAAA']), 'the TTL that its host name has');
   });
 
   test('a host name without addresses is denied; one that was never resolved is not', async () => {
@@ -137,8 +148,8 @@ describe('load balancers with host names', () => {
     await eventually(resolved, (seen) => seen.length >= 3, 'three findings');
     assert.deepEqual(resolved().toSorted(), [
       'gone.cloud.test {"addresses":[]}',
-      'lb-1.cloud.test {"addresses":["192.0.2.1","192.0.2.2","2001:db8::1"]}',
-      'lb-2.cloud.test {"addresses":["192.0.2.20"]}',
+      'lb-1.cloud.test {"addresses":["192.0.2.1","192.0.2.2","2001:db8::1"],"ttl":300}',
+      'lb-2.cloud.test {"addresses":["192.0.2.20"],"ttl":20}',
     ]);
     await server.metricIs('zonelog_host_names', {}, 6);
     const atLeast = (name: string, result: string | undefined, least: number) =>

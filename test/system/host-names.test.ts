@@ -201,7 +201,11 @@ describe('the log', () => {
     const server = { address: '127.0.0.1', port: upstream.port };
     const first = start([server]);
     await until(() => known(first) !== undefined);
-    assert.deepEqual(known(first), { addresses: ['192.0.2.1'] });
+    assert.deepEqual(
+      known(first),
+      { addresses: ['192.0.2.1'], ttl: 5 },
+      'a TTL below the pause between lookups is none',
+    );
     address = '192.0.2.2';
     await until(() => first.story.length === 2);
     const before = upstream.asked.length;
@@ -211,11 +215,11 @@ describe('the log', () => {
     await upstream.stop();
 
     const second = start([server]);
-    assert.deepEqual(known(second), { addresses: ['192.0.2.2'] });
+    assert.deepEqual(known(second), { addresses: ['192.0.2.2'], ttl: 5 });
     await until(() => lines.some((line) => line.includes('what was found before stays')));
     const [failures] = second.ingest.metrics().filter(({ name }) => name === 'zonelog_host_lookups_total');
     assert.deepEqual(failures?.samples[0]?.labels, [CLUSTER, 'failure']);
-    assert.deepEqual(known(second), { addresses: ['192.0.2.2'] });
+    assert.deepEqual(known(second), { addresses: ['192.0.2.2'], ttl: 5 });
     assert.deepEqual(second.story, []);
     second.ingest.resolveHosts(new Map([[CLUSTER, new Set<string>()]]));
     await until(() => known(second) === undefined);

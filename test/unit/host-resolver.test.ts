@@ -24,6 +24,7 @@ class Rig {
   readonly asked: string[] = [];
   /** What is known by the log. */
   readonly log = new Map<string, readonly string[]>();
+  readonly ttls = new Map<string, number>();
   readonly story: string[] = [];
   readonly resolver: HostResolver;
   /** What is found of a host from here on. */
@@ -47,7 +48,8 @@ class Rig {
       known: {
         get: (cluster, host) => {
           const addresses = this.log.get(`${cluster} ${host}`);
-          return addresses && { addresses };
+          const ttl = this.ttls.get(host);
+          return addresses && { addresses, ...(ttl !== undefined && { ttl }) };
         },
         keys: (cluster) =>
           [...this.log.keys()]
@@ -71,6 +73,8 @@ class Rig {
       if (event.kind === 'ResolvedHostUpserted') {
         this.log.set(`${event.cluster} ${event.key}`, event.facts.addresses);
         this.story.push(`${event.key} ${event.facts.addresses.join(' ')}`.trim());
+        if (event.facts.ttl === undefined) this.ttls.delete(event.key);
+        else this.ttls.set(event.key, event.facts.ttl);
       } else if (event.kind === 'ResolvedHostDeleted') {
         this.log.delete(`${event.cluster} ${event.key}`);
         this.story.push(`-${event.key}`);
@@ -135,6 +139,39 @@ describe('host names of load balancers', () => {
     assert.deepEqual(rig.asked, []);
     await rig.pass(11);
     assert.deepEqual(rig.asked.toSorted(), ['long.example', 'short.example']);
+  });
+
+  it('have the TTL of their addresses: that a cache counts it down is nothing new', async () => {
+    const rig = new Rig();
+    const logged: (number | undefined)[] = [];
+    const see = async (ttl: number) => {
+      const before = rig.story.length;
+      rig.answers.set('lb.example', both(['192.0.2.1'], ttl));
+      if (rig.asked.length === 0) await rig.need(['lb.example']);
+      else await rig.pass(3600);
+      logged.push(rig.story.length > before ? rig.ttls.get('lb.example') : undefined);
+    };
+    for (const ttl of [17, 300, 299, 120, 7, 300, 151]) await see(ttl);
+    assert.deepEqual(logged.splice(0), [17, 300, undefined, undefined, undefined, undefined, undefined]);
+    for (let i = 0; i < 9; i++) await see(i === 4 ? 60 : 50);
+    assert.deepEqual([...new Set(logged.splice(0))], [undefined], 'not before the tenth');
+    await see(30);
+    assert.deepEqual(logged.splice(0), [60], 'the highest of those ten');
+    await see(1_000_000);
+    assert.deepEqual(logged.splice(0), [3600]);
+    assert.equal(rig.asked.length, 18);
+  });
+
+  it('without a TTL of their own, or without addresses, have none', async () => {
+    const rig = new Rig();
+    rig.answers.set('localhost', { ...both(['127.0.0.1'], 60), isOwn: true });
+    rig.answers.set('none.example', both([], 60));
+    rig.answers.set('four.example', { v4: found(['192.0.2.1'], 600), v6: found([], 20) });
+    await rig.need(['localhost', 'none.example', 'four.example']);
+    assert.deepEqual([...rig.ttls], [['four.example', 600]], 'that of a denial does not count');
+    rig.answers.set('four.example', { v4: failed(), v6: found(['2001:db8::1'], 900) });
+    await rig.pass(20);
+    assert.equal(rig.ttls.get('four.example'), 900);
   });
 
   it('keep what was found when it can’t be found any more, and are tried again with growing pauses', async () => {
@@ -223,6 +260,7 @@ describe('host names of load balancers', () => {
   it('known from the log stay as they are until something else is found, and those not needed go', async () => {
     const rig = new Rig();
     rig.log.set('east lb.example', ['192.0.2.1']);
+    rig.ttls.set('lb.example', 60);
     rig.log.set('east old.example', ['192.0.2.2']);
     await rig.need(['lb.example']);
     assert.deepEqual(rig.story, ['-old.example'], 'the resolver is down');

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { recordsOf } from '../../src/dns/rrset.ts';
 import { soaRecord, zoneRRsets } from '../../src/projection/zone.ts';
+import { upsert } from '../kit/cluster-events.ts';
 import { checkGateway as check, runGateway as run } from '../kit/gateway-blocks.ts';
 import { balancer, dnsEndpoint, ingress } from '../kit/gateway-objects.ts';
 import { zoneLines } from '../kit/given.ts';
@@ -83,6 +84,14 @@ describe('k8s_gateway: name servers', () => {
     assert.deepEqual(answer, ['dns2.kube-system.example.com. 300 IN A 192.0.2.54']);
     const { additional } = await served.ask('example.com', 'NS');
     assert.ok(additional.includes('dns2.kube-system.example.com. 60 IN A 192.0.2.54'));
+  });
+
+  it('that are named twice are there once', async () => {
+    for (const options of ['secondary DNS1.kube-system', 'secondary dns1.kube-system.example.com.']) {
+      const { answer, additional } = await run([NS], { options }).ask('example.com', 'NS');
+      assert.deepEqual(answer, ['example.com. 60 IN NS dns1.kube-system.example.com.'], options);
+      assert.deepEqual(additional, ['dns1.kube-system.example.com. 60 IN A 192.0.2.53']);
+    }
   });
 
   it('are spelled as they were asked for, and hosts in lower case, that of the zone itself too', async () => {
@@ -196,6 +205,35 @@ describe('k8s_gateway: hosts of load balancers that were never resolved', () => 
         clusters: [east, west],
       },
     );
+  });
+});
+
+describe('k8s_gateway: addresses of host names', () => {
+  const objects = [
+    ingress('a/a', ['www'], ['lb.example.net']),
+    ingress('a/b', ['both'], ['lb.example.net', 'slow.example.net', '192.0.2.9']),
+    ingress('a/c', ['slow'], ['slow.example.net']),
+    ingress('a/d', ['own'], ['localhost']),
+  ];
+
+  it('have the TTL that their resolver tells where it is lower, and no others have', async () => {
+    const served = run(objects, { options: 'ttl 60\nkubeconfig /k' });
+    const cluster = served.planned.plan.zones[0]?.stanzas[0]?.cluster;
+    assert.ok(cluster !== undefined);
+    served.given.when([
+      upsert(cluster, 'ResolvedHost', 'lb.example.net', { addresses: ['192.0.2.1', '2001:db8::1'], ttl: 20 }),
+      upsert(cluster, 'ResolvedHost', 'slow.example.net', { addresses: ['192.0.2.2'], ttl: 300 }),
+      upsert(cluster, 'ResolvedHost', 'localhost', { addresses: ['127.0.0.1'] }),
+    ]);
+    const ttls = async (name: string, type = 'A') => {
+      const { answer } = await served.ask(`${name}.example.com`, type);
+      return answer.map((line) => line.split(' ')[1]).join(' ');
+    };
+    assert.equal(await ttls('www'), '20');
+    assert.equal(await ttls('www', 'AAAA'), '20');
+    assert.equal(await ttls('both'), '20 20 20', 'one TTL for a set');
+    assert.equal(await ttls('slow'), '60');
+    assert.equal(await ttls('own'), '60');
   });
 });
 

@@ -27,10 +27,18 @@ export interface Draft {
   readonly others: Map<RRType, Rdata[]>;
   /** Seconds, by type; of addresses under A. */
   readonly ttls: Map<RRType, number>;
+  /** Seconds, for which the addresses of host names may be kept. */
+  namesTtl: number;
 }
 
 export function emptyDraft(): Draft {
-  return { addresses: new Set(), names: new Set(), others: new Map(), ttls: new Map() };
+  return {
+    addresses: new Set(),
+    names: new Set(),
+    others: new Map(),
+    ttls: new Map(),
+    namesTtl: Number.POSITIVE_INFINITY,
+  };
 }
 
 /** Adds what one object has for the name; `hosts` are the name's spellings as objects have them. */

@@ -114,6 +114,7 @@ function resolveNames({ cluster }: GatewayPart, name: DomainName, draft: Draft):
     const facts = cluster.gateway.objects.ResolvedHost.get(target);
     if (facts === undefined) isKnown = false;
     for (const address of facts?.addresses ?? []) draft.addresses.add(address);
+    draft.namesTtl = Math.min(draft.namesTtl, facts?.ttl ?? draft.namesTtl);
   }
   return isKnown;
 }
@@ -132,7 +133,8 @@ function setsOf(part: GatewayPart, name: DomainName, draft: Draft): RRset[] {
   leaveOutMisplaced(part, name, made);
   return [...made]
     .map(([type, rdatas]): RRset => {
-      const ttl = ttlOf(part, draft, type === RRType.AAAA ? RRType.A : type);
+      const isAddress = type === RRType.A || type === RRType.AAAA;
+      const ttl = isAddress ? Math.min(draft.namesTtl, ttlOf(part, draft, RRType.A)) : ttlOf(part, draft, type);
       return { owner: name, type, ttl, rdatas: distinct(rdatas) };
     })
     .sort((a, b) => a.type - b.type);
