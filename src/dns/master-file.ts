@@ -34,7 +34,13 @@ interface State {
 /** RFC 1035 knows no default; this is what CoreDNS takes. */
 const DEFAULT_TTL = 3600;
 const MAX_DEPTH = 7;
-const CLASSES: ReadonlySet<string> = new Set(['IN', 'CH', 'CS', 'HS']);
+const CLASSES: ReadonlyMap<string, string> = new Map([
+  ['IN', 'IN'],
+  ['CLASS1', 'IN'],
+  ['CS', 'CS'],
+  ['CH', 'CH'],
+  ['HS', 'HS'],
+]);
 
 /**
  * The records of a master file, and an error for each entry that is none. Reading may go on after an error: the next
@@ -147,9 +153,9 @@ function readRecord({ words, isContinued }: MasterEntry, state: State): MasterRe
   for (let seen = 0; seen < 2; seen++) {
     const word = words[at] as Token | undefined;
     if (word === undefined || word.isQuoted) break;
-    const upper = word.text.toUpperCase();
+    const named = CLASSES.get(word.text.toUpperCase());
     const number = ttl === undefined ? ttlOf(word.text) : undefined;
-    if (CLASSES.has(upper)) state.class = upper;
+    if (named !== undefined) state.class = named;
     else if (number !== undefined) ttl = number;
     else break;
     at += 1;

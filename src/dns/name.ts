@@ -17,23 +17,23 @@ export const ROOT = '.' as DomainName;
 export const MAX_LABEL = 63;
 export const MAX_NAME = 255;
 
-const PLAIN = /^(?:[a-z0-9_*-]{1,63}\.)+$/;
+const PLAIN = /^(?:[A-Za-z0-9_*-]{1,63}\.)+$/;
 
 /**
- * Reads presentation text (with or without the final dot, any letter case, with RFC 1035 escapes).
+ * Reads presentation text (with or without the final dot, any letter case, with RFC 1035 escapes). Characters beyond
+ * ASCII are their octets in UTF-8.
  * @returns undefined when it is no legal name: an empty or too long label, a name over 255 octets, a broken escape.
  */
 export function parseName(text: string): DomainName | undefined {
   if (text === '.') return ROOT;
   if (text === '') return undefined;
   const candidate = text.endsWith('.') ? text : `${text}.`;
-  const lower = candidate.toLowerCase();
-  if (lower.length < MAX_NAME && PLAIN.test(lower)) return lower as DomainName;
-  const labels = parseLabels(text);
+  if (candidate.length < MAX_NAME && PLAIN.test(candidate)) return candidate.toLowerCase() as DomainName;
+  const labels = parseLabels(Buffer.from(text, 'utf8').toString('latin1'));
   return labels && nameFromLabels(labels);
 }
 
-/** Splits presentation text into labels of raw bytes (one character a byte, lower-case); undefined when it is no legal name. */
+/** Splits presentation text, one character a byte, into labels of raw bytes; undefined when it is no legal name. */
 function parseLabels(text: string): string[] | undefined {
   const labels: string[] = [];
   let label = '';
@@ -65,12 +65,7 @@ function parseLabels(text: string): string[] | undefined {
     }
   }
   if (open) labels.push(label);
-  return labels.map((l) => Buffer.from(l, isLatin1(l) ? 'latin1' : 'utf8').toString('latin1'));
-}
-
-function isLatin1(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 255) return false;
-  return true;
+  return labels;
 }
 
 /**

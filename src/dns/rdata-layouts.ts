@@ -2,15 +2,18 @@
  * Presentation text of types that are kept as octets (RFC 3597), for zone files: each type is a run of fields, and its text
  * is their texts in that order.
  */
-import { type DomainName, labelsOf, unescapeLabel } from './name.ts';
+import type { DomainName } from './name.ts';
+import { nameOctets } from './name-octets.ts';
+import { parseIrregular } from './rdata-irregular.ts';
 import { parseServiceParameters } from './service-parameters.ts';
-import { base64Octets, rawOctets, type Word } from './text-octets.ts';
+import { addressOctets, base64Octets, hexOctets, numberOctets, rawOctets, type Word } from './text-octets.ts';
 import { parseType } from './type-text.ts';
 
 /**
  * `u8` to `u32`: numbers. `string`: one character string; `strings`: all that are left; `text`: octets without a length.
  * `hex`, `base64`: all words that are left. `hash`: base32hex with its length. `salt`: hexadecimal with its length, `-` for none.
- * `time`: seconds, or YYYYMMDDhhmmss. `bitmap`: types. `eui`: pairs of hexadecimal digits. `parameters`: of SVCB.
+ * `time`: seconds, or YYYYMMDDhhmmss. `bitmap`: types. `eui`: pairs of hexadecimal digits. `locator`: 64 bits as the half
+ * of an IPv6 address (RFC 6742 §2.1.2). `parameters`: of SVCB.
  */
 type Field =
   | 'u8'
@@ -28,15 +31,29 @@ type Field =
   | 'time'
   | 'bitmap'
   | 'eui'
+  | 'ipv4'
+  | 'locator'
   | 'parameters';
 
 const LAYOUTS: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly Field[]>([
+  [3, ['name']], // MD
+  [4, ['name']], // MF
+  [7, ['name']], // MB
+  [8, ['name']], // MG
+  [9, ['name']], // MR
+  [14, ['name', 'name']], // MINFO
   [17, ['name', 'name']], // RP
   [18, ['u16', 'name']], // AFSDB
   [19, ['string']], // X25
   [20, ['strings']], // ISDN
   [21, ['u16', 'name']], // RT
+  [23, ['name']], // NSAP-PTR
+  [24, ['type', 'u8', 'u8', 'u32', 'time', 'time', 'u16', 'name', 'base64']], // SIG
+  [25, ['u16', 'u8', 'u8', 'base64']], // KEY
   [26, ['u16', 'name', 'name']], // PX
+  [27, ['string', 'string', 'string']], // GPOS
+  [31, ['hex']], // EID
+  [32, ['hex']], // NIMLOC
   [35, ['u16', 'u16', 'string', 'string', 'string', 'name']], // NAPTR
   [36, ['u16', 'name']], // KX
   [37, ['u16', 'u16', 'u8', 'base64']], // CERT
@@ -51,6 +68,9 @@ const LAYOUTS: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly 
   [51, ['u8', 'u8', 'u16', 'salt']], // NSEC3PARAM
   [52, ['u8', 'u8', 'u8', 'hex']], // TLSA
   [53, ['u8', 'u8', 'u8', 'hex']], // SMIMEA
+  [56, ['strings']], // NINFO
+  [57, ['u16', 'u8', 'u8', 'base64']], // RKEY
+  [58, ['name', 'name']], // TALINK
   [59, ['u16', 'u8', 'u8', 'hex']], // CDS
   [60, ['u16', 'u8', 'u8', 'base64']], // CDNSKEY
   [61, ['base64']], // OPENPGPKEY
@@ -59,12 +79,21 @@ const LAYOUTS: ReadonlyMap<number, readonly Field[]> = new Map<number, readonly 
   [64, ['u16', 'name', 'parameters']], // SVCB
   [65, ['u16', 'name', 'parameters']], // HTTPS
   [99, ['strings']], // SPF
+  [100, ['string']], // UINFO
+  [101, ['u32']], // UID
+  [102, ['u32']], // GID
+  [104, ['u16', 'locator']], // NID
+  [105, ['u16', 'ipv4']], // L32
+  [106, ['u16', 'locator']], // L64
+  [107, ['u16', 'name']], // LP
   [108, ['eui']], // EUI48
   [109, ['eui']], // EUI64
   [256, ['u16', 'u16', 'text']], // URI
   [257, ['u8', 'string', 'text']], // CAA
   [258, ['strings']], // AVC
   [261, ['strings']], // RESINFO
+  [32768, ['u16', 'u8', 'u8', 'hex']], // TA
+  [32769, ['u16', 'u8', 'u8', 'hex']], // DLV
 ]);
 
 /**
@@ -78,7 +107,7 @@ export function parseLayout(
   nameOf: (text: string) => DomainName | undefined,
 ): Uint8Array | undefined {
   const layout = LAYOUTS.get(type);
-  if (layout === undefined) return undefined;
+  if (layout === undefined) return parseIrregular(type, words, nameOf);
   const parts: Uint8Array[] = [];
   let left = [...words];
   for (const field of layout) {
@@ -141,22 +170,13 @@ function fieldOctets(
       return /^(?:[0-9a-f]{2}-){5}(?:[0-9a-f]{2}-[0-9a-f]{2}-)?[0-9a-f]{2}$/i.test(text)
         ? hexOctets(text.replaceAll('-', ''))
         : undefined;
+    case 'ipv4':
+      return addressOctets(text, 4);
+    case 'locator':
+      return locatorOctets(text);
     case 'parameters':
       return parseServiceParameters(words);
   }
-}
-
-function numberOctets(text: string, size: number): Uint8Array | undefined {
-  if (!/^\d{1,10}$/.test(text) || Number(text) >= 256 ** size) return undefined;
-  const octets = Buffer.alloc(size);
-  octets.writeUIntBE(Number(text), 0, size);
-  return octets;
-}
-
-/** The name on the wire, uncompressed. */
-export function nameOctets(name: DomainName): Uint8Array {
-  const labels = labelsOf(name).map((label) => Buffer.from(unescapeLabel(label), 'latin1'));
-  return Buffer.concat([...labels.flatMap((label) => [Buffer.of(label.length), label]), Buffer.of(0)]);
 }
 
 function stringOctets(word: Word): Uint8Array | undefined {
@@ -165,10 +185,6 @@ function stringOctets(word: Word): Uint8Array | undefined {
 
 function withLength(octets: Uint8Array | undefined): Uint8Array | undefined {
   return octets === undefined || octets.length > 255 ? undefined : Buffer.concat([Buffer.of(octets.length), octets]);
-}
-
-function hexOctets(text: string): Uint8Array | undefined {
-  return text.length % 2 === 0 && /^[0-9a-f]+$/i.test(text) ? Buffer.from(text, 'hex') : undefined;
 }
 
 const BASE32HEX = '0123456789abcdefghijklmnopqrstuv';
@@ -187,6 +203,17 @@ function base32Octets(text: string): Uint8Array | undefined {
     octets.push((held >> bits) & 255);
   }
   return octets.length === 0 ? undefined : Uint8Array.from(octets);
+}
+
+/** Four groups of one to four hexadecimal digits. */
+function locatorOctets(text: string): Uint8Array | undefined {
+  if (!/^(?:[0-9a-f]{1,4}:){3}[0-9a-f]{1,4}$/i.test(text)) return undefined;
+  return hexOctets(
+    text
+      .split(':')
+      .map((group) => group.padStart(4, '0'))
+      .join(''),
+  );
 }
 
 /** RFC 4034 §3.2. */

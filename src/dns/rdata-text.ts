@@ -130,9 +130,10 @@ export function parseRdata(type: RRType, words: readonly Token[], origin?: Domai
     case RRType.HINFO: {
       const strings = words.map(({ text, isQuoted }) => (isQuoted ? text : unescaped(text)));
       if (strings.length === 0 || !strings.every((s) => s !== undefined && s.length <= 255)) return undefined;
-      const [cpu, os] = strings;
+      const [cpu, os = ''] = strings;
       if (type === RRType.TXT) return { type: 'TXT', texts: strings as string[] };
-      return strings.length === 2 ? { type: 'HINFO', cpu: cpu as string, os: os as string } : undefined;
+      // One string alone is taken too: other servers do, and files have it.
+      return strings.length <= 2 ? { type: 'HINFO', cpu: cpu as string, os } : undefined;
     }
     default: {
       const data = parseLayout(type, words, (text) => qualify(text, origin));

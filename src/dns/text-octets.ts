@@ -25,10 +25,23 @@ export function unescaped(text: string): string | undefined {
   return isLegal ? plain : undefined;
 }
 
-/** Base64 with its padding. */
+/** Base64 with its padding; bits that are left over at the end may be set. */
 export function base64Octets(text: string): Uint8Array | undefined {
-  const octets = Buffer.from(text, 'base64');
-  return text !== '' && octets.toString('base64') === text ? octets : undefined;
+  const isWhole = text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
+  return isWhole ? Buffer.from(text, 'base64') : undefined;
+}
+
+/** Pairs of hexadecimal digits, one at least. */
+export function hexOctets(text: string): Uint8Array | undefined {
+  return text.length % 2 === 0 && /^[0-9a-f]+$/i.test(text) ? Buffer.from(text, 'hex') : undefined;
+}
+
+/** A decimal number of so many octets. */
+export function numberOctets(text: string, size: number): Uint8Array | undefined {
+  if (!/^\d{1,10}$/.test(text) || Number(text) >= 256 ** size) return undefined;
+  const octets = Buffer.alloc(size);
+  octets.writeUIntBE(Number(text), 0, size);
+  return octets;
 }
 
 /** One address as octets; undefined when it is none of that family. */

@@ -6,7 +6,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { packRecord } from './canonical.ts';
 import { canonicalData } from './canonical-data.ts';
 import type { DomainName } from './name.ts';
-import { nameOctets } from './rdata-layouts.ts';
+import { nameOctets } from './name-octets.ts';
 import { readU16, readU32 } from './rdata-wire.ts';
 import type { RecordStore } from './record-store.ts';
 import { type Rdata, type ResourceRecord, RRType } from './rrset.ts';

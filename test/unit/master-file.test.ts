@@ -109,6 +109,12 @@ test('types that are kept as octets are read field by field', () => {
     'HTTPS 0 svc.z.': '\\# 9 000003737663017A00',
     'EUI48 00-11-22-33-44-55': '\\# 6 001122334455',
     'NSEC3PARAM 1 0 0 -': '\\# 5 0100000000',
+    'MINFO a z.': '\\# 18 0161076578616D706C65036F726700017A00',
+    'GPOS -32.6882 116.8652 10.0': '\\# 23 082D33322E36383832083131362E383635320431302E30',
+    'NID 10 14:4fff:ff20:ee64': '\\# 10 000A00144FFFFF20EE64',
+    'L32 10 10.1.2.0': '\\# 6 000A0A010200',
+    'LP 10 z.': '\\# 5 000A017A00',
+    'DNSKEY 256 3 8 AwEAAa==': '\\# 8 0100030803010001',
   };
   for (const [text, expected] of Object.entries(made)) {
     assert.deepEqual(linesOf(`x 5 ${text}`), [`x.example.org. 5 IN ${text.split(' ')[0]} ${expected}`], text);
@@ -119,10 +125,54 @@ test('types that are kept as octets are read field by field', () => {
     'DS 1 2 3 abc',
     'HTTPS 1 . port=x',
     'LOC 1 2 3',
+    'LOC 91 N 0 E 0',
+    'LOC 1 60 N 0 E 0',
+    'LOC 0 E 1 N 0',
+    'LOC 1 N 1 E 0 1 2 3 4',
+    'APL 3:10.0.0.0/8',
+    'APL 1:10.0.0.0/33',
+    'IPSECKEY 10 1 2 gw.z. AQID',
+    'IPSECKEY 10 4 2 . AQID',
+    'AMTRELAY 10 2 1 203.0.113.15',
+    'HIP 2 abc AQID',
+    'NID 1 0:0:0',
     'EUI48 00-11',
   ]) {
     assert.match(linesOf(`x 5 ${wrong}`).join(), /no data/, wrong);
   }
+});
+
+test('types whose text is no plain run of fields: LOC, APL, IPSECKEY, HIP, AMTRELAY', () => {
+  const made: Record<string, string> = {
+    // RFC 1876 §4: 42d21'54" is 152,514,000 thousandths of a second of arc, and the equator is 2^31.
+    'LOC 42 21 54 N 71 06 18 W -24m 30m': '\\# 16 00331613 89172DD0 70BE15F0 00988D20',
+    'LOC 0 S 180 E 0': '\\# 16 00121613 80000000 A69FB200 00989680',
+    'APL 1:192.168.32.0/21 !2:ff00::/8 1:0.0.0.0/0': '\\# 16 00011503C0A820 00020881FF 00010000',
+    'IPSECKEY 10 0 2 . AQID': '\\# 6 0A0002 010203',
+    'IPSECKEY 10 1 2 192.0.2.38 AQ ID': '\\# 10 0A0102 C0000226 010203',
+    'IPSECKEY 10 3 2 gw.z. AQID': '\\# 12 0A0302 026777017A00 010203',
+    'HIP 2 2001 AQID rvs.z.': '\\# 16 02020003 2001 010203 03727673017A00',
+    'AMTRELAY 10 1 2 2001:db8::15': '\\# 18 0A82 20010DB8000000000000000000000015',
+    'AMTRELAY 10 0 0 .': '\\# 2 0A00',
+  };
+  for (const [text, expected] of Object.entries(made)) {
+    const [first, length, ...hex] = expected.split(' ');
+    const data = `${first} ${length} ${hex.join('')}`;
+    assert.deepEqual(linesOf(`x 5 ${text}`), [`x.example.org. 5 IN ${text.split(' ')[0]} ${data}`], text);
+  }
+});
+
+test('names beyond ASCII are their octets in UTF-8, whatever the letter', () => {
+  assert.deepEqual(linesOf('\u00e9 5 A 10.0.0.1\n\u0436 5 A 10.0.0.1\n\\233 5 A 10.0.0.1\n\u212a 5 A 10.0.0.1'), [
+    '\\195\\169.example.org. 5 IN A 10.0.0.1',
+    '\\208\\182.example.org. 5 IN A 10.0.0.1',
+    '\\233.example.org. 5 IN A 10.0.0.1',
+    '\\226\\132\\170.example.org. 5 IN A 10.0.0.1',
+  ]);
+});
+
+test('class 1 is IN, and a HINFO of one string has no system', () => {
+  assert.deepEqual(linesOf('x 5 CLASS1 HINFO pc'), ['x.example.org. 5 IN HINFO "pc" ""']);
 });
 
 test('type bitmaps, hashes and times of signed zones', () => {

@@ -165,3 +165,14 @@ test('a denial takes the place of a stale answer, but not under prefer_positive'
   assert.equal((await plain.ask('www.test')).rcode, Rcode.NXDOMAIN);
   assert.equal((await positive.ask('www.test')).rcode, Rcode.NOERROR);
 });
+
+test('under prefer_positive a denial that verify hears is not sent in place of the stale answer, but a fresh answer is', async () => {
+  const soa = 'test.\t60\tIN\tSOA\tns.test. admin.test. 1 2 3 4 5';
+  const cached = new Cached('cache {\nserve_stale 1h verify\nserve_stale_policy prefer_positive\n}', (_, count) =>
+    count === 2 ? { rcode: Rcode.NXDOMAIN, authority: soa } : www(count),
+  );
+  await cached.ask('www.test');
+  cached.clock.advance(100_000);
+  assert.deepEqual(await ask(cached), ['1', 0]);
+  assert.deepEqual(await ask(cached), ['3', 100]);
+});

@@ -22,7 +22,7 @@ import {
 import { serverOf } from '../listen-point.ts';
 import type { Timer } from '../timer.ts';
 import { type CacheItem, makeItem, replyAsKept, replyOf, ttlOf, withTtl } from './cache/item.ts';
-import { kindOf } from './cache/kind.ts';
+import { isAnswering, kindOf } from './cache/kind.ts';
 import { type CacheCounts, cacheFamilies, emptyCounts } from './cache/metrics.ts';
 import { Store } from './cache/store.ts';
 
@@ -196,12 +196,21 @@ class Cache {
   async #verify(item: CacheItem, request: Request, counts: CacheCounts, next: Next): Promise<Outcome | undefined> {
     try {
       const outcome = await next(forRefresh(request));
-      if (isRefresh(outcome)) return this.#keep(outcome, item.key, request, counts, next);
+      if (isRefresh(outcome)) {
+        const fresh = this.#keep(outcome, item.key, request, counts, next);
+        return this.#isWorthLess(outcome, item, request) ? undefined : fresh;
+      }
     } catch (error) {
       this.#tools.onFailure(error);
     }
     this.#keepQuiet(item);
     return undefined;
+  }
+
+  /** A denial, where a stale answer goes before it. */
+  #isWorthLess(outcome: Outcome, item: CacheItem, { question }: Request): boolean {
+    if (!this.#options.preferPositive || !item.isAnswering) return false;
+    return outcome.kind === 'reply' && !isAnswering(outcome, question);
   }
 
   /** Who could not help is left alone for a while (RFC 8767 §5: the failure recheck timer). */
