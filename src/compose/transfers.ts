@@ -5,7 +5,7 @@ import { findStanza } from '../corefile/config.ts';
 import { unmapAddress } from '../dns/address.ts';
 import { MessageEncoder } from '../dns/encode.ts';
 import type { DomainName } from '../dns/name.ts';
-import type { RRset } from '../dns/rrset.ts';
+import { Rcode, type RRset } from '../dns/rrset.ts';
 import type { ClusterId } from '../ingest/event.ts';
 import type { ZoneId } from '../ingest/plan.ts';
 import type { Logger } from '../logger.ts';
@@ -70,6 +70,11 @@ export function createTransferSide(options: TransferOptions): TransferSide {
   const encoder = new MessageEncoder();
   const ahead = options.after && createPackingAhead(options, options.after, transfers);
   let reading: Promise<unknown> = Promise.resolve();
+  /** What nobody else has answered either gets a reason, and is told of. */
+  const refuseUntaken = (request: Request, outcome: Outcome): Outcome => {
+    const isRefused = outcome.kind === 'reply' && outcome.rcode !== Rcode.NOERROR && outcome.ede === undefined;
+    return isRefused ? { ...outcome, ede: transfers.refuseUntaken(request) } : outcome;
+  };
   return {
     factory: (block, { siblings }) => {
       const ids = new Map(transferredZones(zonesOf(block)).map(({ apex, id }) => [apex, id]));
@@ -118,7 +123,7 @@ export function createTransferSide(options: TransferOptions): TransferSide {
         const done = reading.then(async () => carryOut(request, await finishPlan(decide(request), nextTurn)));
         reading = done.catch(() => undefined);
         return done;
-      });
+      }, refuseUntaken);
       return withCatalogs(handler, block, catalogs, { zoneOf, find: findAddresses });
     },
     snapshot: () => transfers.snapshot(),

@@ -11,6 +11,7 @@ import {
   type Signature,
   TsigError,
   timers,
+  tsigErrorName,
   unsignedPart,
   variables,
 } from './tsig-record.ts';
@@ -40,15 +41,20 @@ export function signRequest(message: Buffer, key: TsigKey, now: number): SignedR
   return { message: signed, signature: { key, algorithm, mac } };
 }
 
-/** `unsigned`: may be one in the middle of a stream; else a reply without TSIG where one is due, or with a wrong one. */
+/**
+ * `unsigned`: may be one in the middle of a stream; `not signed`: a reply without TSIG where one is due, as of a server that
+ * has not got the zone; `BAD…`: the server says so of our request.
+ */
 export type ReplyVerification =
   | 'good'
   | 'unsigned'
   | 'malformed'
+  | 'not signed'
   | 'wrong key'
   | 'wrong signature'
   | 'wrong time'
-  | 'refused';
+  | 'refused'
+  | NonNullable<ReturnType<typeof tsigErrorName>>;
 
 /**
  * Verifies the answers to a request of ours, in order: one, or the many of a transfer (RFC 8945 §5.3.1, §5.4). Between
@@ -80,7 +86,7 @@ export class ReplyVerifier {
    */
   verify(packet: Uint8Array, offset: number | undefined): ReplyVerification {
     if (offset === undefined) {
-      if (this.#isFirst || this.#unsigned >= MAX_UNSIGNED) return 'wrong signature';
+      if (this.#isFirst || this.#unsigned >= MAX_UNSIGNED) return 'not signed';
       this.#unsigned += 1;
       this.#running.update(packet);
       return 'unsigned';
@@ -89,7 +95,7 @@ export class ReplyVerifier {
     const record = readTsig(packet, offset);
     if (record === undefined) return 'malformed';
     if (record.keyName !== key.name || record.algorithmName !== algorithm.name) return 'wrong key';
-    if (record.error === TsigError.BADKEY || record.error === TsigError.BADSIG) return 'refused';
+    if (record.error === TsigError.BADKEY || record.error === TsigError.BADSIG) return reasonOf(record.error);
     const last = this.#isFirst ? variables(record) : timers(record);
     const expected = this.#running
       .update(unsignedPart(packet, offset, record))
@@ -97,7 +103,7 @@ export class ReplyVerifier {
       .digest();
     this.#running = this.#begin(expected);
     if (record.mac.length !== expected.length || !timingSafeEqual(expected, record.mac)) return 'wrong signature';
-    if (record.error !== TsigError.NONE) return 'refused';
+    if (record.error !== TsigError.NONE) return reasonOf(record.error);
     if (Math.abs(this.#now() - record.timeSigned) > record.fudge) return 'wrong time';
     this.#isFirst = false;
     this.#unsigned = 0;
@@ -108,4 +114,8 @@ export class ReplyVerifier {
     const { key, algorithm } = this.#request;
     return createHmac(algorithm.hash, key.secret).update(priorMac(mac));
   }
+}
+
+function reasonOf(error: number): ReplyVerification {
+  return tsigErrorName(error) ?? 'refused';
 }

@@ -13,6 +13,12 @@ import type { TsigAlgorithm, TsigKey } from './tsig-key.ts';
 export const TsigError = { NONE: 0, BADSIG: 16, BADKEY: 17, BADTIME: 18, BADTRUNC: 22 } as const;
 export type TsigError = (typeof TsigError)[keyof typeof TsigError];
 
+/** Its name in RFC 8945 §3; undefined for what is none of these. */
+export function tsigErrorName(code: number): 'BADSIG' | 'BADKEY' | 'BADTIME' | 'BADTRUNC' | undefined {
+  return ERROR_NAMES.find((name) => TsigError[name] === code);
+}
+const ERROR_NAMES = ['BADSIG', 'BADKEY', 'BADTIME', 'BADTRUNC'] as const;
+
 /** Seconds that clocks may differ by (RFC 8945 §10 recommends it). */
 export const FUDGE = 300;
 

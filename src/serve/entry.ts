@@ -20,6 +20,7 @@ import {
   type Sent,
   type TlsClient,
 } from './chain.ts';
+import { RefusedTransfers } from './refused-transfers.ts';
 import { encodeBadVersion, encodeReply } from './reply-encoding.ts';
 import { countRotations } from './rotation.ts';
 import type { Router } from './router.ts';
@@ -95,11 +96,13 @@ export class Entry {
   readonly refresh: (() => void) | undefined;
   #lastFailureLog = Number.NEGATIVE_INFINITY;
   #unloggedFailures = 0;
+  readonly #refusedTransfers: RefusedTransfers;
 
   constructor(options: EntryOptions) {
     this.#options = options;
     this.cache = options.cache;
     this.refresh = options.refresh;
+    this.#refusedTransfers = new RefusedTransfers(options.logger, options.now);
   }
 
   /**
@@ -113,6 +116,7 @@ export class Entry {
     const query = readQuery(packet);
     if ('reject' in query) {
       this.#options.tally.countRejected(transport, query.reject);
+      if (query.reject === 'formerr') this.#refusedTransfers.noteMalformed(packet, remote.address);
       return query.reject === 'drop' ? undefined : encodeRejection(query);
     }
     const { answer: _, questionEnd: __, ...head } = query;
@@ -223,7 +227,8 @@ export class Entry {
   }
 
   #refuse(request: Request, started: number): Buffer {
-    const { message } = encodeReply(this.#options.encoder, request, emptyReply(Rcode.REFUSED));
+    const reply = { ...emptyReply(Rcode.REFUSED), ...this.#refusedTransfers.refuse(request) };
+    const { message } = encodeReply(this.#options.encoder, request, reply);
     return this.#countDropped(request, message, Rcode.REFUSED, started);
   }
 

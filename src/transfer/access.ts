@@ -35,6 +35,14 @@ export function clientOf({ remote: { address, tls }, key }: Asking): TransferCli
   return { address, ...(key !== undefined && { key }), ...(tls?.certificate && { certificate: tls.certificate }) };
 }
 
+/** What a client has shown of itself besides its address, for the log. */
+export function credentialsText({ key, certificate }: TransferClient): string {
+  const signed = key === undefined ? 'unsigned' : `signed with the key "${key}"`;
+  if (certificate === undefined) return signed;
+  const voucher = certificate.isTrusted ? '' : ', which no authority vouches for';
+  return `${signed}, certificate sha256/${certificate.pin}${voucher}`;
+}
+
 /** The addresses that a cluster tells at this moment. */
 export type FindAddresses = (target: FoundTarget) => readonly string[];
 

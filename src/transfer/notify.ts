@@ -50,10 +50,13 @@ export interface NotifierOptions {
   readonly logger: Logger;
 }
 
-/** Milliseconds until the first is sent again; doubled each time. */
+/** Milliseconds until the first is sent again; doubled each time, up to the second. */
 const RETRY_AFTER = 1000;
-/** Messages about one version; the next version begins anew. */
-const MAX_TRIES = 5;
+const RETRY_AFTER_MOST = 60_000;
+/** Milliseconds without an answer to anything after which a target is said to be silent: five tries of one version. */
+const SILENT_AFTER = 31_000;
+/** Versions whose answer may still come, the one that is being told among them: an answer may take longer than a change. */
+const MAX_OPEN = 8;
 
 interface Attempt {
   readonly id: number;
@@ -67,7 +70,10 @@ interface Attempt {
 interface TargetState {
   readonly target: NotifyTarget;
   acknowledged: Serial | undefined;
-  attempt: Attempt | undefined;
+  /** Without an answer so far, from the oldest to the newest; only that one is sent again. */
+  attempts: readonly Attempt[];
+  /** When the first message since the last answer was sent; undefined: it has been answered. */
+  silentSince: number | undefined;
   /** What was last logged of it. */
   isFailing: boolean;
 }
@@ -85,7 +91,10 @@ export class Notifier {
   readonly #encoder = new MessageEncoder();
   readonly #zones = new Map<ZoneId, ZoneState>();
   /** What an answer is known by. */
-  readonly #open = new Map<string, { readonly zone: ZoneState; readonly state: TargetState }>();
+  readonly #open = new Map<
+    string,
+    { readonly zone: ZoneState; readonly state: TargetState; readonly attempt: Attempt }
+  >();
   readonly #sent = createCounters('zonelog_notify_sent_total', 'NOTIFY messages sent.', ['zone', 'target']);
   readonly #results = createCounters(
     'zonelog_notify_results_total',
@@ -105,7 +114,7 @@ export class Notifier {
     for (const [id, zone] of this.#zones) {
       if (ids.has(id)) continue;
       zone.waiting?.cancel();
-      for (const state of zone.targets.values()) this.#endAttempt(state);
+      for (const state of zone.targets.values()) this.#endAttempts(state, 0);
       this.#zones.delete(id);
       this.secondaries.drop(id);
     }
@@ -117,15 +126,16 @@ export class Notifier {
         const key = targetKey(target);
         const old = zone.targets.get(key);
         // A secret may have changed under its name.
-        if (old !== undefined) this.#endAttempt(old);
+        if (old !== undefined) this.#endAttempts(old, 0);
         targets.set(key, {
           target,
           acknowledged: old?.acknowledged,
-          attempt: undefined,
+          attempts: [],
+          silentSince: old?.silentSince,
           isFailing: old?.isFailing ?? false,
         });
       }
-      for (const [key, state] of zone.targets) if (!targets.has(key)) this.#endAttempt(state);
+      for (const [key, state] of zone.targets) if (!targets.has(key)) this.#endAttempts(state, 0);
       zone.targets = targets;
       this.secondaries.expect(definition.zone, definition.targets);
       if (zone.newest !== undefined) this.publish(definition.zone, zone.newest);
@@ -157,12 +167,12 @@ export class Notifier {
     if (message === undefined || !message.isResponse || message.opcode !== Opcode.NOTIFY) return;
     const address = canonicalAddress(unmapAddress(from.address.replace(/%.*/, ''))) ?? from.address;
     const found = this.#open.get(openKey(message.id, address, from.port));
-    const attempt = found?.state.attempt;
-    if (found === undefined || attempt === undefined) return;
-    const { zone, state } = found;
+    if (found === undefined) return;
+    const { zone, state, attempt } = found;
     const [question] = message.questions;
     if (question !== undefined && question.name !== zone.definition.apex) return;
     const problem = this.#problemOf(packet, message, attempt);
+    state.silentSince = undefined;
     if (problem !== undefined) {
       // Sent again as if nothing had come: a secondary that starts may not know the zone yet.
       this.#fail(zone, state, 'refused', problem);
@@ -170,7 +180,8 @@ export class Notifier {
     }
     state.acknowledged = attempt.serial;
     this.secondaries.acknowledge(zone.definition.zone, state.target, attempt.serial);
-    this.#endAttempt(state);
+    // Whoever knows of this version need not be told of those before it.
+    this.#endAttempts(state, state.attempts.length - 1 - state.attempts.indexOf(attempt));
     this.#count(zone, state, 'acknowledged');
     if (state.isFailing)
       this.#options.logger.info(`notify for zone "${zone.definition.apex}" is accepted again by ${nameOf(state)}`);
@@ -203,10 +214,12 @@ export class Notifier {
     if (newest === undefined) return;
     for (const state of zone.targets.values()) {
       if (state.acknowledged === newest.rdata.serial) continue;
-      this.#endAttempt(state);
+      this.#noteSilence(zone, state);
+      state.attempts.at(-1)?.cancel();
+      this.#endAttempts(state, MAX_OPEN - 1);
       const attempt = this.#makeAttempt(zone, state, newest);
-      state.attempt = attempt;
-      this.#open.set(openKey(attempt.id, state.target.address, state.target.port), { zone, state });
+      state.attempts = [...state.attempts, attempt];
+      this.#open.set(openKey(attempt.id, state.target.address, state.target.port), { zone, state, attempt });
       this.#try(zone, state, attempt);
     }
   }
@@ -237,16 +250,21 @@ export class Notifier {
   #try(zone: ZoneState, state: TargetState, attempt: Attempt): void {
     const { send, after } = this.#options;
     attempt.tries += 1;
+    state.silentSince ??= this.#options.now();
     this.#sent.add([zone.definition.apex, nameOf(state)]);
     send(attempt.message, state.target);
-    attempt.cancel = after(RETRY_AFTER * 2 ** (attempt.tries - 1), () => {
-      if (attempt.tries < MAX_TRIES) {
-        this.#try(zone, state, attempt);
-        return;
-      }
-      this.#endAttempt(state);
-      this.#fail(zone, state, 'unanswered', 'no answer');
+    attempt.cancel = after(Math.min(RETRY_AFTER_MOST, RETRY_AFTER * 2 ** (attempt.tries - 1)), () => {
+      this.#noteSilence(zone, state);
+      this.#try(zone, state, attempt);
     });
+  }
+
+  /** Versions may follow on each other so fast that no single one is given the time to be answered. */
+  #noteSilence(zone: ZoneState, state: TargetState): void {
+    const now = this.#options.now();
+    if (state.silentSince === undefined || now - state.silentSince < SILENT_AFTER) return;
+    state.silentSince = now;
+    this.#fail(zone, state, 'unanswered', 'no answer');
   }
 
   /** What is wrong with an answer; undefined: nothing. */
@@ -273,12 +291,15 @@ export class Notifier {
     this.#results.add([definition.apex, nameOf(state), result]);
   }
 
-  #endAttempt(state: TargetState): void {
-    const { attempt, target } = state;
-    if (attempt === undefined) return;
-    attempt.cancel();
-    this.#open.delete(openKey(attempt.id, target.address, target.port));
-    state.attempt = undefined;
+  /** @param left how many of the newest go on */
+  #endAttempts(state: TargetState, left: number): void {
+    const { attempts, target } = state;
+    const ended = attempts.slice(0, Math.max(0, attempts.length - left));
+    for (const { id, cancel } of ended) {
+      cancel();
+      this.#open.delete(openKey(id, target.address, target.port));
+    }
+    state.attempts = attempts.slice(ended.length);
   }
 }
 

@@ -129,7 +129,7 @@ export type TransferPlan =
     };
 
 /** RFC 8914 §4. */
-const Ede = { OTHER: 0, NOT_READY: 14, PROHIBITED: 18, NOT_SUPPORTED: 21 } as const;
+export const Ede = { OTHER: 0, NOT_READY: 14, PROHIBITED: 18, NOT_AUTHORITATIVE: 20, NOT_SUPPORTED: 21 } as const;
 
 /** Octets of changesets that one transfer may hold, and how many changesets. */
 const MOST_OCTETS = 16 * 1024 * 1024;

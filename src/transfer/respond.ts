@@ -11,6 +11,7 @@ import { typeText } from '../dns/type-text.ts';
 import { LimitedLines } from '../log-limit.ts';
 import type { Logger } from '../logger.ts';
 import { type CounterSet, createCounters, gaugeFamily, type MetricsSnapshot } from '../metrics.ts';
+import { clientOf, credentialsText } from './access.ts';
 import { axfr } from './axfr.ts';
 import { Inspector } from './inspect.ts';
 import { ixfr } from './ixfr.ts';
@@ -23,7 +24,7 @@ import {
   type TransferQuery,
 } from './pack.ts';
 import { PackedZones } from './packed.ts';
-import type { OutgoingZone, TransferPlan, TransferRequest } from './plan.ts';
+import { Ede, type OutgoingZone, type TransferPlan, type TransferRequest } from './plan.ts';
 
 /** One message back. */
 export interface TransferReply {
@@ -141,7 +142,7 @@ export class Transfers {
         return undefined;
       case 'refuse':
         this.#requests.add([kind, 'refused']);
-        this.#logRefusal(`Refused ${kind} of zone "${name}" to ${address}: ${plan.ede.text}`);
+        this.#logRefusal(`Refused ${kind} of zone "${name}" to ${address}: ${reasonOf(plan, request)}`);
         return { ...single(plan.rcode, []), ede: plan.ede };
       case 'current':
         this.#requests.add([kind, plan.why === 'udp' ? 'udp' : 'current']);
@@ -172,6 +173,21 @@ export class Transfers {
       case 'full':
         return this.#stream('full', plan.soa, this.#packFull(plan, request, pack), request, pack, 0, plan.why);
     }
+  }
+
+  /**
+   * Tells of a request about no zone that is transferred here.
+   * @returns the reason for the client
+   */
+  refuseUntaken({ question: { name, type, class: rrClass }, remote }: TransferRequest & TransferQuery): {
+    readonly code: number;
+    readonly text: string;
+  } {
+    const kind = typeText(type);
+    const text = rrClass === RRClass.IN ? 'no zone of that name is transferred here' : 'transfers are of class IN';
+    this.#requests.add([kind, 'refused']);
+    this.#logRefusal(`Refused ${kind} of zone "${name}" to ${remote.address}: ${text}`);
+    return { code: Ede.NOT_AUTHORITATIVE, text };
   }
 
   /**
@@ -276,6 +292,11 @@ export class Transfers {
   #logRefusal(text: string): void {
     this.#refusals.write(text, (count) => `Refused ${count} more requests for transfers`);
   }
+}
+
+/** For the operator: also who somebody is who is not permitted. */
+function reasonOf({ ede }: Extract<TransferPlan, { kind: 'refuse' }>, request: TransferRequest): string {
+  return ede.code === Ede.PROHIBITED ? `${ede.text} (${credentialsText(clientOf(request))})` : ede.text;
 }
 
 function endText(

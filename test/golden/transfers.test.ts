@@ -165,13 +165,13 @@ function bench(via: string) {
     handle: (request, next) => next(withTls(request, via)),
   };
   const transport = via.startsWith('tls') ? 'tls' : (via as 'udp' | 'tcp' | 'https');
-  const { entry, tally } = entryOf({ '.': [handshake, tsig, transfer, fileHandler] }, { transport });
+  const { entry, tally, lines: entryLines } = entryOf({ '.': [handshake, tsig, transfer, fileHandler] }, { transport });
   const outcomes = () =>
     side
       .snapshot()
       .filter((family) => family.name === 'zonelog_transfer_requests_total')
       .flatMap(({ samples }) => samples.map(({ labels }) => labels[1]));
-  return { entry, tally, lines, outcomes };
+  return { entry, tally, lines, entryLines, outcomes };
 }
 
 function withTls(request: Request, via: string): Request {
@@ -294,7 +294,7 @@ describe('packets that ask for zones', () => {
   for (const [what = '', from = '', asked = '', status = '', content = '', counted = ''] of rows) {
     test(`${what}: ${asked}`, () => {
       const [via = '', address = '', key] = from.split(' ');
-      const { entry, tally, lines, outcomes } = bench(via);
+      const { entry, tally, lines, entryLines, outcomes } = bench(via);
       const sent = send(entry, packetOf(asked, key), address);
       const [reply] = sent.messages;
       assert.ok(reply !== undefined);
@@ -305,9 +305,12 @@ describe('packets that ask for zones', () => {
       const apex = nameOf(asked.split(' ')[0] ?? '');
       assert.equal(contentOf(sent, apex), content);
       assert.deepEqual(outcomes(), counted === '-' ? [] : [counted]);
-      if (counted !== '-' && counted !== 'udp') {
-        const line = lines.find((text) => text.includes('plugin/transfer'));
-        assert.ok(line?.includes(`"${apex}"`) && line.includes(address), `client and zone are in the log: ${lines}`);
+      if (counted !== 'udp') {
+        const written = [...lines, ...entryLines];
+        const line = written.find((text) => text.includes(`"${apex}"`) && text.includes(address));
+        assert.ok(line !== undefined, `client and zone are in the log: ${written}`);
+        const needsWhy = rcode === 'REFUSED' && ede === '18';
+        assert.equal(/unsigned|signed with the key/.test(line), needsWhy, `who it was that is not permitted: ${line}`);
       }
       const error = key === undefined ? undefined : TSIG_ERRORS[key];
       if (error !== undefined) {

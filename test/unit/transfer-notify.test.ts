@@ -139,31 +139,60 @@ test('versions that follow on each other are one NOTIFY, after the maximum wait 
   );
 });
 
-test('without an answer it is sent again, five times in all, with doubled waits; then with the next version', () => {
+test('without an answer it is sent again, with doubled waits, and then each minute until it is answered', () => {
   const self = bench();
   self.configure([one]);
   self.publish(1);
-  self.advance(1_000_000);
+  self.advance(31_199);
+  assert.deepEqual(self.results(), {});
+  self.advance(153_000);
   assert.deepEqual(
     self.sent.map(({ at }) => at),
-    [200, 1200, 3200, 7200, 15_200],
+    [200, 1200, 3200, 7200, 15_200, 31_200, 63_200, 123_200, 183_200],
   );
   const [first] = self.sent;
   assert.ok(
     self.sent.every(({ message }) => message.equals(first?.message as Buffer)),
     'one id for all of them',
   );
-  assert.deepEqual(self.results(), { '192.0.2.1:53 unanswered': 1 });
+  assert.deepEqual(self.results(), { '192.0.2.1:53 unanswered': 4 });
   assert.deepEqual(self.lines, [
     '[WARNING] plugin/transfer: notify for zone "cluster.local." was not accepted by "192.0.2.1:53": no answer',
   ]);
-  self.publish(2);
-  self.advance(200);
-  assert.equal(self.sent.length, 6);
-  self.answer(self.sent[5] as Sent);
+  self.answer(self.sent.at(-1) as Sent);
   assert.match(self.lines[1] as string, /accepted again by 192\.0\.2\.1:53/);
   self.advance(1_000_000);
-  assert.equal(self.sent.length, 6);
+  assert.equal(self.sent.length, 9);
+});
+
+test('who answers nothing is told of as such, though there is a new version every second', () => {
+  const self = bench();
+  self.configure([one, two]);
+  for (let i = 1; i <= 120; i++) {
+    self.publish(i);
+    self.advance(1000);
+    const last = self.sent.findLast(({ to }) => to === two);
+    if (last !== undefined) self.answer(last);
+  }
+  assert.deepEqual(self.lines, [
+    '[WARNING] plugin/transfer: notify for zone "cluster.local." was not accepted by "192.0.2.1:53": no answer',
+  ]);
+  assert.equal(self.results()['192.0.2.1:53 unanswered'], 3);
+  assert.equal(self.results()['[2001:db8::2]:5353 unanswered'], undefined);
+});
+
+test('whose answers take longer than the next version is no silent target, and known for what it acknowledged', () => {
+  const self = bench();
+  self.configure([one]);
+  for (let i = 1; i <= 100; i++) {
+    self.publish(i);
+    self.advance(500);
+    const late = self.sent.at(-3);
+    if (late !== undefined) self.answer(late);
+  }
+  assert.deepEqual(self.lines, []);
+  assert.equal(self.results()['192.0.2.1:53 acknowledged'], 98);
+  assert.equal(self.notifier.secondaries.all()[0]?.acknowledged?.serial, 98);
 });
 
 test('an answer ends it, and is kept as the acknowledged serial', () => {
@@ -231,11 +260,15 @@ test('a newer version takes the place of one that is not answered yet', () => {
   assert.deepEqual(self.sent.map(serialOf), [1, 2]);
   // The late answer is about the older one.
   self.answer(self.sent[0] as Sent);
-  assert.deepEqual(self.results(), {});
+  assert.equal(self.notifier.secondaries.all()[0]?.acknowledged?.serial, 1);
+  self.advance(1000);
+  assert.deepEqual(self.sent.map(serialOf), [1, 2, 2]);
   self.answer(self.sent[1] as Sent);
   assert.equal(self.notifier.secondaries.all()[0]?.acknowledged?.serial, 2);
+  self.answer(self.sent[0] as Sent);
+  assert.equal(self.notifier.secondaries.all()[0]?.acknowledged?.serial, 2, 'an answer counts once');
   self.advance(100_000);
-  assert.equal(self.sent.length, 2);
+  assert.equal(self.sent.length, 3);
 });
 
 test('with a key it is signed, and so must be the answer', () => {

@@ -102,7 +102,7 @@ test('a refusal is one empty reply with its reason, logged and counted', () => {
     additional: [],
     ede: { code: 18, text: 'not permitted' },
   });
-  assert.deepEqual(lines, ['[INFO] plugin/transfer: Refused AXFR of zone "z." to 192.0.2.1: not permitted']);
+  assert.deepEqual(lines, ['[INFO] plugin/transfer: Refused AXFR of zone "z." to 192.0.2.1: not permitted (unsigned)']);
   assert.equal(metrics()['zonelog_transfer_requests_total AXFR refused'], 1);
 });
 
@@ -246,7 +246,7 @@ test('refused requests fill no log: ten lines a second, the others as a number',
   self.respond(refused);
   assert.deepEqual(self.lines.slice(10), [
     '[INFO] plugin/transfer: Refused 990 more requests for transfers',
-    '[INFO] plugin/transfer: Refused AXFR of zone "z." to 192.0.2.1: not permitted',
+    '[INFO] plugin/transfer: Refused AXFR of zone "z." to 192.0.2.1: not permitted (unsigned)',
   ]);
   assert.equal(self.metrics()['zonelog_transfer_requests_total AXFR refused'], 1001);
 });

@@ -4,7 +4,7 @@ import { type DomainName, isSubdomain } from '../../dns/name.ts';
 import { Rcode } from '../../dns/rrset.ts';
 import { errorOctets, type Refusal, ReplySigner, signError, type TsigKeys, verifyRequest } from '../../dns/tsig.ts';
 import type { TsigAlgorithm } from '../../dns/tsig-key.ts';
-import { TsigError } from '../../dns/tsig-record.ts';
+import { tsigErrorName } from '../../dns/tsig-record.ts';
 import { LimitedLines } from '../../log-limit.ts';
 import type { Logger } from '../../logger.ts';
 import { createCounters } from '../../metrics.ts';
@@ -36,13 +36,6 @@ export interface TsigSettings {
 /** RFC 8914 §4.19: prohibited. */
 const UNSIGNED = { code: 18, text: 'a TSIG signature is required' };
 
-const ERROR_NAMES: Readonly<Record<number, string>> = {
-  [TsigError.BADSIG]: 'BADSIG',
-  [TsigError.BADKEY]: 'BADKEY',
-  [TsigError.BADTIME]: 'BADTIME',
-  [TsigError.BADTRUNC]: 'BADTRUNC',
-};
-
 export function createTsig(settings: TsigSettings): Handler {
   const { zones, keys, allowed, clock, now, logger } = settings;
   const requests = createCounters('zonelog_tsig_requests_total', 'Requests in zones of tsig, by what was found.', [
@@ -55,8 +48,9 @@ export function createTsig(settings: TsigSettings): Handler {
   const refuse = (request: Request, result: string, rcode: Rcode, refusal?: Refusal): Reply => {
     const { question, remote } = request;
     requests.add([result]);
+    const key = refusal && ` (key "${refusal.record.keyName}")`;
     lines.write(
-      `Refused request for "${question.name}" from ${remote.address}: ${result}`,
+      `Refused request for "${question.name}" from ${remote.address}: ${result}${key ?? ''}`,
       (count) => `Refused ${count} more requests`,
     );
     const reply = emptyReply(rcode);
@@ -84,7 +78,7 @@ export function createTsig(settings: TsigSettings): Handler {
         case 'malformed':
           return refuse(request, 'FORMERR', Rcode.FORMERR);
         case 'bad':
-          return refuse(request, ERROR_NAMES[verified.error] ?? 'bad', Rcode.NOTAUTH, verified.refusal);
+          return refuse(request, tsigErrorName(verified.error) ?? 'bad', Rcode.NOTAUTH, verified.refusal);
         case 'good':
           requests.add(['good']);
           return signed(request, next, verified.signature.key.name, new ReplySigner(verified.signature, clock));
