@@ -22,6 +22,12 @@ export interface Seen {
   readonly busyP99: number;
   readonly sent: number;
   readonly lost: number;
+  /**
+   * Questions that reached the server's socket, of those that were sent, without an answer. A flood overflows the queue
+   * between network and sockets (net.core.netdev_max_backlog) where the kernel gets no processor in time: what it drops there
+   * is lost, but never was the server's.
+   */
+  readonly unanswered: number;
 }
 
 /** Good connections of each kind. */
@@ -33,9 +39,25 @@ const SYN_RECV = '03';
 const [dns = 0, tls = 0, each = 0] = process.argv.slice(2).map(Number);
 
 async function measure() {
+  const before = readUdp();
   const load = await SteadyLoad.start(dns, [question('a.test', 'A')], RATE);
   await sleep(MEASURED_MS);
-  return load.stop();
+  const result = await load.stop();
+  const after = readUdp();
+  const grown = (counter: string) => (after.get(counter) ?? Number.NaN) - (before.get(counter) ?? Number.NaN);
+  const answered = result.sent - result.lost;
+  // Nobody else sends datagrams in this network: what came in are questions and answers, and so is what went out.
+  const [questions, answers] = [grown('InDatagrams') - answered, grown('OutDatagrams') - result.sent];
+  return { ...result, unanswered: questions - answers + grown('RcvbufErrors') };
+}
+
+/** The kernel's counters of this network. */
+function readUdp(): ReadonlyMap<string, number> {
+  const [names = [], values = []] = readFileSync('/proc/net/snmp', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('Udp:'))
+    .map((line) => line.split(/\s+/).slice(1));
+  return new Map(names.map((name, i) => [name, Number(values[i])]));
 }
 
 function countHalfOpen(): number {
@@ -78,6 +100,7 @@ const seen: Seen = {
   busyP99: busy.percentile(0.99),
   sent: busy.sent,
   lost: busy.lost,
+  unanswered: busy.unanswered,
 };
 console.log(JSON.stringify(seen));
 for (const socket of flood) socket.destroy();
