@@ -4,7 +4,8 @@
  * - `pods insecure`: every address is a name of every namespace;
  * - zonal names: `TOPOZONE.pin._zone.…` and `TOPOZONE.prefer._zone.…` exist for every text;
  * - hosts of a gateway zone that a wildcard one level up stands for, also where they exist without data;
- * - port names without underscores: `http.tcp.…`, and `_._tcp.…`, where an empty part matches every port.
+ * - port names without underscores: `http.tcp.…`, and `_._tcp.…`, where an empty part matches every port;
+ * - endpoints of imports with an underscore: `_db-0.east.…`.
  */
 import { canonicalAddress } from '../dns/address.ts';
 import type { DomainName } from '../dns/name.ts';
@@ -67,10 +68,11 @@ function makeInStanza(
   const left = labels.slice(0, -3);
   if (subtree !== 'svc' || left.length === 0) return undefined;
   const isImport = zone.definition.kind === 'clusterset';
+  const form = !isImport ? 'service' : stanza.plugin === 'multicluster' ? 'import' : 'importOfKubernetes';
   const slot = slotOf(zone, at, namespace, service);
   if (slot === undefined || slot.externalName !== undefined) return undefined;
   const isZonal = stanza.zonal && !isImport && slot.addresses === undefined && left.at(-1) === '_zone';
-  return (isZonal ? makeZonal(slot, left, name) : undefined) ?? makePortName(slot, left, name, isImport);
+  return (isZonal ? makeZonal(slot, left, name) : undefined) ?? makePortName(slot, left, name, form);
 }
 
 /** `pods insecure`: the address that the name spells, whoever has it. */
@@ -107,20 +109,38 @@ function makeZonal(slot: Slot, left: readonly string[], name: DomainName): Found
 }
 
 /**
- * `PORT.PROTOCOL` in every spelling that the listed names (`_http._tcp`) do not cover.
- * @param isImport then two labels without any underscore are an endpoint and its cluster, not a port
+ * How two labels below a service are told apart, a port and its protocol from an endpoint and its cluster: services have no
+ * clusters; of imports, for the plugin `multicluster` an underscore of the second label makes them a port, for `kubernetes` one
+ * of either.
  */
-function makePortName(slot: Slot, left: readonly string[], name: DomainName, isImport: boolean): FoundName | undefined {
+type NameForm = 'service' | 'import' | 'importOfKubernetes';
+
+function isPortForm(form: NameForm, first: string, second: string): boolean {
+  return form === 'service' || second.startsWith('_') || (form === 'importOfKubernetes' && first.startsWith('_'));
+}
+
+/** `PORT.PROTOCOL`, or an endpoint, in every spelling that the listed names (`_http._tcp`) do not cover. */
+function makePortName(slot: Slot, left: readonly string[], name: DomainName, form: NameForm): FoundName | undefined {
   const [first = '', second = ''] = left;
-  if (left.length === 1) return isProtocolLabel(slot, first) ? { status: 'emptyNonTerminal' } : undefined;
-  if (left.length !== 2 || (isImport && !first.startsWith('_') && !second.startsWith('_'))) return undefined;
+  if (left.length === 1) return isProtocolLabel(slot, first, form) ? { status: 'emptyNonTerminal' } : undefined;
+  if (left.length !== 2) return undefined;
   const port = first.replace(/^_/, '');
+  if (!isPortForm(form, first, second))
+    return port === first ? undefined : makeEndpoint(slot, `${port}.${second}`, name);
   const protocol = second.replace(/^_/, '');
   const matches = (facts: PortFacts) =>
     (port === '' || facts.name === port) && (protocol === '' || facts.protocol === protocol);
   const sets = setsOfBase(port === '' && protocol === '' ? slot : withPorts(slot, matches), name);
   const isKept = slot.isBareNameKept && slot.ports.some(matches);
   return sets.length > 0 || isKept ? existing(sets) : undefined;
+}
+
+/** The endpoint that is listed under another spelling. */
+function makeEndpoint(slot: Slot, listed: string, name: DomainName): FoundName | undefined {
+  const sets = findInSlot(slot, listed);
+  return sets === undefined || sets === 'emptyNonTerminal'
+    ? undefined
+    : existing(sets.map((set) => ({ ...set, owner: name })));
 }
 
 /** The slot with matching ports only; what has no matching port has no address either. */
@@ -134,7 +154,8 @@ function withPorts(slot: Slot, matches: (port: PortFacts) => boolean): Slot {
 }
 
 /** A label that is only a step to port names: `tcp` above `http.tcp` and `_.tcp`, `_` above `_http._` and `_._`. */
-function isProtocolLabel(slot: Slot, label: string): boolean {
+function isProtocolLabel(slot: Slot, label: string, form: NameForm): boolean {
+  if (form === 'import' && !label.startsWith('_')) return false;
   const protocol = label.replace(/^_/, '');
   const below = protocol === '' ? slot : withPorts(slot, (port) => port.protocol === protocol);
   return setsOfBase(below, slot.base).length > 0;
