@@ -10,7 +10,9 @@ import { createServer, type Server } from 'node:net';
 
 /** Ports are claimed by blocks: one claim lasts a test for all its servers. */
 const BLOCK = 32;
-const FIRST_BLOCK = Math.ceil(10_000 / BLOCK);
+/** PowerDNS asks its questions from any of the ports below that down to 10,000, those of a server that is away for a moment too. */
+const FIRST_PORT = 20_000;
+const FIRST_BLOCK = Math.ceil(FIRST_PORT / BLOCK);
 /** Where the system's own choice begins, unless it says otherwise. */
 const DEFAULT_EPHEMERAL = 32_768;
 const BLOCKS = Math.max(1, Math.floor((firstEphemeral() - FIRST_BLOCK * BLOCK) / BLOCK));
@@ -89,7 +91,7 @@ function firstEphemeral(): number {
   try {
     const [first] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/);
     // A system that chooses from nearly all ports leaves no room: then it may choose one of ours.
-    return Number(first) > 12_000 ? Number(first) : DEFAULT_EPHEMERAL;
+    return Number(first) > FIRST_PORT + 2_000 ? Number(first) : DEFAULT_EPHEMERAL;
   } catch {
     return DEFAULT_EPHEMERAL;
   }

@@ -3,8 +3,8 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 
 /**
- * A message is sent five times, and then its sender gives up, as it should (RFC 1996 section 3.6). If all were lost, which
- * happens to one in 32 where half are, nobody would learn of the version before the next one or the zone's refresh.
+ * A message is sent again after 1, 2, 4, 8 … seconds. Where half are lost, one in 32 is lost five times and its version
+ * heard of after half a minute, if the next one does not come first.
  */
 const MOST_LOST = 3;
 
