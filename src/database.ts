@@ -95,6 +95,7 @@ export function openReadOnly(file: string, migrations: string = MIGRATIONS): Dat
     const known = readMigrations(migrations);
     const applied = refuseForeign(db, file) ? readApplied(db) : [];
     compareMigrations(file, applied, known);
+    if (applied.length === 0) throw new OperatorError(`${file}: empty: there is no log in it`);
     if (applied.length < known.length) {
       throw new OperatorError(
         `${file}: its schema ${applied.length} is older than this program's ${known.length}; a server start brings it up to date`,

@@ -1,11 +1,11 @@
 /** `zonelog backup`: a copy of the log, also of a running server's. */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { EventLog } from '../ingest/log.ts';
 import { timeText } from '../ingest/log-window.ts';
 import { backUp } from '../retention/backup.ts';
 import { sizeText } from '../retention/policy.ts';
-import { type CliContext, type DatabaseOption, databaseFile, onDatabase, withDatabase } from './context.ts';
+import { type CliContext, type DatabaseOption, databaseFile, Exit, onDatabase, withDatabase } from './context.ts';
 
 export function addBackup(program: Command, context: CliContext): void {
   onDatabase(
@@ -16,6 +16,11 @@ export function addBackup(program: Command, context: CliContext): void {
   )
     .addHelpText('after', '\nExample: zonelog backup zonelog-copy.db -db zonelog.db')
     .action(async (copy: string, options: DatabaseOption) => {
+      if (existsSync(copy)) {
+        context.stderr.write(`${copy}: is there already; give the backup another name\n`);
+        context.exit(Exit.USAGE);
+        return;
+      }
       const isCopied = await withDatabase(databaseFile(options, context), context, (db) => {
         backUp(db, copy, String(process.pid));
       });

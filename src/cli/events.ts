@@ -21,7 +21,7 @@ export function addEvents(program: Command, context: CliContext): void {
     .command('events')
     .description('the raw log, oldest first')
     .option('--cluster <text>', 'only clusters whose name has this text in it')
-    .option('--kind <kind>', 'Service, Namespace, EndpointSlice, Pod, ServiceImport, Cluster, Guard, Plan …')
+    .option('--kind <kind>', 'Service, Namespace, EndpointSlice, Pod, Cluster, Guard, Plan, Zone …')
     .option('--namespace <name>', 'only objects of this namespace')
     .option('--from <moment>', 'begin there')
     .option('--to <moment>', 'end there')
@@ -54,7 +54,10 @@ Example: zonelog events --kind Service --namespace apps --from -1h -db zonelog.d
         } else newest.push(...page.value.items);
       } while (cursor !== undefined && !printer.isClosed && newest.length < (limit ?? Number.POSITIVE_INFINITY));
       if (limit !== undefined) await printer.lines(linesOf(newest.reverse(), options.output, true));
-      if (printed + newest.length === 0) context.exit(Exit.NONE);
+      if (printed + newest.length === 0) {
+        context.stderr.write('the log has no such event\n');
+        context.exit(Exit.NONE);
+      }
       return undefined;
     }),
   );

@@ -40,6 +40,7 @@ Example: zonelog history web.apps.svc.cluster.local A --from -2h -db zonelog.db`
         cursor = page.value.next;
       } while (cursor !== undefined && values.length < (options.limit ?? Number.POSITIVE_INFINITY));
       if (!values.some(({ records }) => records.length > 0)) context.exit(Exit.NONE);
+      if (values.length === 0) context.stderr.write(`${noneText(name, type, options)}\n`);
       await print(values, options.output, new Printer(context.stdout));
       return undefined;
     }),
@@ -47,6 +48,15 @@ Example: zonelog history web.apps.svc.cluster.local A --from -2h -db zonelog.db`
 }
 
 const PAGE = 500;
+
+/** A misspelt name looks like one that never had anything: whoever asked may be looking at the wrong thing. */
+function noneText(name: string, type: string | undefined, { from, to }: Options): string {
+  const what = type === undefined ? 'record' : `${type.toUpperCase()} record`;
+  const asked = `${escapeText(name)} had no ${what}`;
+  return from === undefined && to === undefined
+    ? `${asked} since the log begins; 'zonelog why' tells what denies it`
+    : `${asked} in that time`;
+}
 
 /** @throws InvalidArgumentError, which commander tells */
 export function wholeNumber(text: string): number {
@@ -66,17 +76,19 @@ function* linesOf(values: readonly RecordValue[], lines: (value: RecordValue) =>
 
 function* zoneLines({ from, to, records, type, name }: RecordValue): Generator<string> {
   const until = to === undefined ? 'now' : `${to.time} serial ${to.serial ?? '-'}`;
-  yield `; ${from.time} serial ${from.serial ?? '-'} until ${until}${records.length === 0 ? `: no ${name} ${type}` : ''}`;
+  yield `; ${from.isBeforeLog ? 'before ' : ''}${from.time} serial ${from.serial ?? '-'} until ${until}${records.length === 0 ? `: no ${name} ${type}` : ''}`;
   for (const record of records) yield recordLine(record);
 }
 
 function* valueLines(value: RecordValue): Generator<string> {
   const { zone, name, type, records, from, to, removed, added, causes } = value;
   const until = to === undefined ? '' : ` until ${to.time} (serial ${to.serial ?? '-'})`;
-  yield `${from.time}  serial ${from.serial ?? '-'}  ${name} ${type} in ${zone}${until}`;
+  const since = from.isBeforeLog ? 'before ' : '';
+  yield `${since}${from.time}  serial ${from.serial ?? '-'}  ${name} ${type} in ${zone}${until}`;
   const isNew = new Set(added.map(recordLine));
   for (const record of removed) yield `  - ${recordLine(record)}`;
   for (const record of records) yield `  ${isNew.has(recordLine(record)) ? '+' : ' '} ${recordLine(record)}`;
+  if (from.isBeforeLog) yield '    it was so already where the log begins: what came before has been removed';
   for (const cause of causes) yield* causeLines(cause);
 }
 

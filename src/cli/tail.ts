@@ -59,7 +59,12 @@ Example: zonelog tail --zone cluster.local --name '*.apps.svc.*' -db zonelog.db`
         if (printed >= count || (!options.follow && !page.value.isMore)) break;
         if (!page.value.isMore) await Promise.race([sleep(LOOK_EVERY), interrupted]);
       }
-      if (printed === 0 && !isInterrupted) context.exit(Exit.NONE);
+      if (printed === 0 && !isInterrupted && !printer.isClosed) {
+        context.stderr.write(
+          `nothing was published since ${since === undefined ? 'now: --since begins earlier' : 'then'}\n`,
+        );
+        context.exit(Exit.NONE);
+      }
       return undefined;
     }),
   );

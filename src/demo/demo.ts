@@ -150,6 +150,8 @@ function describe(root: string, ports: Ports, database: string, serial: number |
     [`${dig} -x 10.96.12.7`, 'an address back to its name'],
     [`${dig} shared.local AXFR`, 'the merged zone of both clusters, whole'],
     [`${dig} east.local IXFR=${serial ?? 1}`, 'what changed since the demo began'],
+    [`${dig} +short why.kafka.data.svc.east.local TXT`, 'why it is answered as it is'],
+    [`${dig} kafka.data.svc.at-${serial ?? 1}.east.local`, 'what was answered when the demo began'],
     [`${zonelog} history kafka.data.svc.east.local -db ${file}`, 'every address it had, and who changed it'],
     [
       `http://127.0.0.1:${ports.history}/`,

@@ -12,7 +12,7 @@ import type { HistorySource } from './source.ts';
 export interface EventQuery {
   /** Part of the cluster's name. */
   readonly cluster?: string | undefined;
-  /** `Service`, `EndpointSlice`, …, `Cluster`, `Guard`, `Plan`, in any letter case. */
+  /** `Service`, `EndpointSlice`, …, `Cluster`, `Guard`, `Plan`, `Zone`, `Member`, in any letter case. */
   readonly kind?: string | undefined;
   readonly namespace?: string | undefined;
   /** Moments; `to` is part of it. */

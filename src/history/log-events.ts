@@ -37,7 +37,8 @@ export const SELECT_EVENTS = `
 
 export function loggedEvent(row: EventRow): LoggedEvent {
   const { position, batch, event, cluster, kind, resourceVersion, manager, detail } = row;
-  const slash = row.key.indexOf('/');
+  // Zones of other servers may have a slash in their names (RFC 2317).
+  const slash = kind === 'Zone' || kind === 'Member' ? -1 : row.key.indexOf('/');
   return {
     position,
     batch,
@@ -111,5 +112,5 @@ export function eventsOfBatch(source: HistorySource, batch: number, limit: numbe
 
 /** Kinds that may be asked for, by their lower-case text. */
 export const KIND_NAMES: ReadonlyMap<string, string> = new Map(
-  [...OBJECT_KINDS, 'Cluster', 'Guard', 'Plan'].map((kind) => [kind.toLowerCase(), kind]),
+  [...OBJECT_KINDS, 'Cluster', 'Guard', 'Plan', 'Zone', 'Member'].map((kind) => [kind.toLowerCase(), kind]),
 );

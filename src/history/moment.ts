@@ -10,7 +10,9 @@ export type Moment =
   | { readonly kind: 'time'; readonly time: number }
   | { readonly kind: 'serial'; readonly serial: Serial };
 
-const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:([Zz])|([+-])(\d\d):?(\d\d))$/;
+// A blank before the offset is what becomes of a plus in a URL.
+const RFC_3339 =
+  /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:([Zz])|([+ -])(\d\d):?(\d\d))$/;
 const BASIC = /^(\d{4})(\d\d)(\d\d)[Tt](\d\d)(\d\d)(?:(\d\d)(?:\.(\d{1,9}))?)?([Zz])$/;
 const AGO = /^(?:now)?-((?:\d{1,10}(?:ms|[smhdw]))+)$/;
 
@@ -46,7 +48,16 @@ export function parseMoment(text: string | undefined, now: number): Answered<Mom
   }
   if (/^\d{1,10}$/.test(word) && Number(word) < 2 ** 32) return ok({ kind: 'serial', serial: toSerial(Number(word)) });
   const time = parseTime(word);
-  if (time === undefined) return problem('badInput', `${quote(word)}: no moment: ${MOMENT_FORMS}`);
+  if (time === undefined) {
+    // Whose time it is must be said: a guess would be hours off for one of two readers.
+    const isLocal = parseTime(`${word}Z`) !== undefined;
+    if (isLocal)
+      return problem(
+        'badInput',
+        `${quote(word)}: no moment without a time zone: ${word}Z is UTC, ${word}+01:00 an hour ahead`,
+      );
+    return problem('badInput', `${quote(word)}: no moment: ${MOMENT_FORMS}`);
+  }
   if (time > now) return problem('future', `${quote(word)} is in the future: it is ${new Date(now).toISOString()}`);
   return ok({ kind: 'time', time });
 }
@@ -86,7 +97,7 @@ export function parseTime(text: string): number | undefined {
   const isReal = date.getUTCMonth() === mo - 1 && date.getUTCDate() === d && h < 24 && mi < 60 && s <= 60;
   if (!isReal || Number(offsetHours) > 23 || Number(offsetMinutes) > 59) return undefined;
   const offset = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000;
-  return sign === '+' ? time - offset : time + offset;
+  return sign === '-' ? time + offset : time - offset;
 }
 
 /** Text from outside, as part of a message of one line. */

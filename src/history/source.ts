@@ -1,7 +1,7 @@
 /** The database that all questions read, and the places in its log. */
 import { type Database, describeFailure, prepareOnce } from '../database.ts';
 import { type DomainName, isSubdomain } from '../dns/name.ts';
-import type { Serial } from '../dns/serial.ts';
+import { compareSerial, type Serial } from '../dns/serial.ts';
 import { OperatorError, ok } from '../errors.ts';
 import { EventLog } from '../ingest/log.ts';
 import { windowStart } from '../ingest/log-window.ts';
@@ -184,8 +184,23 @@ export class HistorySource {
       const found = this.versionOfSerial(zone, moment.serial);
       if (found !== undefined) return this.#inWindow(zone, found);
     }
+    const cut = this.#cutBefore(moment.serial, zones);
+    if (cut !== undefined) return cut;
     const where = zones.length === 0 ? 'no zone' : zones.map((zone) => zone.replace(/#\d+$/, '')).join(' or ');
     return problem('neverPublished', `serial ${moment.serial} was never published for ${where}, or is no longer known`);
+  }
+
+  /** Where the log was cut, serials lower than those that it begins with are not known any more, published or not. */
+  #cutBefore(serial: Serial, zones: readonly ZoneId[]): Answered<never> | undefined {
+    const { window } = this.states();
+    if (window.batch === 0) return undefined;
+    for (const zone of zones) {
+      const first = this.versionAt(zone, window.batch);
+      if (first === undefined || compareSerial(serial, first.serial) !== 'lower') continue;
+      const begin = `the log, which was cut and now begins at ${iso(window.time)} with serial ${first.serial}`;
+      return problem('beforeLog', `serial ${serial} is before ${begin}, or was never published`);
+    }
+    return undefined;
   }
 
   /** A version older than what is left of the log is told only if it was in force when that begins. */

@@ -1,5 +1,5 @@
 /** Who held an address. */
-import { canonicalAddress } from '../dns/address.ts';
+import { canonicalAddress, unmapAddress } from '../dns/address.ts';
 import { isSubdomain } from '../dns/name.ts';
 import { type ResourceRecord, type RRset, recordsOf } from '../dns/rrset.ts';
 import { ok } from '../errors.ts';
@@ -27,7 +27,8 @@ import { textRecord } from './text.ts';
 import { worldAt, zoneIn } from './worlds.ts';
 
 export function who(source: HistorySource, text: string, at: string | undefined): Answered<AddressAnswer> {
-  const address = canonicalAddress(text);
+  // Programs with dual-stack sockets log IPv4 peers as mapped addresses, which no object ever has.
+  const address = canonicalAddress(unmapAddress(text));
   if (address === undefined) return problem('badInput', `${quote(text)}: no IP address`);
   const place = source.place(at, source.zoneIds());
   if (!place.ok) return place;

@@ -15,10 +15,11 @@ interface RecordsAnswer extends Page<TextRecord> {
   readonly isCut: boolean;
 }
 
+const DAY = '-24h';
 const SPANS: readonly (readonly [value: string, name: string])[] = [
   ['-15m', '15 min'],
   ['-1h', '1 h'],
-  ['-24h', '24 h'],
+  [DAY, '24 h'],
   ['-7d', '7 d'],
   ['', 'all'],
 ];
@@ -29,7 +30,9 @@ const TYPES = ['', 'A', 'AAAA', 'SRV', 'PTR', 'CNAME', 'NS', 'TXT', 'SOA'];
 export const zoneView: View = (context) => {
   const { root, place, signal } = context;
   const zone = place.path[1] ?? '';
-  let span = place.query.get('span') ?? '-24h';
+  let span = place.query.get('span') ?? DAY;
+  /** By the reader; otherwise it is as wide as what is shown needs. */
+  let isSpanChosen = place.query.has('span');
   let match = place.query.get('match') ?? '';
   let type = place.query.get('type') ?? '';
   /** The version that is shown; undefined before it is known. */
@@ -59,7 +62,7 @@ export const zoneView: View = (context) => {
     'div',
     { class: 'controls', role: 'group', 'aria-label': 'How far back' },
     SPANS.map(([value, name]) =>
-      h('button', { type: 'button', 'data-span': value, click: () => void setSpan(value) }, name),
+      h('button', { type: 'button', 'data-span': value, click: () => void chooseSpan(value) }, name),
     ),
   );
   const time = h('section', { class: 'panel' }, h('header', {}, h('h2', {}, 'Versions'), spans));
@@ -126,7 +129,7 @@ export const zoneView: View = (context) => {
   const noteState = () =>
     noteInUrl(['zone', zone], {
       at: isNewest ? undefined : String(version?.serial ?? ''),
-      span: span === '-24h' ? undefined : span || 'all',
+      span: isSpanChosen ? span || 'all' : undefined,
       match,
       type,
     });
@@ -150,6 +153,21 @@ export const zoneView: View = (context) => {
     replace(ticks, h('span', {}, localText(density.from)), h('span', {}, words), h('span', {}, localText(density.to)));
     mark();
     if (version !== undefined) noteState();
+  }
+
+  function chooseSpan(value: string): Promise<void> {
+    isSpanChosen = true;
+    return setSpan(value);
+  }
+
+  /** A zone that has been quiet for days opens on its last change, not on an empty day. */
+  async function widen(): Promise<void> {
+    const wider = SPANS.slice(SPANS.findIndex(([value]) => value === DAY) + 1);
+    for (const [value] of wider) {
+      if (isSpanChosen || version === undefined || density === undefined) return;
+      if (Date.parse(version.time) >= Date.parse(density.from)) return;
+      await setSpan(value);
+    }
   }
 
   /** Shows where the version is on the line of time. */
@@ -262,6 +280,11 @@ export const zoneView: View = (context) => {
 
   if (span === 'all') span = '';
   const controls = [spans, slider, ticks, actions];
-  void fill(drawing, signal, () => setSpan(span), controls);
-  void fill(when, signal, () => show(place.query.get('at') ?? undefined), [changed.root, records]);
+  const shown = fill(when, signal, () => show(place.query.get('at') ?? undefined), [changed.root, records]);
+  const draw = async () => {
+    await setSpan(span);
+    await shown;
+    await widen();
+  };
+  void fill(drawing, signal, draw, controls);
 };

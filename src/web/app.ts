@@ -48,6 +48,7 @@ export interface AppOptions {
 
 /** Characters of a URL: a name has 1,004 at most, a cursor 512. */
 const MAX_URL = 4096;
+const TOO_LONG = { status: 414, detail: `a URL has ${MAX_URL} characters at most` } as const;
 /** Octets. Nothing that can be asked needs a body. */
 const MAX_BODY = 1024;
 /** Questions that may wait for their turn. */
@@ -72,7 +73,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     routerOptions: { maxParamLength: MAX_URL },
     ajv: { customOptions: { removeAdditional: false } },
     frameworkErrors: (error, _, reply) =>
-      sendProblem(reply, problemOf(error) ?? { status: 400, detail: error.message }),
+      // A name in the path may be as long as a URL, so what is longer is the URL; the error's text has all of it.
+      error.code === 'FST_ERR_MAX_PARAM_LENGTH'
+        ? sendProblem(reply, TOO_LONG)
+        : sendProblem(reply, problemOf(error) ?? { status: 400, detail: error.message }),
     ...(makeServer && { serverFactory: makeServer }),
   });
   limitConnections(http.server, limits);
@@ -134,7 +138,7 @@ function addRefusals(http: FastifyInstance): void {
       .header('cross-origin-resource-policy', 'same-origin');
     const { method, url, headers } = request;
     if (url.length > MAX_URL) {
-      return sendProblem(reply, { status: 414, detail: `a URL has ${MAX_URL} characters at most` });
+      return sendProblem(reply, TOO_LONG);
     }
     if (Number(headers['content-length'] ?? 0) > MAX_BODY || headers['transfer-encoding'] !== undefined) {
       return sendProblem(reply.header('connection', 'close'), { status: 413, detail: 'nothing here needs a body' });

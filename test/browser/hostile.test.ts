@@ -9,6 +9,7 @@ import type { AppOptions } from '../../src/web/app.ts';
 import { readPageFiles } from '../../src/web/page-files.ts';
 import { goTo, hasBrowser, launch, openTab, settled, shoot, type Tab } from '../kit/browser.ts';
 import { EAST, namespace, planApplied, service, slice, stanza, synced, zoneDefinition } from '../kit/cluster-events.ts';
+import { START } from '../kit/given.ts';
 import type { Recording } from '../kit/recorded.ts';
 import { recordShop, webApp } from '../kit/web-app.ts';
 
@@ -57,6 +58,29 @@ describe('the page', { skip: !hasBrowser && 'needs chromium' }, () => {
     t.after(() => tab.context.close());
     return [tab, origin];
   }
+
+  it('opens a zone that has been quiet for days on its last change, unless told how far back to look', async (t) => {
+    const day = 86_400_000;
+    const [tab, origin] = await open(t, {}, (recording) => {
+      recording.record([planApplied(zoneDefinition('cluster.local.', [stanza(EAST)]))], START - 30 * day);
+      recording.record([namespace(EAST, 'shop'), ...synced(EAST)], START - 30 * day);
+      recording.record([service(EAST, 'shop/cart', ['10.0.0.1'])], START - 20 * day);
+      recording.record([service(EAST, 'shop/cart', ['10.0.0.2'])], START - 3 * day);
+    });
+    const shown = async (hash: string) => {
+      await goTo(tab, origin, hash);
+      await settled(tab);
+      return tab.page.locator('[aria-pressed="true"]').textContent();
+    };
+    assert.equal(await shown('#/zone/cluster.local.'), '7 d');
+    assert.match((await tab.page.locator('.ticks').textContent()) ?? '', /1 version/);
+    await shoot(tab, 'quiet-zone');
+    const long = new Date(START - 19 * day).toISOString();
+    assert.equal(await shown(`#/zone/cluster.local.?at=${long}`), 'all');
+    assert.equal(await shown('#/zone/cluster.local.?span=-1h'), '1 h');
+    assert.ok(tab.page.url().endsWith('span=-1h'), tab.page.url());
+    assert.deepEqual(tab.offences, []);
+  });
 
   it('shows what objects say as text, whatever it is', async (t) => {
     const live = async () => ({

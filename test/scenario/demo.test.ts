@@ -80,6 +80,15 @@ describe('the demo', { skip: !hasCommands && 'needs dig and curl' }, () => {
     assert.ok(soas[1]?.includes(` ${serial} `), `the second SOA is that of ${serial}`);
   });
 
+  it('tells why in DNS, and what was answered when it began', async () => {
+    assert.match(
+      await runLine(commandWith('why.kafka')),
+      /A: answered by zone east\.local\.; .*EndpointSliceUpserted data\/kafka/,
+    );
+    const then = await runLine(`${commandWith('.at-')} +short`);
+    assert.deepEqual(then.trim().split('\n').sort(), ['10.244.1.90', '10.244.2.91', '10.244.3.92']);
+  });
+
   it('has a history', async () => {
     await eventually(
       () => runLine(commandWith('history')),

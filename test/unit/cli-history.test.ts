@@ -92,6 +92,45 @@ test('history prints every value with its cause, the newest last', async (t) => 
   assert.match(out, /because ServiceUpserted Service apps\/web in east resourceVersion 7 by kubectl/);
 });
 
+test('what was not found is told in a line beside the output', async (t) => {
+  const { db } = recorded(t);
+  const cases: readonly (readonly [words: readonly string[], line: RegExp])[] = [
+    [
+      ['history', 'wep.apps.svc.cluster.local'],
+      /^wep\.apps\.svc\.cluster\.local had no record since the log begins; .*\n$/,
+    ],
+    [['history', WEB, 'aaaa'], /had no AAAA record since/],
+    [['history', 'wep.apps.svc.cluster.local', '--from', '-1m'], /had no record in that time\n$/],
+    [['events', '--namespace', 'nope'], /^the log has no such event\n$/],
+    [['events', '--kind', 'zone'], /^the log has no such event\n$/],
+    [['tail', '--no-follow'], /^nothing was published since now: --since begins earlier\n$/],
+  ];
+  for (const [words, line] of cases) {
+    const { code, out, err } = await run([...words, '-db', db]);
+    assert.deepEqual([code, out], [1, ''], words.join(' '));
+    assert.match(err, line);
+  }
+  assert.deepEqual((await run(['history', 'wep.apps.svc.cluster.local', '-o', 'json', '-db', db])).out, '[]\n');
+});
+
+test('a value that is older than what is left of the log says so', async (t) => {
+  const { db, recording } = recorded(t);
+  recording.record([caused(service(EAST, 'apps/web', ['10.0.0.3']), 'kubectl')]);
+  recording.record([caused(service(EAST, 'apps/other', ['10.0.0.9']), 'kubectl')], NOW - 60_000);
+  recording.record([caused(service(EAST, 'apps/web', ['10.0.0.4']), 'kubectl')], NOW - 1_000);
+  recording.database.close();
+  assert.equal((await run(['compact', '--keep', '1m', '-db', db])).code, 0);
+  const { out } = await run(['history', WEB, 'A', '-db', db]);
+  assert.match(out, /^before \d{4}-.* until .*\n {4}web.*10\.0\.0\.3\n {4}it was so already where the log begins/);
+  assert.match((await run(['history', WEB, 'A', '-o', 'zone', '-db', db])).out, /^; before /);
+  const gone = await run(['zone', 'cluster.local', '--at', String(SECOND + 2), '-db', db]);
+  assert.equal(gone.code, 2);
+  assert.match(
+    gone.err,
+    /^serial \d+ is before the log, which was cut and now begins at \S+ with serial \d+, or was never published\n$/,
+  );
+});
+
 test('text from clusters reaches no terminal as it is, in any format', async (t) => {
   const { db } = recorded(t);
   for (const format of ['table', 'json', 'yaml']) {

@@ -87,6 +87,9 @@ test('what is no database is refused and left as it was', () => {
   refuses(() => openDatabase(folder), /not a regular file/);
   refuses(() => openDatabase(join(directory, 'nowhere', 'a.db')), /directory .*nowhere does not exist/);
   refuses(() => openReadOnly(freshFile()), /no such file/);
+  const empty = freshFile();
+  writeFileSync(empty, '');
+  refuses(() => openReadOnly(empty), /empty: there is no log in it/);
 });
 
 test('another program’s database is refused and left as it was', () => {

@@ -216,6 +216,11 @@ test('who held an address: the objects and the names', (t) => {
     ],
   );
   assert.deepEqual(value(history.who('10.1.0.1')).holders, []);
+  // As programs with dual-stack sockets log it.
+  assert.deepEqual(
+    value(history.who('::ffff:10.1.0.1', String(SECOND + 3))),
+    value(history.who('10.1.0.1', String(SECOND + 3))),
+  );
 });
 
 test('changes follow a cursor, oldest first, and can be picked by name', (t) => {

@@ -45,6 +45,7 @@ describe('what the API refuses', () => {
     [404, '/events/', /nothing at this path/],
     [410, '/zones/cluster.local/records?at=2001-01-01T00:00:00Z', /before the log/],
     [422, '/zones/cluster.local/records?at=2101-01-01T00:00:00Z', /in the future/],
+    [414, `/names/${'x'.repeat(5000)}/history`, /^a URL has 4096 characters at most$/],
     [414, `/search?q=${'x'.repeat(5000)}`, /4096 characters/],
   ];
   it('400, 404, 410, 414 and 422, each as a problem that says why', async (t) => {
@@ -56,6 +57,16 @@ describe('what the API refuses', () => {
       assert.match(String(problemOf(answer.json()).detail), detail, url);
     }
     assert.deepEqual(app.lines, []);
+  });
+
+  it('a plus that a URL has made a blank is a plus', async (t) => {
+    const { get } = await webApp(t);
+    const at = (text: string) => get(`/zones/cluster.local/records?at=${text}`);
+    const offset = '2026-11-21T02:00:04+02:00';
+    const [plain, encoded] = [await at(offset), await at(encodeURIComponent(offset))];
+    assert.equal(plain.status, 200, JSON.stringify(plain.body));
+    assert.deepEqual(plain.body, encoded.body);
+    assert.notDeepEqual(plain.body, (await at('2026-11-21T02:00:04Z')).body);
   });
 
   it('413 for a body, 405 for any method that writes', async (t) => {
