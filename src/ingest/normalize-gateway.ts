@@ -1,5 +1,6 @@
 /** The facts of the kinds that gateway zones are made from. Parts that can't be used are left out, and told. */
 import { canonicalAddress, unmapAddress } from '../dns/address.ts';
+import { endpointRdata } from '../dns/endpoint-rdata.ts';
 import { parseHost, parseTarget } from '../dns/host-name.ts';
 import { parseTtl } from '../dns/rdata-text.ts';
 import type { DnsEndpointFacts, GatewayFacts, IngressFacts, NodeFacts, NoteFacts, RouteFacts } from './event.ts';
@@ -108,7 +109,7 @@ export function readDnsEndpoint(object: Json, _metadata: Json, faults: Faults): 
     const type = typeof entry.recordType === 'string' ? entry.recordType.toUpperCase() : '';
     if (host === undefined || !ENDPOINT_TYPES.has(type)) return undefined;
     const targets = readEach(list(entry.targets), (target) =>
-      type === 'A' || type === 'AAAA' ? addressIn(target, faults) : textIn(target, faults),
+      type === 'A' || type === 'AAAA' ? addressIn(target, faults) : recordIn(type, target, faults),
     );
     if (targets.length === 0) return undefined;
     const ttl = ttlIn(entry.recordTTL);
@@ -117,8 +118,11 @@ export function readDnsEndpoint(object: Json, _metadata: Json, faults: Faults): 
   return { entries };
 }
 
-function textIn(target: unknown, faults: Faults): string | undefined {
-  return typeof target === 'string' && target.length <= MAX_TARGET ? target.toWellFormed() : note(faults, 'bad record');
+/** What is no data of its type has no record; it stays in the facts, as what a type demands may come to be more. */
+function recordIn(type: string, target: unknown, faults: Faults): string | undefined {
+  if (typeof target !== 'string' || target.length > MAX_TARGET) return note(faults, 'bad record');
+  if (type !== 'TXT' && endpointRdata(type, target) === undefined) faults.push('bad record');
+  return target.toWellFormed();
 }
 
 /** One entry of a load balancer's status: its host name counts before its address. */

@@ -152,7 +152,10 @@ test('k8s_gateway: every option', () => {
   }`;
   const [o] = options(body, warnings).k8s_gateway ?? [];
   assert.deepEqual(o?.resources, ['DNSEndpoint', 'HTTPRoute', 'Node']);
-  assert.deepEqual(warnings, ['plugin/k8s_gateway: Unknown resource "service" is ignored']);
+  assert.deepEqual(warnings, [
+    'plugin/k8s_gateway: Unknown resource "service" is ignored',
+    'plugin/k8s_gateway: "ignored" of secondary is no IP address and is ignored',
+  ]);
   assert.deepEqual(o?.ingressClasses, ['private', 'other']);
   assert.deepEqual(o?.gatewayClasses, ['inner']);
   assert.deepEqual(o?.serviceLabelSelectors, ['app=a', 'app in (a,b),tier!=cache', 'app=service1']);

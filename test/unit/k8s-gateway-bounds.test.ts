@@ -38,6 +38,8 @@ describe('objects of hosts that are of no use', () => {
     assert.deepEqual(faultsOf(gateway('a/a', ['=192.0.2.1'])), []);
     assert.deepEqual(faultsOf(route('HTTPRoute', 'a/a', ['a'], [{ name: '' }])), ['bad parent']);
     assert.deepEqual(faultsOf(dnsEndpoint('a/a', ['a A nonsense'])), ['bad address']);
+    for (const bad of ['MX ten mx.example', 'SRV 1 2 65536 a.example', 'CNAME a..b', 'NS two words', 'PTR '])
+      assert.deepEqual(faultsOf(dnsEndpoint('a/a', [`a ${bad}`, 'b MX 10 mx.example|20 mx.'])), ['bad record'], bad);
     assert.deepEqual(faultsOf(node('n', ['Hostname=..', 'InternalIP=x'])).sort(), ['bad address', 'bad host']);
     assert.deepEqual(faultsOf(backends('a/a', undefined, ['10.0.0.1'])), ['no service']);
     const many = Array.from({ length: 1_001 }, (_, i) => `h${i}.example`);

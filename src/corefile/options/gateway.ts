@@ -135,10 +135,10 @@ function readOption(c: Controller, o: Draft, block: BlockContext): void {
       o.ttl = c.integer(0, 3600, (n) => `ttl must be in range [0, 3600]: ${n}`);
       break;
     case 'apex':
-      o.apex = readServer(c);
+      o.apex = readServer(c, block);
       break;
     case 'secondary':
-      o.secondary = readServer(c);
+      o.secondary = readServer(c, block);
       break;
     case 'cname':
       c.noArgs();
@@ -194,11 +194,18 @@ const LOOKUP_ORDER: readonly GatewayResource[] = [
   'Node',
 ];
 
-/** `NAME [ADDRESS…]`; other words are let pass, as the peer does. */
-function readServer(c: Controller): GatewayNameServer {
+/** `NAME [ADDRESS…]`; other words are let pass, as the peer does, but not without a word. */
+function readServer(c: Controller, block: BlockContext): GatewayNameServer {
+  const option = c.value;
   const [name = '', ...others] = c.args(1);
   if (name !== '' && !isServerName(name)) c.err(`not a name: ${JSON.stringify(name)}`);
-  return { name: name.toLowerCase(), addresses: others.flatMap((text) => canonicalAddress(text) ?? []) };
+  const addresses = others.flatMap((text) => {
+    const address = canonicalAddress(text);
+    if (address === undefined)
+      block.warn(`plugin/k8s_gateway: ${JSON.stringify(text)} of ${option} is no IP address and is ignored`);
+    return address ?? [];
+  });
+  return { name: name.toLowerCase(), addresses };
 }
 
 function isServerName(text: string): boolean {

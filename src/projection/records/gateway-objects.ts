@@ -1,4 +1,5 @@
 /** What objects of each kind have for a name of a gateway zone. */
+import { endpointRdata, textRdata } from '../../dns/endpoint-rdata.ts';
 import { isAddressText } from '../../dns/host-name.ts';
 import type { DomainName } from '../../dns/name.ts';
 import { type Rdata, RRType } from '../../dns/rrset.ts';
@@ -6,7 +7,6 @@ import type { NoteFacts } from '../../ingest/event.ts';
 import type { GatewayPlan, StanzaPlan } from '../../ingest/plan.ts';
 import { isResolvedToEndpoints, noteOfService, type RouteKind, targetsOfService } from '../gateway-state.ts';
 import type { ClusterState } from '../state.ts';
-import { endpointRdata, textRdata } from './endpoint-rdata.ts';
 
 /** Addresses of one name. */
 export const MAX_ADDRESSES = 1_000;

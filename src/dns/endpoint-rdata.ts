@@ -1,7 +1,7 @@
 /** Record data from the targets of a DNSEndpoint. */
-import { ROOT } from '../../dns/name.ts';
-import { parseRdata, tokens } from '../../dns/rdata-text.ts';
-import { type Rdata, RRType } from '../../dns/rrset.ts';
+import { ROOT } from './name.ts';
+import { parseRdata, tokens } from './rdata-text.ts';
+import { type Rdata, RRType } from './rrset.ts';
 
 /** Octets of one string of a TXT record (RFC 1035 §3.3). */
 const MAX_STRING = 255;
