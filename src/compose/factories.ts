@@ -1,6 +1,6 @@
 /** The plugins that answer from zones, joined to the serving side: `kubernetes`, `kubernetai`, `multicluster`, `k8s_gateway`. */
 import { readFileSync } from 'node:fs';
-import { isReverseZone } from '../corefile/config.ts';
+import { findStanza, isReverseZone } from '../corefile/config.ts';
 import type { DomainName } from '../dns/name.ts';
 import { OperatorError } from '../errors.ts';
 import type { ZoneId } from '../ingest/plan.ts';
@@ -60,7 +60,11 @@ export function zoneFactories(
           throw new OperatorError('kubernetes is missing in the server block: external names come from its services');
         }
         const stanzas = zonesOf(block).kubernetes;
-        return createExternal(options, { askServer, views: () => forwardViews(stanzas, zoneOf) });
+        return createExternal(options, {
+          askServer,
+          views: () => forwardViews(stanzas, zoneOf),
+          zonemdOf: (apex) => findStanza(block.options.transfer ?? [], apex)?.zonemd,
+        });
       },
     ],
     ['multicluster', (block, tools) => make('multicluster', zonesOf(block).multicluster, tools)],

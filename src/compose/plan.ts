@@ -229,6 +229,7 @@ function catalogsOf(block: BlockConfig, served: readonly ServedZone[]): ZoneDefi
         // Nobody is to ask it (RFC 9432 §4.1).
         nameservers: [{ name: NOBODY, addresses: [] }],
         localAddresses: [],
+        ...(stanza.zonemd && { zonemd: stanza.zonemd }),
       },
     ];
   });

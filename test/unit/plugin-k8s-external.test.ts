@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ZonemdOptions } from '../../src/corefile/config.ts';
 import { canonicalOrder } from '../../src/dns/canonical.ts';
 import type { ResourceRecord } from '../../src/dns/rrset.ts';
+import { toSerial } from '../../src/dns/serial.ts';
 import { typeText } from '../../src/dns/type-text.ts';
 import { parseZoneText, recordText } from '../../src/dns/zonefile.ts';
 import type { ClusterEvent } from '../../src/ingest/event.ts';
@@ -25,6 +27,7 @@ import { optionsOf } from '../kit/corefile.ts';
 import { given } from '../kit/given.ts';
 import { askHandler, nextWith, requestOf } from '../kit/handlers.ts';
 import { ask as askEntry, entryOf, question } from '../kit/serving.ts';
+import { simpleDigest } from '../kit/simple-digest.ts';
 
 const HTTPS = { name: 'https', port: 443, protocol: 'tcp' };
 const EVENTS: ClusterEvent[] = [
@@ -38,7 +41,7 @@ const EVENTS: ClusterEvent[] = [
   slice(EAST, 'apps/db-1', 'db', [{ addresses: ['10.1.0.1'], hostname: 'db-0' }, { addresses: ['10.1.0.2'] }]),
 ];
 
-function external(options = '', events = EVENTS, served = 'ext.example 203.in-addr.arpa') {
+function external(options = '', events = EVENTS, served = 'ext.example 203.in-addr.arpa', zonemd?: ZonemdOptions) {
   const zones = [
     zoneDefinition('cluster.local', [stanza(EAST, { ttl: 5 }), stanza(WEST, { fallthrough: [name('.')] })]),
   ];
@@ -47,6 +50,7 @@ function external(options = '', events = EVENTS, served = 'ext.example 203.in-ad
   assert.ok(parsed);
   const handler = createExternal(parsed, {
     views: () => [{ zone: zone('cluster.local.'), at: 0 }],
+    zonemdOf: () => zonemd,
     askServer: ({ question }) => ({
       ...emptyReply(0),
       answer: question.type === 1 ? parseZoneText(`${question.name} 9 IN A 192.0.2.99`) : [],
@@ -210,4 +214,52 @@ test('k8s_external: an alias stands alone in a transfer', () => {
 test('k8s_external: a zone below, or of a cluster that was never listed, is not offered', () => {
   assert.equal(external('', ALL_SYNCED).offered('apps.ext.example.'), undefined);
   assert.equal(external('', [upsert(EAST, 'Namespace', 'apps', {})]).offered('ext.example.'), 'incomplete');
+});
+
+test('with `zonemd` of transfer its zones have the digest of what is handed out, and answer with it', async () => {
+  for (const apex of ['ext.example.', '203.in-addr.arpa.']) {
+    const ask = external('', [...EVENTS, ...synced(WEST)], undefined, { hash: 'sha384', most: 1000 });
+    const zone = ask.offered(apex);
+    assert.ok(typeof zone === 'object');
+    const records = [zone.soa, ...zone.records()];
+    const digest = records.find(({ type }) => type === 63)?.rdata;
+    assert.ok(digest?.type === 'UNKNOWN', apex);
+    const hex = Buffer.from(digest.data).toString('hex');
+    const serial = zone.soa.rdata.serial.toString(16).padStart(8, '0');
+    assert.equal(hex, `${serial}0101${simpleDigest(apex, records, 'sha384')}`);
+    const answered = await ask(apex, 'ZONEMD');
+    assert.deepEqual(
+      answered.answer,
+      records.filter(({ type }) => type === 63).map((record) => recordText(record).replaceAll('\t', ' ')),
+    );
+  }
+  const few = external('', [...EVENTS, ...synced(WEST)], undefined, { hash: 'sha384', most: 3 }).offered(
+    'ext.example.',
+  );
+  assert.ok(typeof few === 'object');
+  assert.ok(
+    [...few.records()].every(({ type }) => type !== 63),
+    'too many records',
+  );
+});
+
+test('its serial is the newest of the zones that it is made of', () => {
+  const served = (first: number, second: number) => {
+    const parsed = optionsOf('k8s_external ext.example').k8s_external;
+    assert.ok(parsed);
+    const zones = [zoneDefinition('a.test', [stanza(EAST)]), zoneDefinition('b.test', [stanza(EAST)])];
+    const { zone } = given([planApplied(...zones)], EVENTS);
+    const views = [
+      { zone: { ...zone('a.test.'), serial: toSerial(first) }, at: 0 },
+      { zone: { ...zone('b.test.'), serial: toSerial(second) }, at: 0 },
+    ];
+    const offered = createExternal(parsed, { views: () => views, askServer: () => undefined }).offeredZone?.(
+      name('ext.example'),
+    );
+    assert.ok(typeof offered === 'object');
+    return offered.soa.rdata.serial;
+  };
+  assert.equal(served(7, 9), 9);
+  assert.equal(served(9, 7), 9);
+  assert.equal(served(2 ** 32 - 1, 3), 3);
 });

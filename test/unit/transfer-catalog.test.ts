@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withCatalogs } from '../../src/compose/catalogs.ts';
 import { planConfig } from '../../src/compose/plan.ts';
-import { Rcode } from '../../src/dns/rrset.ts';
+import { Rcode, type ResourceRecord, RRType, recordsOf } from '../../src/dns/rrset.ts';
 import type { ZoneDefinition } from '../../src/ingest/plan.ts';
-import { findName, isZoneSynced, soaRecord } from '../../src/projection/zone.ts';
+import { findName, isZoneSynced, soaRecord, zoneRRsets } from '../../src/projection/zone.ts';
 import { servingBlock } from '../../src/serve/blocks.ts';
 import { emptyReply } from '../../src/serve/chain.ts';
 import { planApplied } from '../kit/cluster-events.ts';
@@ -13,6 +13,7 @@ import { configOf, faultOf } from '../kit/corefile.ts';
 import { given, recordLine, zoneLines } from '../kit/given.ts';
 import { name } from '../kit/records.ts';
 import { ask, entryOf, question } from '../kit/serving.ts';
+import { simpleDigest } from '../kit/simple-digest.ts';
 
 const CATALOG = 'catalog.test.';
 
@@ -167,4 +168,21 @@ test('the grammar', () => {
   assert.match(fault('coo a b'), /coo is of a catalog$/);
   assert.match(fault('catalog c\n coo a'), /Wrong argument count/);
   assert.match(fault('catalog c\n coo a..b d'), /invalid zone "a\.\.b"$/);
+});
+
+test('with `zonemd` each version has the digest of its records, which those may ask for who may transfer it', () => {
+  const text = (zones: string) => `transfer ${zones} {\n to 192.0.2.53\n catalog ${CATALOG}\n zonemd\n}`;
+  const history = given([planApplied(catalogOf(text('a.test')))], [planApplied(catalogOf(text('a.test b.test')))]);
+  const [change] = history.changesets(CATALOG);
+  const zonemdsOf = (records: readonly ResourceRecord[] = []) => records.filter(({ type }) => type === RRType.ZONEMD);
+  assert.deepEqual([zonemdsOf(change?.removed).length, zonemdsOf(change?.added).length], [1, 1]);
+  const zone = history.zone(CATALOG);
+  const records = [soaRecord(zone), ...[...zoneRRsets(zone)].flatMap((set) => recordsOf(set))];
+  const [zonemd, ...others] = zonemdsOf(records);
+  assert.deepEqual(zonemdsOf(change?.added), [zonemd]);
+  assert.equal(others.length, 0);
+  assert.ok(zonemd?.rdata.type === 'UNKNOWN');
+  const hex = Buffer.from(zonemd.rdata.data).toString('hex');
+  const serial = soaRecord(zone).rdata.serial.toString(16).padStart(8, '0');
+  assert.equal(hex, `${serial}0101${simpleDigest(CATALOG, records, 'sha384')}`);
 });

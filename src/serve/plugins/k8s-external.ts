@@ -1,10 +1,10 @@
 /** `k8s_external`: names of services for clients outside the cluster, with their external addresses. */
-import { type ExternalOptions, isReverseZone } from '../../corefile/config.ts';
+import { type ExternalOptions, isReverseZone, type ZonemdOptions } from '../../corefile/config.ts';
 import { canonicalOrder } from '../../dns/canonical.ts';
 import { childOf, type DomainName, isSubdomain, labelsBelow, parseName } from '../../dns/name.ts';
 import type { SoaRdata } from '../../dns/rrset.ts';
 import { Rcode, type ResourceRecord, RRType } from '../../dns/rrset.ts';
-import { toSerial } from '../../dns/serial.ts';
+import { compareSerial, type Serial, toSerial } from '../../dns/serial.ts';
 import { isStanzaSynced } from '../../projection/zone.ts';
 import {
   emptyReply,
@@ -17,6 +17,7 @@ import {
 } from '../chain.ts';
 import type { AskServer } from '../static-zone/answer.ts';
 import { withVersion } from '../zone-version.ts';
+import { ExternalDigests } from './external-digest.ts';
 import { addressesOfItems, addressRecord, aliasOfItems, makeRecord, servicesOfItems } from './external-records.ts';
 import { externalRecords } from './external-transfer.ts';
 import { type ExternalItem, type ExternalView, findByExternalAddress, findExternal, partsOf } from './external-zone.ts';
@@ -29,9 +30,29 @@ export interface ExternalTools {
   /** The stanzas of `kubernetes` in the block, first one first, at this moment. */
   views(): readonly ExternalView[];
   readonly askServer: AskServer;
+  /** Of a zone that has a ZONEMD record; absent, or undefined: it has none. */
+  readonly zonemdOf?: (apex: DomainName) => ZonemdOptions | undefined;
 }
 
 export function createExternal(options: ExternalOptions, tools: ExternalTools): Handler {
+  const digests = new ExternalDigests(tools.zonemdOf ?? (() => undefined));
+  /** A zone at this moment; undefined: it is not whole. */
+  const wholeZone = (apex: DomainName) => {
+    const views = tools.views();
+    if (views.length === 0 || !views.every((view) => isSynced(view) && view.zone.serial !== undefined))
+      return undefined;
+    const zone = { ...options, zone: apex, views: () => views };
+    return {
+      soa: soaOf(zone),
+      sources: views.map((view) => view.zone),
+      records: () => [nameserverOf(zone), ...serverAddresses(zone), ...externalRecords(apex, options, views)],
+    };
+  };
+  const digestOf = (apex: DomainName) => {
+    if (tools.zonemdOf?.(apex) === undefined) return undefined;
+    const whole = wholeZone(apex);
+    return whole && digests.recordOf(whole);
+  };
   return {
     name: 'k8s_external',
     // What it answers itself has no source, nor has what it hands on.
@@ -43,19 +64,20 @@ export function createExternal(options: ExternalOptions, tools: ExternalTools): 
         .reduce<DomainName | undefined>((a, b) => (a !== undefined && a.length > b.length ? a : b), undefined);
       if (zone === undefined) return next(request);
       if (type === RRType.AXFR || type === RRType.IXFR) return emptyReply(Rcode.REFUSED);
-      const context = { ...options, ...tools, zone, request, next };
+      const context = { ...options, ...tools, zone, request, next, digestOf };
       return withVersion(answer(context), request, () => ({ apex: zone, soa: soaOf(context).rdata }));
     },
     offeredZone(apex) {
       if (!options.zones.includes(apex)) return undefined;
-      const views = tools.views();
-      if (views.length === 0 || !views.every(isSynced) || views[0]?.zone.serial === undefined) return 'incomplete';
-      const zone = { ...options, zone: apex, views: () => views };
+      const whole = wholeZone(apex);
+      if (whole === undefined) return 'incomplete';
       return {
         apex,
-        soa: soaOf(zone),
-        records: () =>
-          canonicalOrder([nameserverOf(zone), ...serverAddresses(zone), ...externalRecords(apex, options, views)]),
+        soa: whole.soa,
+        records: () => {
+          const digest = digests.recordOf(whole);
+          return canonicalOrder([...whole.records(), ...(digest ? [digest] : [])]);
+        },
       };
     },
   };
@@ -69,6 +91,7 @@ interface OwnZone extends ExternalOptions, Pick<ExternalTools, 'views'> {
 interface Context extends OwnZone, ExternalTools {
   readonly request: Request;
   readonly next: Next;
+  readonly digestOf: (apex: DomainName) => ResourceRecord | undefined;
 }
 
 function answer(context: Context): MaybePromise<Outcome> {
@@ -120,6 +143,8 @@ function withoutSource(outcome: Outcome): Outcome {
 function answerApex(context: Context): Reply {
   const { type } = context.request.question;
   if (type === RRType.SOA) return { ...positive([soaOf(context)]), isLowerCase: true };
+  const digest = type === RRType.ZONEMD ? context.digestOf(context.zone) : undefined;
+  if (digest !== undefined) return { ...positive([digest]), isLowerCase: true };
   if (type !== RRType.NS) return denial(context, Rcode.NOERROR);
   const additional = serverAddresses(context).filter(isOfUse);
   return { ...positive([nameserverOf(context)]), additional, isLowerCase: true };
@@ -209,14 +234,20 @@ function isOfUse({ rdata }: ResourceRecord): boolean {
   return !('address' in rdata && (rdata.address.startsWith('127.') || rdata.address === '::1'));
 }
 
+/** That of the zone of `kubernetes` that has changed last. */
+function serialOf(views: readonly ExternalView[]): Serial {
+  return views.reduce((newest, { zone: { serial = newest } }) => {
+    return compareSerial(serial, newest) === 'greater' ? serial : newest;
+  }, views[0]?.zone.serial ?? toSerial(0));
+}
+
 function soaOf(context: OwnZone): ResourceRecord & { readonly rdata: SoaRdata } {
   const { zone, ttl, apex } = context;
-  const [view] = context.views();
   return makeRecord(zone, ttl, {
     type: 'SOA',
     mname: serverName(context),
     rname: (parseName(childOf(`hostmaster.${apex}`, zone)) ?? zone) as DomainName,
-    serial: view?.zone.serial ?? toSerial(0),
+    serial: serialOf(context.views()),
     refresh: 7200,
     retry: 1800,
     expire: 86_400,
