@@ -1,5 +1,12 @@
 /** From the text of a Corefile to what the threads are told. */
-import { type BlockConfig, type Config, checkListeners, loadConfig, type Surroundings } from '../corefile/config.ts';
+import {
+  type BlockConfig,
+  type Config,
+  checkListeners,
+  defaultCorefile,
+  loadConfig,
+  type Surroundings,
+} from '../corefile/config.ts';
 import { OperatorError } from '../errors.ts';
 import { servingBlock } from '../serve/blocks.ts';
 import { type Interfaces, listenAddresses, serverAddresses } from './addresses.ts';
@@ -24,9 +31,7 @@ export function understand(
   interfaces: Interfaces,
   defaultPort: number,
 ): Understood {
-  const read = loadConfig(text, surroundings);
-  if (!read.ok) throw new OperatorError(read.error.message);
-  const config = read.value;
+  const config = read(text, surroundings, defaultPort);
   const has = (name: string) => config.serverBlocks.some(({ directives }) => directives.has(name));
   if (has('asof') && !has('history')) throw new OperatorError("plugin/asof: 'history' must stand in the Corefile too");
   const bind = config.serverBlocks.map((block) => listenAddresses(block, interfaces));
@@ -42,4 +47,18 @@ export function understand(
   const planned = planConfig(config, (block: BlockConfig) => serverAddresses(block, interfaces));
   const blocks = config.serverBlocks.map((block, i) => servingBlock(block, defaultPort, bind[i] ?? []));
   return { config, planned, serving: { blocks, zones: planned.blocks }, eventLog: planEventLog(config) };
+}
+
+/** A Corefile without a server block stands for the built-in one, as it does to CoreDNS. */
+function read(text: string, surroundings: Surroundings, defaultPort: number): Config {
+  const config = loadOrThrow(text, surroundings);
+  if (config.serverBlocks.length > 0) return config;
+  surroundings.warn(`${surroundings.file}: no server block: whoami and log are served on port ${defaultPort}`);
+  return loadOrThrow(defaultCorefile(defaultPort), surroundings);
+}
+
+function loadOrThrow(text: string, surroundings: Surroundings): Config {
+  const loaded = loadConfig(text, surroundings);
+  if (!loaded.ok) throw new OperatorError(loaded.error.message);
+  return loaded.value;
 }

@@ -197,7 +197,7 @@ class Parser {
       this.#fail(head, `Unknown directive '${name}'`);
       return undefined;
     }
-    const block = this.#readOpenBlock(0);
+    const block = this.#readOpenBlock(0, true);
     const next = this.#stream.peek();
     if (next && !next.isFirst) {
       if (isBrace(next, '}') && !block) this.#fail(next, UNMATCHED);
@@ -216,10 +216,13 @@ class Parser {
     return words;
   }
 
-  /** The lines of a block, if the line just read opens one. */
-  #readOpenBlock(depth: number): Line[] | undefined {
+  /**
+   * The lines of a block, if the line just read opens one.
+   * @param mayBeBelow the brace may begin the next line, as CoreDNS takes it of directives
+   */
+  #readOpenBlock(depth: number, mayBeBelow: boolean): Line[] | undefined {
     const open = this.#stream.peek();
-    if (!open || open.isFirst || !isBrace(open, '{')) return undefined;
+    if (!open || (open.isFirst && !mayBeBelow) || !isBrace(open, '{')) return undefined;
     if (depth > MAX_DEPTH) this.#fail(open, `Blocks nested deeper than ${MAX_DEPTH}`);
     this.#stream.take();
     const lines: Line[] = [];
@@ -231,7 +234,7 @@ class Parser {
         break;
       } else if (isBrace(token, '{')) this.#failSyntax(token, 'option');
       else if (isImport(token)) this.#import();
-      else lines.push({ tokens: this.#readWords(), block: this.#readOpenBlock(depth + 1) });
+      else lines.push({ tokens: this.#readWords(), block: this.#readOpenBlock(depth + 1, false) });
     }
     return lines;
   }

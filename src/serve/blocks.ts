@@ -31,6 +31,8 @@ export interface ServingBlock {
   /** Names of the directives, in the order of their plugins. */
   readonly plugins: readonly string[];
   readonly options: BlockOptions;
+  /** `FILE:LINE` of a directive, for messages; absent: not from a file. */
+  readonly places?: Readonly<Record<string, string>>;
 }
 
 /** What handlers are made with. */
@@ -95,6 +97,9 @@ export function servingBlock(
     addresses,
     plugins: [...config.directives.keys()].filter((name) => !isIgnoredDirective(name)),
     options: config.options,
+    places: Object.fromEntries(
+      [...config.directives].flatMap(([name, [first]]) => (first ? [[name, `${first.file}:${first.line}`]] : [])),
+    ),
   };
 }
 
@@ -164,7 +169,10 @@ function makeHandler(
   try {
     return ok(factory(block, tools));
   } catch (error) {
-    if (error instanceof OperatorError) return fail(`plugin/${name}: ${error.message}`);
+    if (error instanceof OperatorError) {
+      const place = block.places?.[name];
+      return fail(`plugin/${name}: ${place === undefined ? '' : `${place} - `}${error.message}`);
+    }
     throw error;
   }
 }

@@ -84,6 +84,11 @@ test('an opening brace may stand below the keys', () => {
   assert.deepEqual(shown(blocks('a\n{\n  errors\n}')), ['a: errors']);
 });
 
+test('an opening brace may stand below its directive, but not below an option', () => {
+  assert.deepEqual(shown(blocks('. {\n log . x\n {\n  class all\n }\n errors\n}')), ['.: log . x {class all}, errors']);
+  assert.match(fault('. {\n log {\n  class\n  {\n  }\n }\n}'), /Unexpected token '\{', expecting 'option'/);
+});
+
 test('an empty file has no blocks', () => {
   assert.deepEqual(blocks(' \n# nothing\n'), []);
 });
@@ -96,7 +101,7 @@ test('a block without key is left out with a warning', () => {
 
 test('unknown directives are refused', () => {
   assert.equal(fault('. {\n  nosuch\n}'), "Corefile:2 - Error during parsing: Unknown directive 'nosuch'");
-  assert.equal(fault('. {\n  errors\n  {\n}'), "Corefile:3 - Error during parsing: Unknown directive '{'");
+  assert.equal(fault('. {\n  {\n}'), "Corefile:2 - Error during parsing: Unknown directive '{'");
 });
 
 test('braces that do not match', () => {

@@ -49,6 +49,10 @@ test('hosts: addresses by name, names by address', async (t) => {
   ]);
   assert.deepEqual((await ask(handler, reverseName('2001:db8::1'), 'PTR')).answer.length, 1);
   assert.deepEqual((await ask(handler, 'x.wild.test', 'A')).answer, ['x.wild.test. 3600 IN A 192.0.2.3']);
+  // No host has the name of a wildcard.
+  const { next, asked } = nextWith('');
+  await handler.handle(requestOf('3.2.0.192.in-addr.arpa', 'PTR'), next);
+  assert.equal(asked.length, 1);
 });
 
 test('hosts: a mapped address is an IPv4 address, as CoreDNS 1.14.7 answers it', async (t) => {

@@ -32,9 +32,11 @@ export function createErrors(options: ErrorsOptions, logger: Logger, timer: Time
 
   const report = (bucket: Bucket): void => {
     bucket.cancel = undefined;
-    const { count, source, periodMs } = bucket;
+    const { count, source, periodMs, showFirst } = bucket;
     bucket.count = 0;
-    if (count > 0) bucket.log(`${count} errors like '${source}' occurred in last ${formatGoDuration(periodMs)}`);
+    // One that was shown is not told again.
+    if (count > (showFirst ? 1 : 0))
+      bucket.log(`${count} errors like '${source}' occurred in last ${formatGoDuration(periodMs)}`);
   };
 
   const count = (bucket: Bucket, line: string): void => {

@@ -40,7 +40,8 @@ export function* addHosts(
       const name = parseName(text);
       if (name === undefined || !zones.some((zone) => isSubdomain(name, zone))) continue;
       append(forward, name, address);
-      if (hasReverse) append(table.names, reverseName(address), name);
+      // A wildcard is no host's name.
+      if (hasReverse && !name.startsWith('*.')) append(table.names, reverseName(address), name);
     }
   }
 }
