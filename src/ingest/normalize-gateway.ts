@@ -7,7 +7,14 @@ import type { DnsEndpointFacts, GatewayFacts, IngressFacts, NodeFacts, NoteFacts
 import { isJson, type Json, labelOf, list, member, readEach, subdomainOf } from './json-fields.ts';
 
 /** What of an object could not be used. Short and without anything of the object: also a label of metrics. */
-export type Fault = 'bad host' | 'bad address' | 'bad parent' | 'bad annotation' | 'bad record' | 'no service';
+export type Fault =
+  | 'bad host'
+  | 'bad address'
+  | 'bad parent'
+  | 'bad annotation'
+  | 'bad record'
+  | 'no service'
+  | 'no cluster';
 
 type Faults = Fault[];
 

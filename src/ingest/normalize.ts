@@ -142,7 +142,7 @@ const READERS: { readonly [K in WatchedKind]: Reader<K> } = {
   Namespace: () => ({ status: 'facts', facts: {} }),
   EndpointSlice: (object, metadata, faults) => ({ status: 'facts', facts: readSlice(object, metadata, faults) }),
   Pod: readPod,
-  ServiceImport: (object) => ({ status: 'facts', facts: readImport(object) }),
+  ServiceImport: (object, _metadata, faults) => ({ status: 'facts', facts: readImport(object, faults) }),
   Ingress: unlessIgnored<'Ingress'>(readIngress),
   Gateway: (object, metadata, faults) => ({ status: 'facts', facts: readGateway(object, metadata, faults) }),
   HTTPRoute: unlessIgnored<'HTTPRoute'>(readRoute),
@@ -213,8 +213,12 @@ function readSlice(object: Json, metadata: Json, faults: Fault[]): EndpointSlice
   const imported = labelOf(labels['multicluster.kubernetes.io/service-name']);
   const cluster = labelOf(labels['multicluster.kubernetes.io/source-cluster']);
   if (service === undefined && imported === undefined) faults.push('no service');
+  if (imported !== undefined && cluster === undefined) faults.push('no cluster');
   // Of addressType FQDN no endpoint is an address, and so none is left.
-  const endpoints = object.addressType === 'FQDN' ? [] : readEach(list(object.endpoints, MAX_ENDPOINTS), endpointOf);
+  const endpoints =
+    object.addressType === 'FQDN'
+      ? []
+      : readEach(list(object.endpoints, MAX_ENDPOINTS), (endpoint) => endpointOf(endpoint, faults));
   return {
     endpoints,
     ...(imported !== undefined && { imported: { ...(cluster !== undefined && { cluster }), service: imported } }),
@@ -223,13 +227,15 @@ function readSlice(object: Json, metadata: Json, faults: Fault[]): EndpointSlice
   };
 }
 
-function endpointOf(endpoint: unknown): EndpointFacts | undefined {
+function endpointOf(endpoint: unknown, faults: Fault[]): EndpointFacts | undefined {
   if (!isJson(endpoint)) return undefined;
   const ready = member(endpoint, 'conditions').ready ?? true;
   if (ready !== true) return undefined;
-  const addresses = readEach(list(endpoint.addresses), addressOf);
+  const addresses = readEach(list(endpoint.addresses), (value) => addressIn(value, faults));
   if (addresses.length === 0) return undefined;
   const hostname = labelOf(endpoint.hostname);
+  if (hostname === undefined && typeof endpoint.hostname === 'string' && endpoint.hostname !== '')
+    faults.push('bad host');
   const target = subdomainOf(member(endpoint, 'targetRef').name);
   const pod = target !== undefined && target.length < 64 ? target : undefined;
   const zone = subdomainOf(endpoint.zone);
@@ -254,10 +260,10 @@ function readPod(object: Json, metadata: Json): Read<'Pod'> {
 }
 
 /** v1alpha1 and v1beta1 have `spec`; the v1alpha2 draft had its fields at the root. */
-function readImport(object: Json): ServiceImportFacts {
+function readImport(object: Json, faults: Fault[]): ServiceImportFacts {
   const spec = isJson(object.spec) ? object.spec : object;
   return {
-    ips: readEach(list(spec.ips), addressOf),
+    ips: readEach(list(spec.ips), (value) => addressIn(value, faults)),
     ports: readEach(list(spec.ports), portOf),
     type: spec.type === 'Headless' ? 'Headless' : 'ClusterSetIP',
   };

@@ -298,3 +298,23 @@ test('no object makes it throw, and facts always have ordered members and plain 
     { numRuns: 2000 },
   );
 });
+
+test('what can’t be used of slices and imports is told: addresses, host names, a slice without its cluster', () => {
+  const faultsOf = (kind: WatchedKind, more: object, labels: object = {}) => {
+    const read = normalize(kind, { metadata: meta({ labels }), ...more });
+    return read.status === 'rejected' ? [read.reason] : read.faults;
+  };
+  const imported = { 'multicluster.kubernetes.io/service-name': 'web' };
+  const east = { ...imported, 'multicluster.kubernetes.io/source-cluster': 'east' };
+  const endpoints = (...more: object[]) => ({ addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.1'] }, ...more] });
+  assert.deepEqual(faultsOf('EndpointSlice', endpoints(), east), []);
+  assert.deepEqual(faultsOf('EndpointSlice', endpoints({ addresses: ['10.0.0.256'] }), east), ['bad address']);
+  const named = (hostname: string) => endpoints({ addresses: ['10.0.0.2'], hostname });
+  assert.deepEqual(faultsOf('EndpointSlice', named('a b'), east), ['bad host']);
+  assert.deepEqual(faultsOf('EndpointSlice', named(''), east), []);
+  assert.deepEqual(faultsOf('EndpointSlice', endpoints(), imported), ['no cluster']);
+  const dotted = { ...east, 'multicluster.kubernetes.io/source-cluster': 'a.b' };
+  assert.deepEqual(faultsOf('EndpointSlice', endpoints(), dotted), ['no cluster']);
+  assert.deepEqual(faultsOf('EndpointSlice', { ...endpoints(), addressType: 'FQDN' }, east), []);
+  assert.deepEqual(faultsOf('ServiceImport', { spec: { ips: ['10.0.0.1', 'x'] } }), ['bad address']);
+});
