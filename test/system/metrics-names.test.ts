@@ -110,6 +110,8 @@ describe('/metrics', () => {
 }
 `,
     });
+    // Some metrics, as the Corefile's version, are there only when the start is over.
+    await server.started();
     await watched();
     // The time of the change is in an annotation, of changes after the first list.
     api.apply({
