@@ -19,16 +19,28 @@ const TIMEOUT_MS = 180_000;
  */
 const GAVE_UP = /Client\.Timeout exceeded|TLS handshake timeout/;
 const ATTEMPTS = 4;
-/** What may be said twice. */
-const REPEATABLE: ReadonlySet<string | undefined> = new Set(['apply', 'auth', 'get', 'label', 'patch', 'wait']);
+/** What may be said twice, with what is added the second time: the first may have been done, and its answer lost. */
+const REPEATABLE: ReadonlyMap<string | undefined, readonly string[]> = new Map(
+  Object.entries({
+    apply: [],
+    auth: [],
+    'create token': [],
+    delete: ['--ignore-not-found'],
+    get: [],
+    label: [],
+    patch: [],
+    wait: [],
+  }),
+);
 
 /** What kubectl printed; rejects with what it complained about. */
 export async function runKubectl(target: KubectlTarget, args: readonly string[], stdin = ''): Promise<string> {
+  const more = REPEATABLE.get(args[0]) ?? REPEATABLE.get(args.slice(0, 2).join(' '));
   for (let attempt = 1; ; attempt++) {
     try {
-      return await runOnce(target, args, stdin);
+      return await runOnce(target, attempt > 1 && more ? [...args, ...more] : args, stdin);
     } catch (error) {
-      if (attempt === ATTEMPTS || !REPEATABLE.has(args[0]) || !GAVE_UP.test(String(error))) throw error;
+      if (attempt === ATTEMPTS || more === undefined || !GAVE_UP.test(String(error))) throw error;
     }
   }
 }

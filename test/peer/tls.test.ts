@@ -62,6 +62,8 @@ for (const kind of [BIND_TLS, NSD_TLS, KNOT_TLS]) {
       server.spawn();
       await server.answers();
       view = new DnsClient(viewPort);
+      // Before that it would refuse everybody.
+      await waitForChanges(churn, () => view.axfr(CHURN_ZONE));
       makePeer = () => new Peer(kind, primaryPort, peerPort);
     });
     after(async () => {
