@@ -272,7 +272,7 @@ export class Entry {
       server,
       zone,
       view,
-      proto: transport,
+      proto: transport === 'udp' ? 'udp' : 'tcp',
       family,
       type: request.question.type,
       isDnssecOk: request.edns?.isDnssecOk ?? false,

@@ -8,6 +8,8 @@ import { createCounters, type HistogramValue, type MetricFamily, type MetricsSna
 
 export type Family = '1' | '2';
 export type Proto = 'udp' | 'tcp' | 'tls' | 'https';
+/** As CoreDNS labels queries: dashboards ask for these two, and `server` names the scheme. */
+export type CountedProto = 'udp' | 'tcp';
 
 /** The labels that a query is counted under. */
 export interface SlotLabels {
@@ -16,7 +18,7 @@ export interface SlotLabels {
   /** The matched key's zone, or `dropped`. */
   readonly zone: string;
   readonly view: string;
-  readonly proto: Proto;
+  readonly proto: CountedProto;
   readonly family: Family;
   readonly type: RRType;
   readonly isDnssecOk: boolean;

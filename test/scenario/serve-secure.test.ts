@@ -87,7 +87,7 @@ test('questions over TLS are answered, several on one connection, and counted as
   const requests = serving.snapshot().find(({ name }) => name === 'coredns_dns_requests_total');
   assert.deepEqual(
     requests?.samples.map(({ labels }) => [labels[0], labels[3]]),
-    [['tls://127.0.0.1:0', 'tls']],
+    [['tls://127.0.0.1:0', 'tcp']],
   );
 });
 
