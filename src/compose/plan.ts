@@ -153,7 +153,7 @@ function partsOfKubernetes(
     const needs = needsOf(kind, options, kind !== 'clusterset', kind === 'clusterset' || importsIn !== undefined);
     const stanza: StanzaPlan = {
       plugin,
-      cluster: viewCluster(viewOfKubernetes(options, needs), clusters),
+      cluster: viewCluster(viewOfKubernetes(plugin, options, needs), clusters),
       primary: options.primaryZone,
       ttl: options.ttl,
       ...(options.namespaces.size > 0 && { namespaces: [...options.namespaces].sort() }),
@@ -261,17 +261,16 @@ function needsOf(
 function findingViews(block: BlockConfig, clusters: Map<ClusterId, ClusterView>): Map<string, ClusterId> {
   const [first] = kubernetesStanzas(block);
   const found = new Map<string, ClusterId>();
-  for (const [i, { to }] of (block.options.transfer ?? []).entries()) {
+  for (const { to } of block.options.transfer ?? []) {
     for (const target of to) {
       if (target.kind !== 'service' && target.kind !== 'pods') continue;
       const draft: ViewDraft = {
-        connection: first === undefined ? { kind: 'in-cluster' } : viewOfKubernetes(first, []).connection,
+        connection: first === undefined ? { kind: 'in-cluster' } : viewOfKubernetes('transfer', first, []).connection,
         kinds: [target.kind === 'pods' ? 'Pod' : 'EndpointSlice'],
         dispensable: [],
         namespaces: [target.namespace],
         labels: target.kind === 'pods' ? target.which : `kubernetes.io/service-name=${target.which}`,
-        file: first?.file ?? '',
-        line: first?.line ?? i,
+        plugin: 'transfer',
       };
       found.set(foundKey(target), viewCluster(draft, clusters));
     }

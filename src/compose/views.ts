@@ -31,9 +31,8 @@ export interface ClusterView {
   readonly maxInflight?: number;
   /** Deletions that a list claims are held when they are more than this; absent: never. */
   readonly guard?: DeletionGuard;
-  /** Where the first stanza stands, for messages. */
-  readonly file: string;
-  readonly line: number;
+  /** Of the first stanza, for messages. */
+  readonly plugin: string;
 }
 
 /** When a list that lacks known objects is not believed at once. */
@@ -48,7 +47,7 @@ export const DEFAULT_GUARD: DeletionGuard = { percent: 50, holdMs: 3_600_000 };
 
 export type ViewDraft = Omit<ClusterView, 'id'>;
 
-export function viewOfKubernetes(options: KubernetesOptions, kinds: readonly WatchedKind[]): ViewDraft {
+export function viewOfKubernetes(plugin: string, options: KubernetesOptions, kinds: readonly WatchedKind[]): ViewDraft {
   const { kubeconfig, endpoint, tls } = options;
   return {
     connection: kubeconfig
@@ -65,8 +64,7 @@ export function viewOfKubernetes(options: KubernetesOptions, kinds: readonly Wat
     ...(options.apiserverBurst !== undefined && { burst: options.apiserverBurst }),
     ...(options.apiserverMaxInflight !== undefined && { maxInflight: options.apiserverMaxInflight }),
     ...(options.guard !== 'off' && { guard: guardOf(options.guard) }),
-    file: options.file,
-    line: options.line,
+    plugin,
   };
 }
 
@@ -81,8 +79,7 @@ export function viewOfMulticluster(options: MulticlusterOptions, kinds: readonly
     dispensable: [],
     namespaces: [],
     guard: DEFAULT_GUARD,
-    file: options.file,
-    line: options.line,
+    plugin: 'multicluster',
   };
 }
 

@@ -297,7 +297,7 @@ export function createWriter(options: WriterOptions): Writer {
       const sources = sourcesOf(views);
       // What the log knows is served without waiting for anything; what it does not know must at least be possible.
       const isKnown = views.every((view) => isSynced(view, projector.world));
-      if (!isKnown) await checkConnections(sources, options.connect);
+      if (!isKnown) await checkConnections(views, options.connect);
       journal.setLimits(limits);
       retention.configure(eventLog);
       snapshots.space(eventLog.snapshotEvery);
@@ -374,11 +374,11 @@ function isSynced(view: ClusterView, world: World): boolean {
 }
 
 /** A configuration that can't work is refused at the start; a server that is away is not. @throws OperatorError */
-async function checkConnections(sources: readonly ClusterSource[], connect: Connector): Promise<void> {
+async function checkConnections(views: readonly ClusterView[], connect: Connector): Promise<void> {
   await Promise.all(
-    sources.map(async ({ connection }) => {
+    views.map(async ({ connection, plugin }) => {
       const result = await connect(connection);
-      if (!result.ok) throw new OperatorError(`plugin/kubernetes: ${result.error}`);
+      if (!result.ok) throw new OperatorError(`plugin/${plugin}: ${result.error}`);
     }),
   );
 }

@@ -169,3 +169,22 @@ describe('multicluster over two clusters', () => {
     assert.equal(await data('none.shop'), 'NXDOMAIN');
   });
 });
+
+describe('a cluster that can’t be reached as the Corefile says', () => {
+  for (const [stanza, wanted] of [
+    ['multicluster clusterset.local', /^plugin\/multicluster: unable to load in-cluster configuration/m],
+    ['k8s_gateway example.org {\n kubeconfig none\n }', /^plugin\/k8s_gateway: open none: no such file/m],
+  ] as const) {
+    test(`is told of by the plugin that wants it: ${stanza.split(' ')[0]}`, async () => {
+      const server = await TestServer.prepare({ corefile: `.:{{dns}} {\n bind 127.0.0.1\n ${stanza}\n}\n` });
+      try {
+        server.spawn();
+        const { code } = await server.ended;
+        assert.equal(code, 1);
+        assert.match(server.stderr + server.stdout, wanted);
+      } finally {
+        await server.close();
+      }
+    });
+  }
+});
