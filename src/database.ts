@@ -89,7 +89,7 @@ export function openDatabase(file: string, migrations: string = MIGRATIONS): Own
 export function openReadOnly(file: string, migrations: string = MIGRATIONS): Database {
   let db: Database | undefined;
   try {
-    if (!existsSync(file)) throw new OperatorError(`${file}: there is no such file`);
+    if (!existsSync(file)) throw new OperatorError(`${file}: there is no such file; -db FILE says where the log is`);
     db = new Sqlite(file, { readonly: true, timeout: BUSY_TIMEOUT });
     db.pragma('query_only = ON');
     const known = readMigrations(migrations);

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import type { AddressAnswer } from '../history/answers.ts';
 import { type CliContext, type DatabaseOption, Exit, onDatabase, withHistory } from './context.ts';
-import { type Format, type FormatOption, Printer, recordLine, tableLines, withFormats } from './output.ts';
+import { eventLine } from './history.ts';
+import { escapeText, type Format, type FormatOption, Printer, recordLine, tableLines, withFormats } from './output.ts';
 
 interface Options extends DatabaseOption, FormatOption {
   readonly at?: string;
@@ -38,8 +39,15 @@ async function print(answer: AddressAnswer, format: Format, printer: Printer): P
   else await printer.lines(answerLines(answer));
 }
 
-function* answerLines({ address, at, holders, names }: AddressAnswer): Generator<string> {
+function* answerLines({ address, at, holders, names, last }: AddressAnswer): Generator<string> {
   yield `${address} at ${at.time}${holders.length === 0 ? ': nobody had it' : ''}`;
+  if (last !== undefined) {
+    const { cluster, kind, namespace, name, service, pod, role, until } = last;
+    const object = `${kind} ${namespace === '' ? '' : `${namespace}/`}${name} in ${cluster}`;
+    const as = [role, service && `service ${service}`, pod && `pod ${pod}`].filter(Boolean).join(', ');
+    yield escapeText(`last held by ${object} (${as}) until ${until.time}`);
+    yield `  because ${eventLine(until)}`;
+  }
   if (holders.length > 0) {
     yield* tableLines(
       ['role', 'kind', 'object', 'service', 'pod', 'cluster', 'since', 'by'],

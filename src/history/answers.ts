@@ -186,6 +186,8 @@ export interface AddressAnswer {
   readonly at: Instant;
   readonly holders: readonly AddressHolder[];
   readonly names: readonly (TextRecord & { readonly zone: string })[];
+  /** Where nobody held it: who did last, and the event that ended it. */
+  readonly last?: Omit<AddressHolder, 'since'> & { readonly until: LoggedEvent };
 }
 
 /** A published version, with what it changed. */

@@ -85,7 +85,7 @@ export interface HistoryOptions {
 
 /** Opens the database of a server, which may be running, or a copy of one. Writes nothing. */
 export function openHistory(file: string, { now }: HistoryOptions): Answered<History> {
-  if (!existsSync(file)) return problem('noLog', `${file}: there is no such file`);
+  if (!existsSync(file)) return problem('noLog', `${file}: there is no such file; -db FILE says where the log is`);
   let source: HistorySource;
   try {
     source = new HistorySource(openReadOnly(file), now);

@@ -39,10 +39,13 @@ export function who(source: HistorySource, text: string, at: string | undefined)
   builder.pods(address);
   const { refs } = builder;
   const world = states.worldAt(refs, position);
+  const holders = [...holdersOf(source, states, refs, address, place.value)];
+  const last = holders.length === 0 ? lastHolder(source, states, refs, address, place.value) : undefined;
   return ok({
     address,
     at: { time: iso(place.value.asked), batch: place.value.batch },
-    holders: [...holdersOf(source, states, refs, address, place.value)],
+    ...(last && { last }),
+    holders,
     names: namesOf(source, world, refs, address, place.value),
   });
 }
@@ -59,24 +62,51 @@ function* holdersOf(
     const facts = states.factsAt(ref, position);
     const role = facts && roleOf(facts, address);
     if (role === undefined) continue;
-    const slash = ref.key.indexOf('/');
     const since = lastEventOf(source, ref.cluster, ref.kind, ref.key, place.batch);
-    yield {
-      cluster: ref.cluster,
-      kind: ref.kind,
-      namespace: ref.key.slice(0, Math.max(0, slash)),
-      name: ref.key.slice(slash + 1),
-      ...role,
-      ...(since && { since }),
-    };
+    yield { ...holderOf(ref), ...role, ...(since && { since }) };
   }
 }
 
-/** What an address is to an object; undefined when it has not got it. */
-function roleOf(
-  facts: FactsOf[ObjectKind],
+function holderOf({ cluster, kind, key }: ObjectRef): Pick<AddressHolder, 'cluster' | 'kind' | 'namespace' | 'name'> {
+  const slash = key.indexOf('/');
+  return { cluster, kind, namespace: key.slice(0, Math.max(0, slash)), name: key.slice(slash + 1) };
+}
+
+/** So many objects are looked at for who had an address last. */
+const MOST_FORMER = 100;
+
+/** Who had an address that nobody has, and the event that took it away. */
+function lastHolder(
+  source: HistorySource,
+  states: ObjectStates,
+  refs: readonly ObjectRef[],
   address: string,
-): Pick<AddressHolder, 'role' | 'service' | 'pod'> | undefined {
+  place: Place,
+): AddressAnswer['last'] {
+  let last: { readonly ref: ObjectRef; readonly role: NonNullable<Role>; readonly batch: number } | undefined;
+  for (const ref of refs.slice(0, MOST_FORMER)) {
+    let before = states.factsAt(ref, states.window.position);
+    for (const { batch, event } of states.log.events(
+      ref,
+      states.window.position + 1,
+      states.endOf(place.batch),
+      before,
+    )) {
+      const facts = 'facts' in event ? event.facts : undefined;
+      const role = before && roleOf(before, address);
+      const isOver = role !== undefined && (facts === undefined || roleOf(facts, address) === undefined);
+      if (isOver && batch >= (last?.batch ?? 0)) last = { ref, role, batch };
+      before = facts;
+    }
+  }
+  const until = last && lastEventOf(source, last.ref.cluster, last.ref.kind, last.ref.key, last.batch);
+  return last && until && { ...holderOf(last.ref), ...last.role, until };
+}
+
+type Role = Pick<AddressHolder, 'role' | 'service' | 'pod'> | undefined;
+
+/** What an address is to an object; undefined when it has not got it. */
+function roleOf(facts: FactsOf[ObjectKind], address: string): Role {
   if ('endpoints' in facts) {
     const endpoint = facts.endpoints.find(({ addresses }) => addresses.includes(address));
     if (endpoint === undefined) return undefined;

@@ -54,8 +54,11 @@ const ROLES = {
   pod: 'address of',
 };
 
-function holdersOf({ holders }: AddressAnswer): HTMLElement {
-  if (holders.length === 0) return h('p', { class: 'empty' }, 'Nobody held it then.');
+function holdersOf({ holders, last }: AddressAnswer): HTMLElement | HTMLElement[] {
+  if (holders.length === 0) {
+    const nobody = h('p', { class: 'empty' }, 'Nobody held it then.');
+    return last === undefined ? nobody : [nobody, lastOf(last)];
+  }
   return h(
     'ul',
     { class: 'entries' },
@@ -76,6 +79,30 @@ function holdersOf({ holders }: AddressAnswer): HTMLElement {
           : h('div', { class: 'cause' }, 'since ', moment(since.time), ': ', eventText(since)),
       ),
     ),
+  );
+}
+
+function lastOf({
+  cluster,
+  namespace,
+  name,
+  role,
+  service,
+  pod,
+  until,
+}: NonNullable<AddressAnswer['last']>): HTMLElement {
+  return h(
+    'div',
+    { class: 'entry' },
+    h(
+      'div',
+      { class: 'when' },
+      h('span', { class: 'badge' }, 'last'),
+      h('span', { class: 'breakable' }, `${ROLES[role]} `, h('strong', {}, `${namespace}/${service ?? name}`)),
+      pod !== undefined && h('span', {}, 'pod ', h('strong', { class: 'breakable' }, pod)),
+      h('span', { class: 'mono muted breakable' }, cluster),
+    ),
+    h('div', { class: 'cause' }, 'until ', moment(until.time), ': ', eventText(until)),
   );
 }
 

@@ -148,21 +148,24 @@ export const Explanation = component(
   ),
 );
 
+const holder = {
+  cluster: Text,
+  kind: Text,
+  namespace: Text,
+  name: Text,
+  role: Type.Enum(['clusterIP', 'external', 'endpoint', 'pod']),
+  service: maybe(Text),
+  pod: maybe(Text),
+};
+
 const AddressHolder = component(
   'AddressHolder',
-  Type.Object(
-    {
-      cluster: Text,
-      kind: Text,
-      namespace: Text,
-      name: Text,
-      role: Type.Enum(['clusterIP', 'external', 'endpoint', 'pod']),
-      service: maybe(Text),
-      pod: maybe(Text),
-      since: maybe(LoggedEvent),
-    },
-    closed('An object that had the address.'),
-  ),
+  Type.Object({ ...holder, since: maybe(LoggedEvent) }, closed('An object that had the address.')),
+);
+
+const FormerHolder = component(
+  'FormerHolder',
+  Type.Object({ ...holder, until: LoggedEvent }, closed('The object that had it last, and what ended that.')),
 );
 
 export const AddressAnswer = component(
@@ -171,6 +174,7 @@ export const AddressAnswer = component(
     {
       address: Text,
       at: Instant,
+      last: maybe(FormerHolder),
       holders: Type.Array(AddressHolder),
       names: Type.Array(
         Type.Object({ owner: Text, ttl: Count, type: Text, data: Text, zone: Text }, { additionalProperties: false }),

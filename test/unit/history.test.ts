@@ -216,6 +216,13 @@ test('who held an address: the objects and the names', (t) => {
     ],
   );
   assert.deepEqual(value(history.who('10.1.0.1')).holders, []);
+  const { last } = value(history.who('10.1.0.1'));
+  assert.deepEqual(
+    [last?.kind, last?.name, last?.pod, last?.until.event],
+    ['EndpointSlice', 'web-1', 'web-0', 'EndpointSliceDeleted'],
+  );
+  assert.ok(last && last.until.batch > value(history.who('10.1.0.1', String(SECOND + 3))).at.batch);
+  assert.equal(value(history.who('10.9.9.9')).last, undefined);
   // As programs with dual-stack sockets log it.
   assert.deepEqual(
     value(history.who('::ffff:10.1.0.1', String(SECOND + 3))),
