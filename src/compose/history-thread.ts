@@ -60,7 +60,7 @@ const LIVE_KEPT = 500;
 /** How long main may take to say it, milliseconds. */
 const LIVE_TIMEOUT = 2_000;
 
-const UNKNOWN: LiveStatus = { clusters: [], secondaries: [] };
+const UNKNOWN: LiveStatus = { clusters: [], secondaries: [], incoming: [] };
 
 async function run(main: MessagePort, data: HistoryThreadData): Promise<void> {
   const post = (message: FromHistory) => main.postMessage(message);

@@ -1,9 +1,9 @@
 /** What the history page is told of the running server. */
 import type { MetricsSnapshot } from '../metrics.ts';
 import type { Reached } from '../transfer/secondaries.ts';
-import type { LiveReached, LiveStatus } from '../web/live.ts';
+import type { LiveIncoming, LiveReached, LiveStatus } from '../web/live.ts';
 import type { WriterStatus } from './messages.ts';
-import type { TransferStatus } from './transfer-status.ts';
+import type { Transfers } from './transfer-status.ts';
 
 /**
  * @param metrics those of the writer
@@ -11,7 +11,7 @@ import type { TransferStatus } from './transfer-status.ts';
  */
 export function liveStatus(
   { clusters, logFailure }: WriterStatus,
-  transfers: readonly TransferStatus[],
+  { outgoing, incoming }: Transfers,
   metrics: MetricsSnapshot,
   now: number,
 ): LiveStatus {
@@ -27,7 +27,7 @@ export function liveStatus(
         ...(contact !== undefined && { silentSeconds: Math.max(0, Math.round((now - contact) * 10) / 10) }),
       };
     }),
-    secondaries: transfers.flatMap(({ zone, serial, secondaries }) =>
+    secondaries: outgoing.flatMap(({ zone, serial, secondaries }) =>
       secondaries.map(({ address, port, acknowledged, transferred }) => ({
         zone,
         address,
@@ -37,9 +37,26 @@ export function liveStatus(
         ...(transferred && { transferred: reached(transferred) }),
       })),
     ),
+    incoming: incoming.map(incomingZone),
     ...(typeof lag === 'number' && { lagSeconds: lag }),
     ...(logFailure !== undefined && { logFailure }),
   };
+}
+
+function incomingZone(zone: Transfers['incoming'][number]): LiveIncoming {
+  const { refreshedAt, nextRefreshAt, expiresAt, last, ...rest } = zone;
+  return {
+    ...rest,
+    ...(refreshedAt !== undefined && { refreshed: momentOf(refreshedAt) }),
+    ...(nextRefreshAt !== undefined && { nextRefresh: momentOf(nextRefreshAt) }),
+    ...(expiresAt !== undefined && { expires: momentOf(expiresAt) }),
+    ...(last && { last: { ...last, time: momentOf(last.time) } }),
+  };
+}
+
+/** @param time Unix milliseconds */
+function momentOf(time: number): string {
+  return new Date(time).toISOString();
 }
 
 /** Unix seconds, by cluster: of the kind that has waited for longest. */
@@ -55,5 +72,5 @@ function lastContacts(metrics: MetricsSnapshot): ReadonlyMap<string, number> {
 }
 
 function reached({ serial, time }: Reached): LiveReached {
-  return { serial, time: new Date(time * 1000).toISOString() };
+  return { serial, time: momentOf(time * 1000) };
 }

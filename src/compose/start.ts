@@ -130,7 +130,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   });
   const history = createHistorySide({
     database,
-    live: async () => liveStatus(writer.status, notify.status(), await writer.metrics(), options.clock()),
+    live: async () => {
+      const [metrics, { incoming }] = await Promise.all([writer.metrics(), writer.lookSoon()]);
+      return liveStatus(writer.status, { outgoing: notify.status(), incoming }, metrics, options.clock());
+    },
     logger,
     logFormat: options.logFormat,
   });

@@ -122,6 +122,12 @@ export class WriterThread {
     return this.#looks.ask((request) => this.#post({ kind: 'look', request }));
   }
 
+  /** The same; of a writer that is busy for too long as it was last. */
+  lookSoon(): Promise<WriterLook> {
+    const nothing = { status: this.status, incoming: [] };
+    return this.#looks.askWithin(METRICS_TIMEOUT, nothing, (request) => this.#post({ kind: 'look', request }));
+  }
+
   /** Lets held deletions happen, of one cluster or of all. @returns the clusters that were held */
   release(cluster: string | undefined): Promise<readonly string[]> {
     return this.#releases.ask((request) => this.#post({ kind: 'release', request, cluster }));

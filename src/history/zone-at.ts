@@ -53,7 +53,7 @@ export function versionAt(source: HistorySource, id: ZoneId, at: string | undefi
 }
 
 function notComplete(id: ZoneId, place: Place): string {
-  return `${id} had no version at ${iso(place.time)}: its clusters had not been listed`;
+  return `${id} had no version at ${iso(place.time)}: its clusters had not been listed, or its primaries had not handed it over`;
 }
 
 /** The zone of a version, which is whole. */

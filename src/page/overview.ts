@@ -19,6 +19,8 @@ export const overviewView: View = ({ root, signal }) => {
   const facts = h('dl', { class: 'facts' });
   const notes = h('div', {});
   const [clusters, zones, secondaries] = [panel('Clusters'), panel('Zones'), panel('Secondaries')];
+  const incoming = panel('Zones of other servers');
+  incoming.root.hidden = true;
   const sparks = new Map<string, SVGElement>();
   replace(
     root,
@@ -28,6 +30,7 @@ export const overviewView: View = ({ root, signal }) => {
     clusters.root,
     zones.root,
     secondaries.root,
+    incoming.root,
   );
 
   const load = async () => {
@@ -43,6 +46,9 @@ export const overviewView: View = ({ root, signal }) => {
     replace(clusters.body, clusterTable(answer, now));
     replace(zones.body, zoneTable(answer, now, sparks));
     replace(secondaries.body, secondaryTable(answer, now));
+    // Most servers take none: then there is nothing to be said.
+    incoming.root.hidden = answer.incoming.length === 0;
+    replace(incoming.body, incomingTable(answer, now));
     const about = document.getElementById('about');
     if (about) about.textContent = `zonelog ${answer.version}`;
     return answer;
@@ -217,4 +223,38 @@ function secondaryTable({ secondaries }: Answer, now: number): HTMLElement {
     ]),
     [3, 5],
   );
+}
+
+function incomingTable({ incoming }: Answer, now: number): HTMLElement {
+  return table(
+    'Zones of other servers',
+    ['Zone', 'State', 'Has serial', 'Primary', 'Found current', 'Expires', 'Last transfer'],
+    incoming.map(({ last, ...one }) => [
+      zoneLink(one.zone),
+      incomingState(one),
+      one.serial === undefined ? '–' : String(one.serial),
+      (last ? [last.primary] : one.primaries).map((primary) => h('div', { class: 'mono nowrap' }, primary)),
+      one.refreshed ? moment(one.refreshed, now) : '–',
+      one.expires && !one.isExpired ? `in ${spanText(Date.parse(one.expires) - now)}` : '–',
+      last ? [`${last.kind}, ${countText(last.records)} records, `, moment(last.time, now)] : '–',
+    ]),
+    [2],
+    1,
+  );
+}
+
+function incomingState(zone: Omit<Answer['incoming'][number], 'last'>): Child {
+  const { isExpired, serial, failures, trouble, memberOf } = zone;
+  const [kind, word] = isExpired
+    ? ['bad', 'expired']
+    : serial === undefined
+      ? ['warn', 'none yet']
+      : failures > 0
+        ? ['warn', 'not refreshed']
+        : ['good', 'current'];
+  return [
+    h('span', { class: `badge ${kind}` }, word),
+    memberOf !== undefined && ` member of ${memberOf}`,
+    failures > 0 && h('div', { class: 'muted breakable' }, `${countText(failures)} failed: ${trouble ?? 'no reason'}`),
+  ];
 }

@@ -99,5 +99,6 @@ function join(
     }),
     zones,
     secondaries: status.secondaries,
+    incoming: status.incoming,
   };
 }

@@ -322,6 +322,40 @@ export const Overview = component(
           { additionalProperties: false },
         ),
       ),
+      incoming: Type.Array(
+        Type.Object(
+          {
+            zone: Text,
+            primaries: Type.Array(Text),
+            serial: maybe(Serial),
+            memberOf: maybe(Type.String({ description: 'The catalog that it is a member of.' })),
+            refreshed: maybe(Type.String({ description: 'When a primary was last found to have no newer version.' })),
+            nextRefresh: maybe(
+              Type.String({ description: 'When primaries are asked next; absent: they are being asked.' }),
+            ),
+            expires: maybe(Type.String({ description: 'Until when it is answered from if no primary is heard of.' })),
+            isExpired: Type.Boolean(),
+            failures: Type.Integer({ description: 'Refreshes that failed one after the other, up to now.' }),
+            trouble: maybe(Type.String({ description: 'Why the last one failed.' })),
+            last: maybe(
+              Type.Object(
+                {
+                  primary: Text,
+                  kind: Type.Union([Type.Literal('full'), Type.Literal('incremental')]),
+                  serial: Serial,
+                  records: Count,
+                  octets: Count,
+                  seconds: Type.Number(),
+                  time: Text,
+                },
+                { additionalProperties: false, description: 'The last transfer since the start.' },
+              ),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        { description: 'Zones that are taken from other servers.' },
+      ),
     },
     closed('How clusters, zones and secondaries stand.'),
   ),

@@ -42,7 +42,7 @@ async function serve(file: string): Promise<Served> {
   if (!history.ok) throw new Error(history.error.message);
   const { http } = await createApp({
     history: history.value,
-    live: async () => ({ clusters: [], secondaries: [] }),
+    live: async () => ({ clusters: [], secondaries: [], incoming: [] }),
     access: { token: undefined, hasCertificates: false, host: '127.0.0.1' },
     page: readPageFiles(path.join(ROOT, 'dist', 'page')),
     logger: createLogger((line) => process.stderr.write(line)),

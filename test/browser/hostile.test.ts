@@ -86,6 +86,9 @@ describe('the page', { skip: !hasBrowser && 'needs chromium' }, () => {
     const live = async () => ({
       clusters: [{ cluster: EVIL, isSynced: true, lost: [MARKUP] }],
       secondaries: [{ zone: MARKUP, address: MARKUP, served: 1 }],
+      incoming: [
+        { zone: MARKUP, primaries: [MARKUP], memberOf: MARKUP, isExpired: true, failures: 2, trouble: MARKUP },
+      ],
       logFailure: MARKUP,
     });
     const [tab, origin] = await open(t, { live }, recordHostile);
@@ -121,7 +124,13 @@ describe('the page', { skip: !hasBrowser && 'needs chromium' }, () => {
     }
     await goTo(tab, origin, '#/');
     await settled(tab);
-    assert.match((await tab.page.locator('main').textContent()) ?? '', /The guard holds 2 deletions \(Service\) since/);
+    const overview = (await tab.page.locator('main').textContent()) ?? '';
+    assert.match(overview, /The guard holds 2 deletions \(Service\) since/);
+    assert.match(overview, /Zones of other servers/);
+    assert.ok(
+      overview.includes(`expired member of ${MARKUP}2 failed: ${MARKUP}`),
+      'a zone that is taken in, and its trouble',
+    );
     await goTo(tab, origin, '#/name/cart.shop.svc.cluster.local.');
     await settled(tab);
     const why = (await tab.page.locator('main').textContent()) ?? '';

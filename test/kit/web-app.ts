@@ -64,7 +64,7 @@ export async function webApp(
   let now = 0;
   const app = await createApp({
     history: history.value,
-    live: async () => ({ clusters: [], secondaries: [] }),
+    live: async () => ({ clusters: [], secondaries: [], incoming: [] }),
     access: { token: undefined, hasCertificates: false, host: '127.0.0.1' },
     page: new Map(),
     logger: createLogger((line) => lines.push(line)),

@@ -6,7 +6,9 @@ import { promisify } from 'node:util';
 import type { WriterStatus } from '../../src/compose/messages.ts';
 import type { Transfers } from '../../src/compose/transfer-status.ts';
 import { RRType } from '../../src/dns/rrset.ts';
+import type { LiveIncoming } from '../../src/web/live.ts';
 import { DnsClient } from '../kit/dns-client.ts';
+import { freePorts } from '../kit/free-ports.ts';
 import { TestPrimary } from '../kit/primary.ts';
 import { TestServer } from '../kit/server.ts';
 import { eventually } from '../kit/wait.ts';
@@ -27,6 +29,7 @@ describe('a secondary zone', () => {
   let primary: TestPrimary;
   let listener: ZonesListener;
   let server: TestServer;
+  let historyPort = 0;
 
   const isServed = (serial: number) =>
     eventually(
@@ -38,12 +41,14 @@ describe('a secondary zone', () => {
   before(async () => {
     primary = await TestPrimary.open(zoneText(10, ['www', 'mail']), { address: '127.0.0.2' });
     listener = await ZonesListener.open();
+    [historyPort = 0] = await freePorts(1);
     server = await TestServer.prepare({
       corefile: `
 .:{{dns}} {
     bind 127.0.0.1
     prometheus 127.0.0.1:{{metrics}}
     ready 127.0.0.1:{{ready}}
+    history 127.0.0.1:${historyPort}
     errors
     transfer {
         to * 127.0.0.1:${listener.port}
@@ -117,6 +122,13 @@ describe('a secondary zone', () => {
     assert.ok(octets > 100 && seconds >= 0);
     assert.ok((zone?.expiresAt ?? 0) > (zone?.refreshedAt ?? Number.POSITIVE_INFINITY));
     assert.match(await run('transfers'), /^ZONE +SERIAL +PRIMARY .*\nexample\.org\. +12 +127\.0\.0\.2:\d+ /m);
+    const overview = await fetch(`http://127.0.0.1:${historyPort}/api/v1/overview`);
+    const shown = ((await overview.json()) as { incoming: LiveIncoming[] }).incoming;
+    assert.deepEqual(
+      shown.map((one) => [one.zone, one.serial, one.last?.primary, one.last?.kind, one.isExpired]),
+      [['example.org.', 12, from, 'incremental', false]],
+    );
+    assert.ok((shown[0]?.refreshed ?? 'z') < (shown[0]?.expires ?? ''), 'moments as text');
     const { secondaries } = JSON.parse(await run('status')) as WriterStatus;
     assert.deepEqual(
       secondaries.map(({ zone, serial }) => [zone, serial]),

@@ -52,7 +52,7 @@ function threads(t: TestContext) {
   const lines: string[] = [];
   const side = createHistorySide({
     database: 'zonelog.db',
-    live: async () => ({ clusters: [], secondaries: [] }),
+    live: async () => ({ clusters: [], secondaries: [], incoming: [] }),
     logger: createLogger((line) => lines.push(line)),
     logFormat: 'text',
     makeThread,

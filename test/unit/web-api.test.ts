@@ -303,6 +303,29 @@ describe('the document', () => {
           transferred: { serial: 7, time: '2026-11-21T00:00:00.000Z' },
         },
       ],
+      incoming: [
+        { zone: 'never.test.', primaries: ['192.0.2.9:53'], isExpired: false, failures: 3, trouble: 'no answer' },
+        {
+          zone: 'other.test.',
+          primaries: ['192.0.2.9:53'],
+          serial: 9,
+          memberOf: 'catalog.test.',
+          refreshed: '2026-11-21T00:00:00.000Z',
+          nextRefresh: '2026-11-21T01:00:00.000Z',
+          expires: '2026-11-22T00:00:00.000Z',
+          isExpired: false,
+          failures: 0,
+          last: {
+            primary: '192.0.2.9:53',
+            kind: 'full' as const,
+            serial: 9,
+            records: 4,
+            octets: 300,
+            seconds: 0.02,
+            time: '2026-11-21T00:00:00.000Z',
+          },
+        },
+      ],
       lagSeconds: 0.01,
     });
     const app = await webApp(t, { live });
@@ -333,6 +356,9 @@ describe('the document', () => {
       assert.ok(schema, path);
       assert.equal(judge(schema, body), '', `${url}: ${JSON.stringify(body)}`);
     }
+    const { incoming } = await live();
+    const { body: overview } = await app.get('/overview');
+    assert.deepEqual((overview as Json).incoming, incoming, 'all that is known is sent');
     const problem = await app.get('/zones/nowhere.example/versions');
     const problemSchema = components.schemas.Problem;
     assert.ok(problemSchema);

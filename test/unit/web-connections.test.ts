@@ -116,7 +116,7 @@ it('who may not ask costs no question', async (t) => {
   let asked = 0;
   const live = async () => {
     asked += 1;
-    return { clusters: [], secondaries: [] };
+    return { clusters: [], secondaries: [], incoming: [] };
   };
   const access = { token: () => 'correct-horse-battery-staple', hasCertificates: false, host: '' };
   const { get } = await webApp(t, { access, live });
