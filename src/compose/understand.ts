@@ -13,6 +13,7 @@ import { type Interfaces, listenAddresses, serverAddresses } from './addresses.t
 import { type EventLogPlan, planEventLog } from './event-log.ts';
 import type { ServerConfiguration } from './messages.ts';
 import { type PlannedConfig, planConfig } from './plan.ts';
+import { transferWarnings } from './transfer-warnings.ts';
 
 export interface Understood {
   readonly config: Config;
@@ -44,6 +45,7 @@ export function understand(
     defaultPort,
   );
   if (!listeners.ok) throw new OperatorError(listeners.error.message);
+  for (const warning of transferWarnings(config)) surroundings.warn(warning);
   const planned = planConfig(config, (block: BlockConfig) => serverAddresses(block, interfaces));
   const blocks = config.serverBlocks.map((block, i) => servingBlock(block, defaultPort, bind[i] ?? []));
   return { config, planned, serving: { blocks, zones: planned.blocks }, eventLog: planEventLog(config) };
