@@ -115,7 +115,25 @@ async function run(
     },
   });
   signals.started();
-  if (flags.pidfile !== undefined) writeFileSync(flags.pidfile, `${process.pid}\n`);
+  if (flags.pidfile !== undefined) writePidfile(flags.pidfile);
+}
+
+/** A file that can't be written is no reason not to serve. */
+function writePidfile(file: string): void {
+  try {
+    writeFileSync(file, `${process.pid}\n`);
+  } catch (error) {
+    logger.error(`Could not write pidfile: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** One that was never written is not there either. */
+function removePidfile(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch (error) {
+    logger.error(`Could not remove pidfile: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /**
@@ -145,7 +163,7 @@ function handleSignals(
     );
   };
   const end = (code: number) => {
-    if (pidfile !== undefined) rmSync(pidfile, { force: true });
+    if (pidfile !== undefined) removePidfile(pidfile);
     process.exit(code);
   };
   process.on('SIGTERM', () => {
@@ -155,7 +173,10 @@ function handleSignals(
     if (isStopping) end(2);
     else stop('SIGINT: Shutting down');
   });
-  process.on('SIGQUIT', () => end(0));
+  process.on('SIGQUIT', () => {
+    logger.info('SIGQUIT: Quitting process immediately');
+    end(0);
+  });
   process.on('SIGHUP', () => {});
   process.on('SIGUSR1', () => {
     logger.info('SIGUSR1: Reloading');

@@ -5,6 +5,7 @@ import { OperatorError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { createCounters, type MetricsSnapshot, mergeSnapshots } from '../metrics.ts';
 import { createHttp, type HttpEndpoint, type Readiness } from '../serve/http.ts';
+import { formatGoDuration } from '../serve/plugins/errors.ts';
 import { readWebConfig } from '../serve/secure/web-config.ts';
 
 export interface HttpSideOptions {
@@ -69,7 +70,9 @@ export function createHttpSide(options: HttpSideOptions): HttpSide {
       await servers.closeReady();
       const times = config.serverBlocks.flatMap((block) => block.options.health ?? []).map((h) => h.lameduckMs);
       const longest = Math.max(0, ...times);
-      if (longest > 0) await sleep(longest);
+      if (longest === 0) return;
+      options.logger.forPlugin('health').info(`Going into lameduck mode for ${formatGoDuration(longest)}`);
+      await sleep(longest);
     },
     async stop() {
       clearInterval(probe);

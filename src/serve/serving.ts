@@ -165,11 +165,18 @@ export function createServing(options: ServingOptions): Serving {
     if (!certificates.ok) return certificates;
     const built = build(blocks);
     if (!built.ok) return built;
-    const wanted = new Map(blocks.flatMap(pointsOf).map((point) => [listenerKey(point, certificates.value), point]));
+    const points = blocks.flatMap(pointsOf);
+    const keyOf = (point: ListenPoint): string => {
+      const key = listenerKey(point, certificates.value);
+      const isShared = reusePort || points.some((other) => other.address !== point.address && overlap(other, point));
+      // One that was opened to be shared serves as well alone.
+      return isShared || setup.listeners.has(`${key}${SHARED}`) ? `${key}${SHARED}` : key;
+    };
+    const wanted = new Map(points.map((point) => [keyOf(point), point]));
     const nextEntries = new Map<string, Entry>();
     const makerOf = (point: ListenPoint) => entryMaker(point, built.value, wanted.size, nextEntries);
     const limitsOf = (point: ListenPoint) => tcpLimitsOf(point, blocks, options.tcpLimits);
-    const tools = { reusePort, descriptors, pump, now, logger };
+    const toolsOf = (key: string) => ({ reusePort: key.endsWith(SHARED), descriptors, pump, now, logger });
 
     const opened = new Map<string, Listener>();
     const gone = [...setup.listeners].filter(([key]) => !wanted.has(key));
@@ -178,7 +185,7 @@ export function createServing(options: ServingOptions): Serving {
     await Promise.all(inTheWay.map(([, old]) => old.stop(0)));
     for (const [key, point] of wanted) {
       if (setup.listeners.has(key)) continue;
-      const listener = await openAnyListener(point, limitsOf(point), tools, makerOf(point), certificates.value);
+      const listener = await openAnyListener(point, limitsOf(point), toolsOf(key), makerOf(point), certificates.value);
       if (listener.ok) {
         opened.set(key, listener.value);
         continue;
@@ -224,7 +231,7 @@ export function createServing(options: ServingOptions): Serving {
         setup.blocks.map(({ block }) => block),
         options.tcpLimits,
       );
-      const tools = { reusePort, descriptors, pump, now, logger };
+      const tools = { reusePort: key.endsWith(SHARED), descriptors, pump, now, logger };
       const listener = await openAnyListener(point, limits, tools, maker, setup.certificates);
       if (listener.ok) listeners.set(key, listener.value);
       else {
@@ -293,6 +300,12 @@ function placeKey(proto: string, local: { readonly address: string; readonly por
 function closeBlocks(blocks: readonly BuiltBlock[]): void {
   for (const { handlers } of blocks) for (const handler of handlers) handler.close?.();
 }
+
+/**
+ * Ends the key of a listener whose port others may have too: other threads, or blocks of the same port with `bind` beside
+ * those without, where the kernel gives each question to the socket with the address that fits best.
+ */
+const SHARED = ' shared';
 
 function overlap(a: ListenPoint, b: ListenPoint): boolean {
   return a.port === b.port && (a.address === b.address || a.address === '' || b.address === '');

@@ -8,6 +8,7 @@ import { emptyReply, type Handler, type ReplyStream } from '../../src/serve/chai
 import type { Serving } from '../../src/serve/serving.ts';
 import type { TcpLimits } from '../../src/serve/tcp.ts';
 import { DnsClient } from '../kit/dns-client.ts';
+import { freePorts } from '../kit/free-ports.ts';
 import { decode, loopbackBlock, nameOf, question, type ServingKit, servingOf, ToyZone } from '../kit/serving.ts';
 import { TcpMessages } from '../kit/tcp-messages.ts';
 import { eventually } from '../kit/wait.ts';
@@ -513,6 +514,38 @@ test('a port that is taken: one line that says so, and nothing stays open', asyn
   await once(udp, 'listening');
   udp.close();
   taken.close();
+});
+
+test('blocks of one port, one bound and one not, are served beside each other, and over reloads that add and remove one', async () => {
+  const [port = 0] = await freePorts(1);
+  const blockOf = (name: string, addresses: readonly string[]) => {
+    const zone = nameOf(name);
+    return loopbackBlock(['whoami'], { keys: [{ transport: 'dns', zone, port }], zones: [zone], addresses });
+  };
+  const everywhere = blockOf('a.test', []);
+  const bound = blockOf('b.test', ['127.0.0.1']);
+  const { serving } = servingOf({});
+  running.push(serving);
+  const client = new DnsClient(port);
+  const rcodes = async () => [(await client.ask('a.test', 'A')).rcode, (await client.ask('b.test', 'A')).rcode];
+  for (const [blocks, expected] of [
+    [[everywhere], ['NOERROR', 'REFUSED']],
+    [
+      [everywhere, bound],
+      ['REFUSED', 'NOERROR'],
+    ],
+    [[everywhere], ['NOERROR', 'REFUSED']],
+    [
+      [bound, everywhere],
+      ['REFUSED', 'NOERROR'],
+    ],
+    [[bound], ['REFUSED', 'NOERROR']],
+  ] as const) {
+    const configured = await serving.configure(blocks);
+    assert.ok(configured.ok, configured.ok ? '' : configured.error);
+    assert.equal(serving.listening().length, blocks.length);
+    assert.deepEqual(await rcodes(), expected);
+  }
 });
 
 test('what can not be had is refused by name', async () => {

@@ -87,6 +87,24 @@ describe('a signal', () => {
     assert.deepEqual(await server.stop(), IN_ORDER, server.said());
   });
 
+  test('a pidfile that can not be written is told, and the server serves; lameduck and SIGQUIT are told too', async () => {
+    const server = await TestServer.prepare({
+      corefile: '.:{{dns}} {\n bind 127.0.0.1\n health 127.0.0.1:{{health}} {\n  lameduck 10ms\n }\n whoami\n}\n',
+      args: ['-pidfile', '/dev/null/pid'],
+    });
+    servers.push(server);
+    server.spawn();
+    await server.printed(/\[ERROR\] Could not write pidfile: .*ENOTDIR/);
+    await server.becomes('www.example.', 'A', 'NODATA');
+    assert.deepEqual(await server.stop(), IN_ORDER, server.said());
+    assert.match(server.stdout, /\[INFO\] plugin\/health: Going into lameduck mode for 10ms/);
+    server.spawn();
+    await server.becomes('www.example.', 'A', 'NODATA');
+    await server.printed(/^zonelog-/m);
+    assert.deepEqual(await server.stop('SIGQUIT'), IN_ORDER, server.said());
+    assert.match(server.stdout, /\[INFO\] SIGQUIT: Quitting process immediately/);
+  });
+
   test('SIGHUP changes nothing', async () => {
     const server = await prepare(churn.api.url);
     server.spawn();
